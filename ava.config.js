@@ -1,0 +1,8 @@
+// fcntl locks and signals belong to a process, so every test file runs in one of its own.
+const build = process.env.DAFS_BUILD ?? "build"
+
+export default {
+  files: [`${build}/test/**/*.js`, `!${build}/test/support/**`, `!${build}/test/**/*.program.js`],
+  workerThreads: false,
+  timeout: "120s",
+}

@@ -1,0 +1,107 @@
+/**
+ * What storage needs from a file system, as promises about bytes and not as mechanisms.
+ *
+ * Two faces over one driver: the plain methods answer *now* (for small metadata, in commands and in workers); the methods
+ * ending in `Later` answer when the disk has (for anything that may wait: fsync, long transfers). A daemon's event loop
+ * uses *now* only for metadata that is small and warm.
+ */
+
+/** How a file is opened: `read`, `write` (read and write, must exist), `create` (read and write, must not exist). */
+export type OpenMode = "read" | "write" | "create"
+
+/** What `stat` tells of a file. */
+export interface DiskStat {
+  readonly size: number
+  /** Permission bits, 07777. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly isDirectory: boolean
+  readonly isFile: boolean
+  /** Seconds since 1970. */
+  readonly modified: number
+  /** Identity on its file system: equal for two names of one file. */
+  readonly identity: string
+}
+
+/** One name in a directory. */
+export interface DiskEntry {
+  readonly name: string
+  readonly isDirectory: boolean
+}
+
+/** An open file. Positions are byte offsets. Every failure is a DiskError that names path and offset. */
+export interface DiskFile extends Disposable {
+  readonly path: string
+  /** The descriptor, for lock calls only. */
+  readonly descriptor: number
+  /** Fills `into` from `position`; returns the number of bytes read, less than its length only at the end of the file. */
+  read(into: Uint8Array, position: number): number
+  /** Writes all bytes or throws. */
+  write(bytes: Uint8Array, position: number): void
+  truncate(size: number): void
+  stat(): DiskStat
+  setOwner(uid: number, gid: number): void
+  setMode(mode: number): void
+  /** When it returns, bytes and size survive a power failure. */
+  sync(): void
+  syncLater(): Promise<void>
+  readLater(into: Uint8Array, position: number): Promise<number>
+  writeLater(bytes: Uint8Array, position: number): Promise<void>
+  close(): void
+}
+
+export interface DiskSpace {
+  readonly totalBytes: number
+  readonly freeBytes: number
+  /** Free for processes without privilege. */
+  readonly availableBytes: number
+  readonly files: number
+}
+
+/** A file system. Paths are absolute or relative to the process; every failure is a DiskError. */
+export interface Disk {
+  open(path: string, mode: OpenMode, permissions?: number): DiskFile
+  /** Undefined if there is no such file. */
+  stat(path: string): DiskStat | undefined
+  /** The whole file, or undefined if there is none. */
+  readFile(path: string): Uint8Array | undefined
+  /** Names without `.` and `..`, in the file system's order; undefined if there is no such directory. */
+  list(path: string): DiskEntry[] | undefined
+  mkdir(path: string, permissions: number): void
+  rmdir(path: string): void
+  unlink(path: string): void
+  rename(from: string, to: string): void
+  link(existing: string, name: string): void
+  /** Makes the names in a directory survive a power failure. */
+  syncDirectory(path: string): void
+  space(path: string): DiskSpace
+}
+
+/** A failed file call. `code` is the errno name (`ENOSPC`, `EIO`, …). */
+export class DiskError extends Error {
+  override readonly name = "DiskError"
+  readonly code: string
+  readonly call: string
+  readonly path: string
+  readonly offset: number | undefined
+
+  constructor(call: string, path: string, cause: unknown, offset?: number) {
+    const code = errnoName(cause)
+    super(`${call} ${path}${offset === undefined ? "" : ` at offset ${offset}`}: ${code}`, { cause })
+    this.code = code
+    this.call = call
+    this.path = path
+    this.offset = offset
+  }
+}
+
+function errnoName(cause: unknown): string {
+  if (cause instanceof Error && "code" in cause && typeof cause.code === "string") return cause.code
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+/** True for a DiskError with one of these errno names. */
+export function isDiskError(error: unknown, ...wanted: readonly string[]): error is DiskError {
+  return error instanceof DiskError && (wanted.length === 0 || wanted.includes(error.code))
+}

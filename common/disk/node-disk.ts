@@ -1,0 +1,220 @@
+/** The Disk over Node's file calls: the only import of `node:fs` below the command line. */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  ftruncateSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  read,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  type Stats,
+  statfsSync,
+  statSync,
+  unlinkSync,
+  write,
+  writeSync,
+} from "node:fs"
+import {
+  type Disk,
+  type DiskEntry,
+  DiskError,
+  type DiskFile,
+  type DiskSpace,
+  type DiskStat,
+  isDiskError,
+  type OpenMode,
+} from "./disk.ts"
+
+const openFlags: Record<OpenMode, number> = {
+  read: constants.O_RDONLY,
+  write: constants.O_RDWR,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+}
+
+function attempt<T>(call: string, path: string, work: () => T, offset?: number): T {
+  try {
+    return work()
+  } catch (cause) {
+    throw new DiskError(call, path, cause, offset)
+  }
+}
+
+/** The value, or undefined where the path (or a folder of it) does not exist. */
+function ifPresent<T>(call: string, path: string, work: () => T): T | undefined {
+  try {
+    return attempt(call, path, work)
+  } catch (error) {
+    if (isDiskError(error, "ENOENT", "ENOTDIR")) return undefined
+    throw error
+  }
+}
+
+function toStat(stats: Stats): DiskStat {
+  return {
+    size: stats.size,
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+    isDirectory: stats.isDirectory(),
+    isFile: stats.isFile(),
+    modified: Math.floor(stats.mtimeMs / 1000),
+    identity: `${stats.dev}:${stats.ino}`,
+  }
+}
+
+class NodeFile implements DiskFile {
+  readonly path: string
+  #descriptor: number
+
+  constructor(path: string, descriptor: number) {
+    this.path = path
+    this.#descriptor = descriptor
+  }
+
+  get descriptor(): number {
+    if (this.#descriptor < 0) throw new DiskError("use", this.path, new Error("file is closed"))
+    return this.#descriptor
+  }
+
+  read(into: Uint8Array, position: number): number {
+    const descriptor = this.descriptor
+    let done = 0
+    try {
+      while (done < into.length) {
+        const count = readSync(descriptor, into, done, into.length - done, position + done)
+        if (count === 0) break
+        done += count
+      }
+    } catch (cause) {
+      throw new DiskError("read", this.path, cause, position + done)
+    }
+    return done
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    const descriptor = this.descriptor
+    let done = 0
+    try {
+      while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done, position + done)
+    } catch (cause) {
+      throw new DiskError("write", this.path, cause, position + done)
+    }
+  }
+
+  truncate(size: number): void {
+    attempt("truncate", this.path, () => ftruncateSync(this.descriptor, size), size)
+  }
+
+  stat(): DiskStat {
+    return attempt("stat", this.path, () => toStat(fstatSync(this.descriptor)))
+  }
+
+  setOwner(uid: number, gid: number): void {
+    attempt("chown", this.path, () => fchownSync(this.descriptor, uid, gid))
+  }
+
+  setMode(mode: number): void {
+    attempt("chmod", this.path, () => fchmodSync(this.descriptor, mode))
+  }
+
+  sync(): void {
+    attempt("fsync", this.path, () => fsyncSync(this.descriptor))
+  }
+
+  syncLater(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fsync(this.descriptor, (cause) => (cause === null ? resolve() : reject(new DiskError("fsync", this.path, cause))))
+    })
+  }
+
+  async readLater(into: Uint8Array, position: number): Promise<number> {
+    let done = 0
+    while (done < into.length) {
+      const count = await this.#readOnce(into, done, position + done)
+      if (count === 0) break
+      done += count
+    }
+    return done
+  }
+
+  async writeLater(bytes: Uint8Array, position: number): Promise<void> {
+    let done = 0
+    while (done < bytes.length) done += await this.#writeOnce(bytes, done, position + done)
+  }
+
+  close(): void {
+    if (this.#descriptor < 0) return
+    const descriptor = this.#descriptor
+    this.#descriptor = -1
+    attempt("close", this.path, () => closeSync(descriptor))
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #readOnce(into: Uint8Array, done: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      read(this.descriptor, into, done, into.length - done, position, (cause, count) =>
+        cause === null ? resolve(count) : reject(new DiskError("read", this.path, cause, position)),
+      )
+    })
+  }
+
+  #writeOnce(bytes: Uint8Array, done: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      write(this.descriptor, bytes, done, bytes.length - done, position, (cause, count) =>
+        cause === null ? resolve(count) : reject(new DiskError("write", this.path, cause, position)),
+      )
+    })
+  }
+}
+
+/** The machine's file system. */
+export const nodeDisk: Disk = {
+  open: (path, mode, permissions = 0o600) =>
+    new NodeFile(
+      path,
+      attempt("open", path, () => openSync(path, openFlags[mode], permissions)),
+    ),
+  stat: (path) => ifPresent("stat", path, () => toStat(statSync(path))),
+  readFile: (path) => ifPresent("read", path, () => readFileSync(path)),
+  list: (path) =>
+    ifPresent("list", path, () =>
+      readdirSync(path, { withFileTypes: true }).map(
+        (entry): DiskEntry => ({ name: entry.name, isDirectory: entry.isDirectory() }),
+      ),
+    ),
+  mkdir: (path, permissions) => attempt("mkdir", path, () => mkdirSync(path, permissions)),
+  rmdir: (path) => attempt("rmdir", path, () => rmdirSync(path)),
+  unlink: (path) => attempt("unlink", path, () => unlinkSync(path)),
+  rename: (from, to) => attempt("rename", from, () => renameSync(from, to)),
+  link: (existing, name) => attempt("link", name, () => linkSync(existing, name)),
+  syncDirectory(path) {
+    const descriptor = attempt("open", path, () => openSync(path, constants.O_RDONLY))
+    try {
+      attempt("fsync", path, () => fsyncSync(descriptor))
+    } finally {
+      closeSync(descriptor)
+    }
+  },
+  space(path): DiskSpace {
+    const facts = attempt("statfs", path, () => statfsSync(path))
+    return {
+      totalBytes: facts.blocks * facts.bsize,
+      freeBytes: facts.bfree * facts.bsize,
+      availableBytes: facts.bavail * facts.bsize,
+      files: facts.files,
+    }
+  },
+}
