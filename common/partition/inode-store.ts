@@ -1,0 +1,209 @@
+/**
+ * The files of one volume group: the storage interface over a namei partition.
+ *
+ * Opening never waits. Folders are made when a file needs them and removed with the last volume of the group. Link counts
+ * are not looked at here: who creates or unlinks a data file settles its count first (volume-transaction.ts).
+ */
+import { type DiskFile, type DiskStat, isDiskError, type OpenMode } from "../disk/disk.ts"
+import { AfsError } from "../error.ts"
+import { type Inode, inodeParts, specialInode } from "./inode-number.ts"
+import { LinkTable } from "./link-table.ts"
+import { dataFolder, decodeInode, encodeInode, encodeNumber, folderInGroup, groupFolder } from "./namei-path.ts"
+import { decodeOwner, encodeOwner, type OwnerData, ownerIs } from "./owner-data.ts"
+import { makeFolder, type Partition } from "./partition.ts"
+
+/** A file found in the group's folders. */
+export interface FoundFile {
+  readonly path: string
+  readonly stat: DiskStat
+  /** Undefined if the name spells no number or the file lies where that number's path is not. */
+  readonly inode: Inode | undefined
+  /** Undefined in a development partition. */
+  readonly owner: OwnerData | undefined
+}
+
+const developmentMode = 0o600
+const folderMode = 0o700
+
+/** The files of volume group `group` (the read-write volume's id) on a partition. */
+export class InodeStore {
+  readonly partition: Partition
+  readonly group: number
+  readonly #root: string
+
+  constructor(partition: Partition, group: number) {
+    this.partition = partition
+    this.group = group
+    this.#root = `${partition.path}/${groupFolder(group)}`
+  }
+
+  /** The group's folder. */
+  get root(): string {
+    return this.#root
+  }
+
+  path(inode: Inode): string {
+    return `${this.#root}/${folderInGroup(inode)}/${encodeInode(inode)}`
+  }
+
+  /** @throws DiskError ENOENT if there is no such file. */
+  open(inode: Inode, mode: Exclude<OpenMode, "create">): DiskFile {
+    return this.partition.disk.open(this.path(inode), mode)
+  }
+
+  /** Undefined if there is no such file. */
+  stat(inode: Inode): DiskStat | undefined {
+    return this.partition.disk.stat(this.path(inode))
+  }
+
+  /**
+   * Creates a file with its owner data, with the folders it needs. `parameter` is the volume id of a special file (the
+   * group id for the link table) or the data version a data file is created with.
+   * @throws DiskError EEXIST if the file exists.
+   */
+  create(inode: Inode, parameter: number): DiskFile {
+    const path = this.path(inode)
+    const file = this.#createFile(path, inode)
+    try {
+      this.#setOwner(file, { parameter, number: inodeParts(inode).tag })
+    } catch (error) {
+      file.close()
+      this.partition.disk.unlink(path)
+      throw error
+    }
+    return file
+  }
+
+  /** Removes a file. A file that is not there is no error: a replayed or repeated removal ends the same way. */
+  unlink(inode: Inode): void {
+    try {
+      this.partition.disk.unlink(this.path(inode))
+    } catch (error) {
+      if (!isDiskError(error, "ENOENT", "ENOTDIR")) throw error
+    }
+  }
+
+  /** Gives a file other owner data (or what a development partition has instead). */
+  setOwner(file: DiskFile, owner: OwnerData): void {
+    this.#setOwner(file, owner)
+  }
+
+  /** The owner data of a file; undefined in a development partition, which has none. */
+  ownerOf(stat: DiskStat): OwnerData | undefined {
+    return this.partition.ownerEncoding === "openafs" ? decodeOwner(stat) : undefined
+  }
+
+  /** True if the file's owner data is `owner`, or cannot be compared. */
+  ownerMatches(stat: DiskStat, owner: OwnerData): boolean {
+    return this.partition.ownerEncoding === "development" || ownerIs(stat, owner)
+  }
+
+  /**
+   * Opens the group's link table. The caller closes its file.
+   * @throws DiskError ENOENT if there is none.
+   */
+  linkTable(mode: "read" | "write"): LinkTable {
+    return new LinkTable(this.open(specialInode(this.group, "linkTable"), mode))
+  }
+
+  /** All files in the group's folders, `special` first, each folder in the file system's order. Nothing if there is no folder. */
+  *files(): Generator<FoundFile> {
+    const { disk } = this.partition
+    const folders = (disk.list(this.#root) ?? []).filter((entry) => entry.isDirectory).map((entry) => entry.name)
+    if (folders.includes("special")) yield* this.#filesIn(`${this.#root}/special`)
+    for (const first of folders) {
+      if (first === "special") continue
+      for (const second of disk.list(`${this.#root}/${first}`) ?? []) {
+        if (second.isDirectory) yield* this.#filesIn(`${this.#root}/${first}/${second.name}`)
+      }
+    }
+  }
+
+  /**
+   * Removes the group's folders when its last volume is gone. A folder that still holds a file stays, and so does what
+   * leads to it. `AFSIdat/x` itself always stays.
+   * @returns true if the group's folder is gone.
+   */
+  removeFolders(): boolean {
+    return removeEmptyTree(this.partition, this.#root)
+  }
+
+  *#filesIn(folder: string): Generator<FoundFile> {
+    const { disk } = this.partition
+    for (const entry of disk.list(folder) ?? []) {
+      if (entry.isDirectory) continue
+      const path = `${folder}/${entry.name}`
+      const stat = disk.stat(path)
+      if (stat === undefined) continue
+      const spelled = decodeInode(entry.name)
+      const inode = spelled !== undefined && this.path(spelled) === path ? spelled : undefined
+      yield { path, stat, inode, owner: this.ownerOf(stat) }
+    }
+  }
+
+  #createFile(path: string, inode: Inode): DiskFile {
+    const { disk } = this.partition
+    try {
+      return disk.open(path, "create", 0)
+    } catch (error) {
+      if (!isDiskError(error, "ENOENT", "ENOTDIR")) throw error
+    }
+    this.#makeFolders(inode)
+    return disk.open(path, "create", 0)
+  }
+
+  #makeFolders(inode: Inode): void {
+    const { disk, path } = this.partition
+    const levels = [
+      dataFolder,
+      encodeNumber(this.group & 0xff),
+      encodeNumber(this.group),
+      ...folderInGroup(inode).split("/"),
+    ]
+    let folder = path
+    for (const level of levels) {
+      folder = `${folder}/${level}`
+      makeFolder(disk, folder, folderMode)
+      this.#giveToOwner(folder)
+    }
+  }
+
+  /** Folders of a development partition belong to its owner even when root made them. */
+  #giveToOwner(folder: string): void {
+    if (this.partition.ownerEncoding === "openafs" || process.geteuid?.() !== 0) return
+    using opened = this.partition.disk.open(folder, "read")
+    opened.setOwner(this.partition.owner.uid, this.partition.owner.gid)
+  }
+
+  #setOwner(file: DiskFile, owner: OwnerData): void {
+    if (this.partition.ownerEncoding === "development") {
+      if (process.geteuid?.() === 0) file.setOwner(this.partition.owner.uid, this.partition.owner.gid)
+      file.setMode(developmentMode)
+      return
+    }
+    const { uid, gid, mode } = encodeOwner(owner)
+    file.setOwner(uid, gid)
+    file.setMode(mode)
+  }
+}
+
+function removeEmptyTree(partition: Partition, folder: string): boolean {
+  const entries = partition.disk.list(folder)
+  if (entries === undefined) return true
+  const emptied = entries.map((entry) => entry.isDirectory && removeEmptyTree(partition, `${folder}/${entry.name}`))
+  if (emptied.includes(false)) return false
+  try {
+    partition.disk.rmdir(folder)
+  } catch (error) {
+    if (isDiskError(error, "ENOENT")) return true
+    if (isDiskError(error, "ENOTEMPTY", "EEXIST")) return false
+    throw error
+  }
+  return true
+}
+
+/** The inode, or AfsError VIO naming volume and vnode, for a failed file call on a vnode's data. */
+export function dataFileError(error: unknown, operation: string, volume: number, vnode: number): AfsError {
+  const code = isDiskError(error, "ENOSPC", "EDQUOT") ? "VDISKFULL" : "VIO"
+  return new AfsError(code, operation, { volume, vnode }, { cause: error })
+}

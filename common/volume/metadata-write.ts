@@ -1,0 +1,56 @@
+/**
+ * What a volume transaction does to a partition, as plain values: they can be listed, compared, logged and replayed.
+ *
+ * Applying one twice ends as applying it once, except `release`, whose count goes down each time; a log that replays has to
+ * remember that releases were reached.
+ */
+import type { Inode } from "../partition/inode-number.ts"
+
+export type MetadataWrite =
+  /** A file of the group was created: count raised (data files), owner data set. Nothing points to it yet. */
+  | { readonly kind: "create"; readonly inode: Inode; readonly parameter: number }
+  /** Bytes at an offset of a file of the group: vnode record, directory page, VolumeInfo, stamp. */
+  | { readonly kind: "write"; readonly inode: Inode; readonly offset: number; readonly bytes: Uint8Array }
+  /** A file of the group gets this size. */
+  | { readonly kind: "truncate"; readonly inode: Inode; readonly size: number }
+  /** A special file gets other owner data. */
+  | { readonly kind: "owner"; readonly inode: Inode; readonly parameter: number; readonly number: number }
+  /** The header file `V….vol` of a volume is made (must not exist), or replaced. */
+  | { readonly kind: "header"; readonly volume: number; readonly bytes: Uint8Array; readonly replace: boolean }
+  /** The header file is removed. */
+  | { readonly kind: "removeHeader"; readonly volume: number }
+  /** Counts of data files are raised: volumes that come to share them. */
+  | { readonly kind: "claim"; readonly vnode: number; readonly tag: number; readonly delta: number }
+  /** One volume less uses this data file; it is unlinked when none is left. */
+  | { readonly kind: "release"; readonly inode: Inode }
+  /** A count becomes exactly this (salvage); 0 unlinks nothing. */
+  | { readonly kind: "count"; readonly vnode: number; readonly tag: number; readonly count: number }
+  /** A special file (or a file that no count covers) is unlinked. */
+  | { readonly kind: "unlink"; readonly inode: Inode }
+  /** A second name for a special file of the group (conversion of a read-only volume). */
+  | { readonly kind: "link"; readonly from: Inode; readonly to: Inode }
+  /** One volume less in the group: row 0 is lowered; with the last volume the link table and the empty folders go. */
+  | { readonly kind: "leaveGroup" }
+
+export type MetadataWriteKind = MetadataWrite["kind"]
+
+/**
+ * The order in which kinds are applied, which makes a crash at any point repairable without loss: counts are raised before
+ * anything points to a file; what is pointed to exists before what points; the pointer goes before the count is lowered,
+ * the count before the bytes, and a volume's header file last. A count that is too high, a file without a pointer and a marked, half-made volume are
+ * all that a crash can leave, and a salvage clears each of these.
+ */
+export const stageOf: Readonly<Record<MetadataWriteKind, number>> = {
+  claim: 0,
+  create: 1,
+  link: 2,
+  owner: 2,
+  write: 3,
+  truncate: 4,
+  header: 5,
+  count: 6,
+  release: 7,
+  unlink: 8,
+  leaveGroup: 9,
+  removeHeader: 10,
+}

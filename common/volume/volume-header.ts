@@ -1,0 +1,100 @@
+/**
+ * The volume header file `V%010u.vol`: 76 bytes that name the special files of a volume. Written once at creation.
+ * OpenAFS vol/volume.h (VolumeDiskHeader); docs/formats/volume-header.md.
+ */
+import { type Of, raw, struct, u32le } from "../codec/struct.ts"
+import { FormatError } from "../error.ts"
+import { type Inode, specialInode } from "../partition/inode-number.ts"
+import { headerName, headerPath, type Partition } from "../partition/partition.ts"
+
+export const volumeHeaderLayout = struct("VolumeHeader", 76, {
+  magic: u32le,
+  version: u32le,
+  id: u32le,
+  parent: u32le,
+  infoLow: u32le,
+  smallLow: u32le,
+  largeLow: u32le,
+  accessListLow: u32le,
+  mountTableLow: u32le,
+  infoHigh: u32le,
+  smallHigh: u32le,
+  largeHigh: u32le,
+  accessListHigh: u32le,
+  mountTableHigh: u32le,
+  linkTableLow: u32le,
+  linkTableHigh: u32le,
+  reserved: raw(12),
+})
+export type VolumeHeader = Of<typeof volumeHeaderLayout>
+
+/** Part of the format. */
+export const volumeHeaderMagic = 0x88a1_bb3c
+export const volumeHeaderVersion = 1
+
+/** The header of a volume as creation writes it. `parent` is the group id. */
+export function newVolumeHeader(id: number, parent: number): VolumeHeader {
+  const info = specialInode(id, "volumeInfo")
+  const small = specialInode(id, "smallIndex")
+  const large = specialInode(id, "largeIndex")
+  const links = specialInode(parent, "linkTable")
+  return {
+    magic: volumeHeaderMagic,
+    version: volumeHeaderVersion,
+    id,
+    parent,
+    infoLow: info.low,
+    smallLow: small.low,
+    largeLow: large.low,
+    accessListLow: 0,
+    mountTableLow: 0,
+    infoHigh: info.high,
+    smallHigh: small.high,
+    largeHigh: large.high,
+    accessListHigh: 0,
+    mountTableHigh: 0,
+    linkTableLow: links.low,
+    linkTableHigh: links.high,
+    reserved: new Uint8Array(12),
+  }
+}
+
+export const infoInode = (header: VolumeHeader): Inode => ({ high: header.infoHigh, low: header.infoLow })
+export const smallIndexInode = (header: VolumeHeader): Inode => ({ high: header.smallHigh, low: header.smallLow })
+export const largeIndexInode = (header: VolumeHeader): Inode => ({ high: header.largeHigh, low: header.largeLow })
+export const linkTableInode = (header: VolumeHeader): Inode => ({
+  high: header.linkTableHigh,
+  low: header.linkTableLow,
+})
+
+/**
+ * Reads header bytes. The version is not judged here: listing a partition accepts any, as OpenAFS does.
+ * @throws FormatError if short or without the magic.
+ */
+export function parseVolumeHeader(bytes: Uint8Array, path: string): VolumeHeader {
+  const header = volumeHeaderLayout.read(bytes, 0, path)
+  if (header.magic !== volumeHeaderMagic) {
+    throw new FormatError("volume header", { path, offset: 0 }, `magic 0x${header.magic.toString(16)}`, "0x88a1bb3c")
+  }
+  return header
+}
+
+/**
+ * The header of a volume, or undefined if there is no such file.
+ * @throws FormatError if the file is short, has a bad magic, or names another volume than its file name says.
+ */
+export function readVolumeHeader(partition: Partition, volume: number): VolumeHeader | undefined {
+  const path = headerPath(partition, volume)
+  const bytes = partition.disk.readFile(path)
+  if (bytes === undefined) return undefined
+  const header = parseVolumeHeader(bytes, path)
+  const idOffset = volumeHeaderLayout.offsets["id"] ?? 0
+  if (header.id !== volume)
+    throw new FormatError(
+      "volume header",
+      { path, offset: idOffset },
+      `volume id ${header.id}`,
+      `${volume} (${headerName(volume)})`,
+    )
+  return header
+}
