@@ -3,6 +3,9 @@
  * once, for every codec. Numbers are OpenAFS's (vol/fssync.h, vol/salvsync.h, vol/daemon_com.h).
  */
 
+/** Command that ends a connection in order; it has no answer. */
+export const channelClose = 0
+
 /** FSSYNC command codes. */
 export const fssyncCommands = {
   VOL_ON: 65536,
@@ -86,9 +89,16 @@ export const salvsyncReasons = {
   NEEDED: 65540,
 } as const
 
+/** State of a volume at the salvage scheduler, as SALVSYNC answers report it. */
+export const salvageStates = { unknown: 0, queued: 1, salvaging: 2, error: 3, done: 4 } as const
+export type SalvageState = keyof typeof salvageStates
+
 /** State of a pending volume operation, as QUERY_VOP reports it. */
 export const volumeOperationStates = { pending: 0, denied: 1, runningOnline: 2, runningOffline: 3, unknown: 4 } as const
 export type VolumeOperationState = keyof typeof volumeOperationStates
+
+/** Longest partition name in bytes: OpenAFS's frames have 16 with the NUL. */
+export const partitionNameMax = 15
 
 /** Who asks. All are claims of the sender. */
 export interface Sender {
