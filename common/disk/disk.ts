@@ -6,8 +6,12 @@
  * uses *now* only for metadata that is small and warm.
  */
 
-/** How a file is opened: `read`, `write` (read and write, must exist), `create` (read and write, must not exist). */
-export type OpenMode = "read" | "write" | "create"
+/**
+ * How a file is opened: `read`, `write` (read and write, must exist), `create` (read and write, must not exist),
+ * `lock` (read and write, made if absent: for lock files only), `path` (neither read nor write: its descriptor only names
+ * the file, and closing it drops no record lock of this process, which closing any other descriptor does).
+ */
+export type OpenMode = "read" | "write" | "create" | "lock" | "path"
 
 /** What `stat` tells of a file. */
 export interface DiskStat {
@@ -33,7 +37,7 @@ export interface DiskEntry {
 /** An open file. Positions are byte offsets. Every failure is a DiskError that names path and offset. */
 export interface DiskFile extends Disposable {
   readonly path: string
-  /** The descriptor, for lock calls only. */
+  /** The descriptor, for lock calls only; -1 on a disk that only this process can see, whose locks the kernel never hears of. */
   readonly descriptor: number
   /** Fills `into` from `position`; returns the number of bytes read, less than its length only at the end of the file. */
   read(into: Uint8Array, position: number): number

@@ -35,10 +35,15 @@ import {
   type OpenMode,
 } from "./disk.ts"
 
+/** Linux's O_PATH, which node:fs does not name: the same number on every architecture that Node runs on. */
+const openPathOnly = 0o10000000
+
 const openFlags: Record<OpenMode, number> = {
   read: constants.O_RDONLY,
   write: constants.O_RDWR,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+  lock: constants.O_RDWR | constants.O_CREAT,
+  path: openPathOnly,
 }
 
 function attempt<T>(call: string, path: string, work: () => T, offset?: number): T {

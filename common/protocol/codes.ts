@@ -34,7 +34,7 @@ export const codes = {
   EACCES: { number: 13, sentence: "permission denied" },
   EMLINK: { number: 31, sentence: "link count is at its maximum" },
   /** A byte of `.volume.lock` (or another lock file) is held by someone else. Callers of the volume package see VNOVOL. */
-  LOCKED: { number: undefined, sentence: "volume is locked" },
+  LOCKED: { number: undefined, sentence: "already locked" },
   /** FSSYNC or SALVSYNC refused the request. */
   DENIED: { number: undefined, sentence: "request was refused" },
   /** A peer's socket is absent or refuses connections. */
