@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+/**
+ * The one command. Each subcommand is a yargs module of its own, loaded only when it is asked for: most of the start-up
+ * time of a Node.js program is the loading of modules.
+ */
+import type { CommandModule } from "yargs"
+import yargs from "yargs"
+import { exitCodeOf } from "../common/cli/exit-codes.ts"
+import { AfsError } from "../common/error.ts"
+
+// biome-ignore lint/complexity/noBannedTypes: yargs writes "no options known yet" as {}
+type Command = CommandModule<{}, never>
+
+interface Row {
+  readonly describe: string
+  readonly load: () => Promise<unknown>
+}
+
+const commands: Readonly<Record<string, Row>> = {
+  start: {
+    describe: "Run the whole suite on a partition below a folder",
+    load: async () => (await import("./start.ts")).startCommand,
+  },
+  fileserver: {
+    describe: "Run the fileserver",
+    load: async () => (await import("../fileserver/cli.ts")).fileserverCommand,
+  },
+  volserver: {
+    describe: "Run the volume server",
+    load: async () => (await import("../volserver/cli.ts")).volserverCommand,
+  },
+  salvageserver: {
+    describe: "Run the salvage server",
+    load: async () => (await import("../salvager/server-cli.ts")).salvageserverCommand,
+  },
+  salvager: {
+    describe: "Check and repair volumes",
+    load: async () => (await import("../salvager/cli.ts")).salvagerCommand,
+  },
+  vos: { describe: "Work on volumes", load: async () => (await import("../volserver/cli.ts")).vosCommand },
+  fssync: {
+    describe: "Ask the fileserver about volumes, or tell it what to do with them",
+    load: async () => (await import("./fssync.ts")).fssyncCommand,
+  },
+  salvage: {
+    describe: "Ask the salvage server for salvages",
+    load: async () => (await import("./salvage.ts")).salvageCommand,
+  },
+  volinfo: {
+    describe: "Show the volumes of a partition as they are on disk",
+    load: async () => (await import("./volinfo.ts")).volinfoCommand,
+  },
+  locks: { describe: "Show who holds which volume", load: async () => (await import("./locks.ts")).locksCommand },
+  partition: {
+    describe: "Make a partition",
+    load: async () => (await import("./partition.ts")).partitionCommand,
+  },
+}
+
+/** Prints an error for a person (or as JSON) and sets the exit status. */
+function fail(error: unknown, json: boolean): void {
+  const message = error instanceof Error ? error.message : String(error)
+  const code = error instanceof AfsError ? error.code : undefined
+  process.stderr.write(json ? `${JSON.stringify({ type: "error", code, message })}\n` : `dafs: ${message}\n`)
+  if (process.env["DAFS_TRACE"] === "1" && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`)
+  process.exitCode = exitCodeOf(error)
+}
+
+async function main(words: string[]): Promise<void> {
+  const first = words.find((word) => !word.startsWith("-"))
+  const parser = yargs(words)
+    .scriptName("dafs")
+    .usage("$0 <command> [options]")
+    .strict()
+    .demandCommand(1, "Which command? See dafs --help")
+    .recommendCommands()
+    .help()
+    .alias("help", "h")
+    .wrap(Math.min(120, process.stdout.columns ?? 100))
+    .epilog(
+      "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done in part, 4 damage left, 10 not found, 11 busy, 12 not permitted, 130 interrupted.",
+    )
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new AfsError("USAGE", first ?? "dafs", {}, { detail: message })
+    })
+  const row = first === undefined ? undefined : commands[first]
+  if (row === undefined) for (const [name, { describe }] of Object.entries(commands)) parser.command(name, describe)
+  else parser.command((await row.load()) as Command)
+  await parser.parseAsync()
+}
+
+const words = process.argv.slice(2)
+main(words).catch((error: unknown) => fail(error, words.includes("--json")))
