@@ -1,0 +1,155 @@
+/**
+ * `dafs start`: the whole suite on a partition below one folder, for the first five minutes and for development. Makes
+ * what is not there (partition, state, logs, a first volume), runs the three daemons as children and stops them cleanly.
+ */
+import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { existsSync, mkdirSync, openSync } from "node:fs"
+import { dirname, join, relative, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import type { Argv, CommandModule } from "yargs"
+import { untilStopped } from "../common/cli/stopping.ts"
+import { AfsError } from "../common/error.ts"
+import { createPartition, listHeaderNames, openPartition, type Partition } from "../common/partition/partition.ts"
+
+interface StartArguments {
+  dir: string
+  partition: string
+  volume: string
+}
+
+interface Folders {
+  readonly partition: string
+  readonly state: string
+  readonly logs: string
+}
+
+const dafsProgram = fileURLToPath(new URL("./dafs.js", import.meta.url))
+const projectFolder = resolve(dirname(dafsProgram), "../..")
+/** In the order in which they start; they stop in the reverse order. */
+const daemons = ["salvageserver", "fileserver", "volserver"] as const
+type Daemon = (typeof daemons)[number]
+const sockets: Readonly<Record<Daemon, string>> = {
+  salvageserver: "salvsync.sock",
+  fileserver: "fssync.sock",
+  volserver: "volser.sock",
+}
+const readyTimeoutMs = 30_000
+const stopTimeoutMs = 60_000
+
+function prepare(wanted: StartArguments): Folders {
+  const root = resolve(wanted.dir)
+  const folders = { partition: join(root, wanted.partition), state: join(root, "state"), logs: join(root, "log") }
+  mkdirSync(root, { recursive: true })
+  mkdirSync(folders.state, { recursive: true, mode: 0o700 })
+  mkdirSync(folders.logs, { recursive: true })
+  return folders
+}
+
+/** The partition of an earlier run, or a new one: for development unless root runs it. */
+function findPartition(path: string): Partition {
+  if (existsSync(join(path, "AFSIDat"))) return openPartition(path)
+  return createPartition(path, { development: process.geteuid?.() !== 0 })
+}
+
+function startDaemon(daemon: Daemon, folders: Folders): Promise<ChildProcess> {
+  const log = join(folders.logs, `${daemon}.log`)
+  const output = openSync(log, "a")
+  const words = [dafsProgram, daemon, "--partition", folders.partition, "--state-dir", folders.state]
+  // A session of its own: Ctrl-C reaches this program only, which then stops the daemons in order.
+  const child = spawn(process.execPath, words, { stdio: ["ignore", output, output, "ipc"], detached: true })
+  return new Promise((resolve, reject) => {
+    const failed = (why: string): void => {
+      child.kill("SIGKILL")
+      reject(new AfsError("UNREACHABLE", `start ${daemon}`, { path: log }, { detail: why }))
+    }
+    const timer = setTimeout(() => failed(`not ready after ${readyTimeoutMs / 1000} s`), readyTimeoutMs)
+    child.once("exit", (code, signal) => failed(`it ended with ${signal ?? `status ${code}`}; see its log`))
+    child.once("message", () => {
+      clearTimeout(timer)
+      child.removeAllListeners("exit")
+      resolve(child)
+    })
+  })
+}
+
+async function stopDaemon(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()))
+  const timer = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs)
+  child.kill("SIGTERM")
+  await ended
+  clearTimeout(timer)
+}
+
+async function vos(folders: Folders, ...words: string[]): Promise<void> {
+  const all = [dafsProgram, "vos", ...words, "--partition", folders.partition, "--state-dir", folders.state]
+  await promisify(execFile)(process.execPath, all)
+}
+
+function shown(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short.startsWith("..") ? path : short === "" ? "." : short
+}
+
+function describe(folders: Folders, partition: Partition, children: ReadonlyMap<Daemon, ChildProcess>, volume: string): string {
+  const where = `--partition ${shown(folders.partition)} --state-dir ${shown(folders.state)}`
+  const rows = daemons.map((daemon) => {
+    const pid = String(children.get(daemon)?.pid ?? "")
+    return `  ${daemon.padEnd(14)} pid ${pid.padEnd(8)} ${shown(join(folders.state, sockets[daemon]))}   log ${shown(join(folders.logs, `${daemon}.log`))}`
+  })
+  return [
+    `dafs is running on ${shown(folders.partition)} (${partition.ownerEncoding} partition, ${listHeaderNames(partition).length} volumes)`,
+    ...rows,
+    "",
+    "Try next, in another terminal:",
+    `  npx dafs vos examine ${volume} ${where}`,
+    `  npx dafs fssync listvolumes --state-dir ${shown(folders.state)}`,
+    `  npx dafs vos dump ${volume} ${where} --file /tmp/${volume}.dump`,
+    "",
+    "Ctrl-C stops all of them cleanly.",
+    "",
+  ].join("\n")
+}
+
+async function run(wanted: StartArguments): Promise<void> {
+  const stopping = untilStopped()
+  const folders = prepare(wanted)
+  const partition = findPartition(folders.partition)
+  const children = new Map<Daemon, ChildProcess>()
+  try {
+    for (const daemon of daemons) children.set(daemon, await startDaemon(daemon, folders))
+    if (listHeaderNames(partition).length === 0) await vos(folders, "create", "--name", wanted.volume)
+    process.stdout.write(describe(folders, partition, children, wanted.volume))
+    const lost = Promise.race([...children].map(([daemon, child]) => whenEnded(daemon, child)))
+    const reason = await Promise.race([stopping, lost])
+    process.stdout.write(`\nstopping (${reason})\n`)
+  } finally {
+    for (const daemon of [...daemons].reverse()) {
+      const child = children.get(daemon)
+      if (child !== undefined) await stopDaemon(child)
+    }
+  }
+  process.stdout.write("stopped: all volumes are detached\n")
+}
+
+function whenEnded(daemon: Daemon, child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => {
+      process.exitCode = 1
+      resolve(`${daemon} ended with ${signal ?? `status ${code}`}`)
+    })
+  })
+}
+
+export const startCommand: CommandModule<object, StartArguments> = {
+  command: "start",
+  describe: "Run the whole suite on a partition below a folder",
+  builder: (parser: Argv): Argv<StartArguments> =>
+    parser
+      .option("dir", { type: "string", default: join(projectFolder, "run"), describe: "folder for partition, state and logs" })
+      .option("partition", { type: "string", default: "vicepa", describe: "name of the partition in it" })
+      .option("volume", { type: "string", default: "first", describe: "name of the first volume" })
+      .example("$0 start", "fileserver, volserver and salvageserver on run/vicepa"),
+  handler: run,
+}
