@@ -7,7 +7,7 @@
  */
 import { type DiskFile, isDiskError } from "../disk/disk.ts"
 import { AfsError } from "../error.ts"
-import { withHeaderLockNow } from "../lock/header-lock.ts"
+import { lockHeaders } from "../lock/header-lock.ts"
 import { dataInode, type Inode, inodeParts, inodeText, specialInode } from "../partition/inode-number.ts"
 import type { InodeStore } from "../partition/inode-store.ts"
 import { type LinkChange, type LinkResult, LinkTable } from "../partition/link-table.ts"
@@ -255,25 +255,27 @@ function writeHeaderFile(store: InodeStore, volume: number, bytes: Uint8Array, r
   const draft = `${folder}/${headerName(volume)}.${process.pid}`
   makeFolder(disk, folder, 0o700)
   removeFile(store, draft)
-  withHeaderLockNow(store.partition, "read", () => {
-    {
-      using file = disk.open(draft, "create", 0o644)
-      file.setMode(0o644)
-      file.write(bytes, 0)
-    }
-    if (replace) {
-      disk.rename(draft, target)
-      return
-    }
-    try {
-      disk.link(draft, target)
-    } catch (error) {
-      if (isDiskError(error, "EEXIST")) throw new AfsError("VVOLEXISTS", "writeHeader", { volume, partition: path })
-      throw error
-    } finally {
-      disk.unlink(draft)
-    }
-  })
+  using _lock = lockHeaders(store.partition, "read", { who: `writing ${headerName(volume)}` })
+  {
+    using file = disk.open(draft, "create", 0o644)
+    file.setMode(0o644)
+    file.write(bytes, 0)
+  }
+  if (replace) disk.rename(draft, target)
+  else linkExclusively(store, draft, target, volume)
+}
+
+/** Gives the draft its final name unless that exists, and drops the draft's own. */
+function linkExclusively(store: InodeStore, draft: string, target: string, volume: number): void {
+  const { disk, path } = store.partition
+  try {
+    disk.link(draft, target)
+  } catch (error) {
+    if (isDiskError(error, "EEXIST")) throw new AfsError("VVOLEXISTS", "writeHeader", { volume, partition: path })
+    throw error
+  } finally {
+    disk.unlink(draft)
+  }
 }
 
 function removeFile(store: InodeStore, path: string): void {
