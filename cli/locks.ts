@@ -1,0 +1,124 @@
+/** `dafs locks`: who holds which volume of a partition, and the locks beside those. Takes none and changes nothing. */
+import { resolve } from "node:path"
+import type { CommandModule } from "yargs"
+import { type Column, printJson, printTable } from "../common/cli/output.ts"
+import { nodeDisk } from "../common/disk/node-disk.ts"
+import { AfsError } from "../common/error.ts"
+import { type LockHolder, listLocks, listVolumeLocks } from "../common/lock/lock-holder.ts"
+import { headerLockPath, salvageLockPath } from "../common/lock/lock-path.ts"
+
+interface LocksArguments {
+  partition: string
+  volumeid: number | undefined
+  "state-dir": string | undefined
+  json: boolean
+}
+
+/** What a lock stands for: a volume, all headers, the whole partition, or the right to salvage. */
+type LockPurpose = "volume" | "headers" | "partition" | "salvage"
+
+interface LockRow extends LockHolder {
+  readonly purpose: LockPurpose
+  /** One volume, if the lock is on one. */
+  readonly volume: number | undefined
+}
+
+function rowsOf(purpose: LockPurpose, locks: readonly LockHolder[]): LockRow[] {
+  return locks.map((lock) => ({
+    purpose,
+    volume: purpose === "volume" && lock.first === lock.last ? lock.first : undefined,
+    ...lock,
+  }))
+}
+
+function isWanted(lock: LockHolder, volume: number | undefined): boolean {
+  return volume === undefined || (lock.first <= volume && volume <= lock.last)
+}
+
+function findLocks(directory: string, volume: number | undefined, stateDirectory: string | undefined): LockRow[] {
+  const partition = { path: directory, disk: nodeDisk }
+  const volumes = listVolumeLocks(partition).filter((lock) => isWanted(lock, volume))
+  const rows = rowsOf("volume", volumes)
+  if (volume !== undefined) return rows
+  rows.push(...rowsOf("headers", listLocks(nodeDisk, headerLockPath(partition))))
+  rows.push(
+    ...rowsOf(
+      "partition",
+      listLocks(nodeDisk, directory).filter((lock) => lock.kind === "flock"),
+    ),
+  )
+  if (stateDirectory !== undefined)
+    rows.push(...rowsOf("salvage", listLocks(nodeDisk, salvageLockPath(stateDirectory))))
+  return rows
+}
+
+function volumesOf(row: LockRow): string {
+  if (row.purpose !== "volume") return ""
+  if (row.first === row.last) return String(row.first)
+  return row.last === Number.POSITIVE_INFINITY ? `${row.first} and above` : `${row.first}-${row.last}`
+}
+
+const kindNames = { record: "record", description: "open file description", flock: "flock" } as const
+
+const columns: readonly Column<LockRow>[] = [
+  { title: "LOCK", value: (row) => row.purpose },
+  { title: "VOLUME", value: volumesOf, align: "right" },
+  { title: "TYPE", value: (row) => row.type },
+  { title: "PID", value: (row) => row.pid ?? "?", align: "right" },
+  { title: "PROGRAM", value: (row) => row.program ?? "?" },
+  { title: "KIND", value: (row) => kindNames[row.kind] },
+]
+
+/** As the JSON document has it: a lock to the end of the file has no last byte. */
+function plain(row: LockRow) {
+  const { purpose, volume, type, kind, pid, program, first, last } = row
+  return { purpose, volume, type, kind, pid, program, first, last: Number.isFinite(last) ? last : undefined }
+}
+
+function requireDirectory(path: string, option: string): string {
+  const directory = resolve(path)
+  if (nodeDisk.stat(directory)?.isDirectory === true) return directory
+  throw new AfsError("ENOENT", "locks", { path: directory }, { detail: `--${option} is not a directory` })
+}
+
+function requireVolume(value: number | undefined): void {
+  if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff)) return
+  throw new AfsError("USAGE", "locks", {}, { detail: "--volumeid is a number from 0 to 4294967295" })
+}
+
+function showLocks({ partition, volumeid, json, ...rest }: LocksArguments): void {
+  requireVolume(volumeid)
+  const directory = requireDirectory(partition, "partition")
+  const state = rest["state-dir"] === undefined ? undefined : requireDirectory(rest["state-dir"], "state-dir")
+  const rows = findLocks(directory, volumeid, state)
+  if (json) printJson({ type: "locks", partition: directory, locks: rows.map(plain) })
+  else printTable(rows, columns)
+  if (!json && rows.length === 0) process.stderr.write(`dafs: no lock is held on ${directory}\n`)
+}
+
+export const locksCommand: CommandModule<object, LocksArguments> = {
+  command: "locks",
+  describe: "Show who holds which volume of a partition",
+  builder: (parser) =>
+    parser
+      .option("partition", {
+        type: "string",
+        demandOption: true,
+        requiresArg: true,
+        describe: "the partition's directory",
+      })
+      .option("volumeid", {
+        type: "number",
+        requiresArg: true,
+        describe: "only locks on this volume",
+      })
+      .option("state-dir", {
+        type: "string",
+        requiresArg: true,
+        describe: "server state directory: show its salvage lock too",
+      })
+      .option("json", { type: "boolean", default: false, describe: "print one JSON document" })
+      .example("$0 locks --partition /vicepa", "every lock on the partition, with process and program")
+      .example("$0 locks --partition /vicepa --volumeid 536870915", "who has this volume"),
+  handler: showLocks,
+}
