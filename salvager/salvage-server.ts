@@ -38,13 +38,14 @@ export interface SalvageServerOptions {
   readonly worker: WorkerCommand
   readonly fileserver: ErrorReporter
   readonly log: Logger
+  /** On shutdown workers may finish for this long before they are told to stop; 20 s. */
+  readonly finishMs?: number
   readonly now?: () => number
 }
 
 /** Exit status of a worker that found its volume to be a clone and linked it to its group. */
 const linkedStatus = 10
-/** On shutdown workers may finish for this long before they are told to stop. */
-const finishMs = 20_000
+const defaultFinishMs = 20_000
 
 /** A running salvage server. */
 export class SalvageServer implements AsyncDisposable {
@@ -98,7 +99,7 @@ export class SalvageServer implements AsyncDisposable {
     })
     const timer = setTimeout(() => {
       for (const worker of this.#workers.values()) worker.kill("SIGTERM")
-    }, finishMs)
+    }, this.#options.finishMs ?? defaultFinishMs)
     await idle
     clearTimeout(timer)
   }

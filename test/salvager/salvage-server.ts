@@ -1,0 +1,138 @@
+import { join } from "node:path"
+import test, { type ExecutionContext } from "ava"
+import { silentLog } from "../../common/log.ts"
+import { createPartition, type Partition } from "../../common/partition/partition.ts"
+import { programTypes } from "../../common/protocol/codes.ts"
+import { SyncClient } from "../../fssync/client.ts"
+import { salvsyncProtocol, salvsyncRows } from "../../fssync/command-table.ts"
+import { responses, salvsyncReasons } from "../../fssync/message.ts"
+import { SalvageServer, type WorkerCommand } from "../../salvager/salvage-server.ts"
+import { salvageStates } from "../../salvager/schedule.ts"
+import { temporaryDirectory } from "../support/temporary-directory.ts"
+
+interface Rig {
+  readonly server: SalvageServer
+  readonly client: SyncClient
+  readonly partition: Partition
+  /** Volumes whose failure the fileserver was told. */
+  readonly failed: number[]
+  until(wanted: () => boolean): Promise<void>
+}
+
+/** A server whose workers are the given one-line programs. */
+async function rig(t: ExecutionContext, worker: WorkerCommand, parallel = 4): Promise<Rig> {
+  const directory = temporaryDirectory(t)
+  const partition = createPartition(join(directory, "vicepa"), { development: true })
+  const failed: number[] = []
+  const socket = join(directory, "state", "salvsync.sock")
+  const fileserver = {
+    forceError(volume: number): Promise<void> {
+      failed.push(volume)
+      return Promise.resolve()
+    },
+  }
+  const server = new SalvageServer({
+    partitions: [partition],
+    socket,
+    parallel,
+    worker,
+    fileserver,
+    finishMs: 0,
+    log: silentLog(),
+  })
+  await server.listen()
+  const sender = { programType: programTypes.fileServer, pid: process.pid, thread: 0 }
+  const client = new SyncClient({ path: socket, protocol: salvsyncProtocol, sender })
+  t.teardown(async () => {
+    await client.close()
+    await server[Symbol.asyncDispose]()
+  })
+  const until = async (wanted: () => boolean): Promise<void> => {
+    const end = Date.now() + 30_000
+    while (!wanted()) {
+      if (Date.now() > end) throw new Error("what was waited for did not come")
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  return { server, client, partition, failed, until }
+}
+
+const node =
+  (source: string): WorkerCommand =>
+  () => [process.execPath, "-e", source]
+const request = (partition: Partition, volume: number, priority = 0) => ({
+  volume,
+  parent: volume,
+  partition: partition.name,
+  vnode: priority,
+  reason: salvsyncReasons.NEEDED,
+})
+
+test("salvage server: a requested salvage is run by a worker and ends as done", async (t) => {
+  const { client, partition, server, failed, until } = await rig(t, node(""))
+  const asked = await client.call(salvsyncRows.SALVAGE, request(partition, 7))
+  t.is(asked.response, responses.OK)
+  t.true(asked.payload?.known)
+  await until(() => server.schedule.find(7, partition.name)?.state === "done")
+  const { payload } = await client.call(salvsyncRows.QUERY, request(partition, 7))
+  t.is(payload?.state, salvageStates.done)
+  t.deepEqual(failed, [])
+})
+
+for (const [how, source] of [
+  ["ends with status 1", "console.error('disk is full'); process.exit(1)"],
+  ["is killed", "process.kill(process.pid, 'SIGKILL')"],
+] as const) {
+  test(`salvage server: a worker that ${how} is reported, and others go on`, async (t) => {
+    const worker: WorkerCommand = (_partition, volume) => [process.execPath, "-e", volume === 7 ? source : ""]
+    const { client, partition, server, failed, until } = await rig(t, worker)
+    await client.call(salvsyncRows.SALVAGE, request(partition, 7))
+    await client.call(salvsyncRows.SALVAGE, request(partition, 8))
+    await until(() => server.schedule.find(7, partition.name)?.state === "error")
+    await until(() => server.schedule.find(8, partition.name)?.state === "done")
+    t.deepEqual(failed, [7])
+    t.regex(
+      server.schedule.find(7, partition.name)?.failure ?? "",
+      how === "is killed" ? /SIGKILL/ : /status 1: disk is full/,
+    )
+  })
+}
+
+test("salvage server: no more workers run than allowed, and cancelled volumes are not salvaged", async (t) => {
+  const { client, partition, server, until } = await rig(
+    t,
+    node("process.stdin.resume(); setTimeout(() => {}, 60000)"),
+    1,
+  )
+  await client.call(salvsyncRows.SALVAGE, request(partition, 7))
+  await client.call(salvsyncRows.SALVAGE, request(partition, 8))
+  const { payload } = await client.call(salvsyncRows.QUERY, request(partition, 8))
+  t.is(payload?.state, salvageStates.queued)
+  t.is(payload?.sq_len, 1)
+  t.is(payload?.pq_len, 1)
+  const cancelled = await client.call(salvsyncRows.CANCEL, request(partition, 8))
+  t.is(cancelled.payload?.state, salvageStates.queued)
+  const after = await client.call(salvsyncRows.QUERY, request(partition, 8))
+  t.is(after.payload?.state, salvageStates.unknown)
+  await until(() => server.schedule.queuedCount === 0)
+})
+
+test("salvage server: an unknown partition is refused", async (t) => {
+  const { client, partition } = await rig(t, node(""))
+  const answer = await client.call(salvsyncRows.SALVAGE, { ...request(partition, 7), partition: "/vicepzz" })
+  t.is(answer.response, responses.DENIED)
+})
+
+test("salvage server: a linked clone stands for its group, whose salvage follows", async (t) => {
+  const { client, partition, server, until } = await rig(t, (_partition, volume) => [
+    process.execPath,
+    "-e",
+    volume === 12 ? "setTimeout(() => process.exit(10), 300)" : "",
+  ])
+  await client.call(salvsyncRows.SALVAGE, request(partition, 12))
+  const linked = await client.call(salvsyncRows.LINK, { ...request(partition, 12), parent: 10 })
+  t.is(linked.response, responses.OK)
+  await until(() => server.schedule.find(10, partition.name)?.state === "done")
+  const { payload } = await client.call(salvsyncRows.QUERY, request(partition, 12))
+  t.is(payload?.state, salvageStates.done)
+})
