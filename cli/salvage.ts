@@ -1,0 +1,135 @@
+/** `dafs salvage`: asks the salvage server for salvages, like OpenAFS's `salvageserver -client` and salvsync-debug. */
+import type { Argv, CommandModule } from "yargs"
+import { printJson } from "../common/cli/output.ts"
+import { AfsError } from "../common/error.ts"
+import { fullPartitionName } from "../common/partition/partition.ts"
+import { programTypes } from "../common/protocol/codes.ts"
+import { SyncClient, type SyncReply } from "../fssync/client.ts"
+import { type CommandRow, salvsyncProtocol, salvsyncRows } from "../fssync/command-table.ts"
+import { nameIn, responses, salvsyncReasons } from "../fssync/message.ts"
+import type { SalvageStatus } from "../fssync/payload.ts"
+import { impatientRule } from "../fssync/retry-rule.ts"
+import { salvageStates } from "../salvager/schedule.ts"
+
+interface SalvageArguments {
+  "state-dir": string
+  partition: string
+  volumeid: number
+  parent: number
+  priority: number
+  wait: boolean
+  json: boolean
+}
+
+type Row = CommandRow<SalvageStatus>
+
+/** How often a waiting request looks whether its salvage has ended. */
+const pollMs = 250
+
+function openClient(state: string): SyncClient {
+  const sender = { programType: programTypes.debugUtility, pid: process.pid, thread: 0 }
+  return new SyncClient({ path: `${state}/salvsync.sock`, protocol: salvsyncProtocol, sender, rule: impatientRule })
+}
+
+function requireOk(name: string, wanted: SalvageArguments, reply: SyncReply<SalvageStatus>): SalvageStatus {
+  if (reply.response === responses.OK && reply.payload !== undefined) return reply.payload
+  throw new AfsError(
+    "DENIED",
+    `salvage ${name}`,
+    { volume: wanted.volumeid, partition: wanted.partition },
+    {
+      detail: `the salvage server answers ${nameIn(responses, reply.response)} (reason ${nameIn(salvsyncReasons, reply.reason)})`,
+    },
+  )
+}
+
+function print(wanted: SalvageArguments, status: SalvageStatus): void {
+  const state = nameIn(salvageStates, status.state)
+  if (wanted.json) {
+    const { known, prio, sq_len, pq_len } = status
+    printJson({ volume: wanted.volumeid, partition: wanted.partition, known, state, prio, sq_len, pq_len })
+    return
+  }
+  const volume = wanted.volumeid === 0 ? "" : `volume ${wanted.volumeid}: ${known(status, state)}; `
+  process.stdout.write(`${volume}${status.sq_len} waiting, ${status.pq_len} running\n`)
+}
+
+function known(status: SalvageStatus, state: string): string {
+  return status.known ? `${state}, priority ${status.prio}` : "never asked for"
+}
+
+/** Runs one command; where told to, waits until the salvage has ended. */
+async function ask(name: string, row: Row, wanted: SalvageArguments): Promise<void> {
+  const partition = fullPartitionName(wanted.partition)
+  const fields = {
+    volume: wanted.volumeid,
+    parent: wanted.parent === 0 ? wanted.volumeid : wanted.parent,
+    partition,
+    vnode: wanted.priority,
+    reason: salvsyncReasons.OPERATOR,
+  }
+  await using client = openClient(wanted["state-dir"])
+  let status = requireOk(name, wanted, await client.call(row, fields))
+  while (wanted.wait && (status.state === salvageStates.queued || status.state === salvageStates.salvaging)) {
+    await new Promise((resolve) => setTimeout(resolve, pollMs))
+    status = requireOk(name, wanted, await client.call(salvsyncRows.QUERY, fields))
+  }
+  print({ ...wanted, partition }, status)
+  if (wanted.wait && status.state === salvageStates.error) {
+    throw new AfsError(
+      "VSALVAGE",
+      "salvage",
+      { volume: wanted.volumeid, partition },
+      { detail: "the salvage failed; the salvage server's log says why" },
+    )
+  }
+}
+
+function common(parser: Argv): Argv<SalvageArguments> {
+  return parser
+    .option("state-dir", {
+      type: "string",
+      default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
+      describe: "folder of the salvage server's socket",
+    })
+    .option("partition", { type: "string", default: "", describe: "the partition's name, /vicepa or a" })
+    .option("volumeid", { type: "number", default: 0, describe: "the volume" })
+    .option("parent", { type: "number", default: 0, describe: "link: the read-write volume of its group" })
+    .option("priority", { type: "number", default: 0, describe: "higher is sooner" })
+    .option("wait", { type: "boolean", default: false, describe: "wait until the salvage has ended" })
+    .option("json", { type: "boolean", default: false, describe: "one JSON document" })
+}
+
+function subcommand(name: string, describe: string, row: Row, needs: readonly ("volumeid" | "partition" | "parent")[]) {
+  const module: CommandModule<object, SalvageArguments> = {
+    command: name,
+    describe,
+    builder: (parser: Argv): Argv<SalvageArguments> =>
+      common(parser).demandOption([...needs]) as Argv<SalvageArguments>,
+    handler: (wanted) => ask(name, row, wanted),
+  }
+  return module
+}
+
+export const salvageCommand: CommandModule = {
+  command: "salvage <command>",
+  describe: "Ask the salvage server for salvages",
+  builder: (parser: Argv) =>
+    parser
+      .command(subcommand("request", "Salvage a volume's group", salvsyncRows.SALVAGE, ["volumeid", "partition"]))
+      .command(subcommand("query", "How far the salvage of a volume is", salvsyncRows.QUERY, ["volumeid", "partition"]))
+      .command(
+        subcommand("priority", "Raise the priority of a salvage", salvsyncRows.RAISEPRIO, ["volumeid", "partition"]),
+      )
+      .command(
+        subcommand("cancel", "Take a waiting volume out of the queue", salvsyncRows.CANCEL, ["volumeid", "partition"]),
+      )
+      .command(subcommand("cancelall", "Empty the queue", salvsyncRows.CANCELALL, []))
+      .command(
+        subcommand("link", "Let a clone stand for its group", salvsyncRows.LINK, ["volumeid", "partition", "parent"]),
+      )
+      .command(subcommand("status", "How much waits and runs", salvsyncRows.NOP, []))
+      .demandCommand(1, "Which command?")
+      .example("$0 salvage request --partition a --volumeid 536870918 --wait", "salvage a volume and wait for the end"),
+  handler: () => undefined,
+}
