@@ -1,0 +1,106 @@
+/** One connection of a client: frames out, answers in, and one end. Knows nothing of what is asked. */
+import { createConnection, type Socket } from "node:net"
+import type { SyncProtocol } from "./command-table.ts"
+import { answerBytesMax, FrameReader } from "./frame.ts"
+import { channelClose } from "./message.ts"
+import { decodeAnswer, encodeCall, type SyncCall, type WireAnswer } from "./message-codec.ts"
+
+/** What becomes of a connection. */
+export interface ConnectionEvents {
+  /** An exception means that the stream is useless: the connection ends with it. */
+  answer(answer: WireAnswer): void
+  /** It has ended, other than by `close`: by the peer, by an error, by an answer that is none. Once. */
+  broken(cause: Error): void
+}
+
+export class ClientConnection {
+  readonly #socket: Socket
+  readonly #protocol: SyncProtocol
+  readonly #reader: FrameReader
+  readonly #events: ConnectionEvents
+  #frames: Buffer[] = []
+  #flushPlanned = false
+  #over = false
+
+  private constructor(socket: Socket, protocol: SyncProtocol, events: ConnectionEvents) {
+    this.#socket = socket
+    this.#protocol = protocol
+    this.#events = events
+    this.#reader = new FrameReader(protocol.mark, answerBytesMax)
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk))
+    socket.on("error", (error) => this.#break(error))
+    socket.on("close", () => this.#break(new Error("the server closed the connection")))
+  }
+
+  /** Connects once. Rejects with the socket's error (`code` ENOENT, ECONNREFUSED, EACCES, …). */
+  static open(path: string, protocol: SyncProtocol, events: ConnectionEvents): Promise<ClientConnection> {
+    return new Promise((resolve, reject) => {
+      const socket = createConnection({ path })
+      socket.once("error", reject)
+      socket.once("connect", () => {
+        socket.removeListener("error", reject)
+        resolve(new ClientConnection(socket, protocol, events))
+      })
+    })
+  }
+
+  /** Sends a request; all of one turn of the event loop leave in one write. @throws TypeError if a field is out of range */
+  send(call: SyncCall): void {
+    this.#frames.push(encodeCall(this.#protocol.mark, call))
+    if (this.#flushPlanned) return
+    this.#flushPlanned = true
+    process.nextTick(() => this.#flush())
+  }
+
+  /** Ends in order: tells the server, and resolves when the connection is gone. */
+  close(farewell: SyncCall): Promise<void> {
+    this.#over = true
+    if (this.#socket.destroyed) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#socket.once("close", () => resolve())
+      this.#frames.push(encodeCall(this.#protocol.mark, { ...farewell, command: channelClose }))
+      this.#flush()
+      this.#socket.end()
+    })
+  }
+
+  /** Ends at once. */
+  destroy(): void {
+    this.#over = true
+    this.#socket.destroy()
+  }
+
+  /** Whether this connection alone keeps the process alive. */
+  keepAlive(does: boolean): void {
+    if (does) this.#socket.ref()
+    else this.#socket.unref()
+  }
+
+  #flush(): void {
+    this.#flushPlanned = false
+    const [first, second] = this.#frames
+    if (first === undefined) return
+    const bytes = second === undefined ? first : Buffer.concat(this.#frames)
+    this.#frames = []
+    if (this.#socket.writable) this.#socket.write(bytes)
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#over) return
+    try {
+      this.#reader.push(chunk)
+      for (let body = this.#reader.next(); body !== undefined; body = this.#reader.next()) {
+        this.#events.answer(decodeAnswer(body))
+        if (this.#over) return
+      }
+    } catch (error) {
+      this.#break(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  #break(cause: Error): void {
+    if (this.#over) return
+    this.destroy()
+    this.#events.broken(cause)
+  }
+}

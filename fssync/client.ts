@@ -1,0 +1,295 @@
+/**
+ * The client's side of an FSSYNC or SALVSYNC socket: connects on first use, keeps the connection, has any number of
+ * requests under way, and comes back after the server has restarted.
+ *
+ * When a connection breaks, the requests under way are sent again on the next one if their command's row says that this is
+ * harmless (command-table.ts) and the rule allows it (retry-rule.ts); the others fail. So does everything when the
+ * server stays away. What the server remembered of the old connection (volumes checked out, uses begun with GET) it has
+ * let go by then: who relies on a checkout asks with QUERY_VOP (verify-checkout.ts).
+ */
+import type { Clock } from "../common/clock.ts"
+import { AfsError } from "../common/error.ts"
+import { ClientConnection } from "./client-connection.ts"
+import type { CommandRow, SyncProtocol } from "./command-table.ts"
+import { responses, type Sender, type SyncAnswer, type SyncRequest } from "./message.ts"
+import { connectionId, type WireAnswer } from "./message-codec.ts"
+import { patientRule, type RetryRule, type Tried, whyNotAgain } from "./retry-rule.ts"
+
+export interface SyncClientOptions {
+  /** Of the server's socket. */
+  readonly path: string
+  readonly protocol: SyncProtocol
+  /** What requests claim about who asks. */
+  readonly sender: Sender
+  /** Default `patientRule`. */
+  readonly rule?: RetryRule
+  /** A request without an answer fails after this time. Default: none; checkouts may wait long for a volume's users. */
+  readonly timeoutMs?: number
+  readonly clock?: Clock
+}
+
+/** A request's own fields; what is absent is 0, "" or the client's `sender`. */
+export type RequestFields = Partial<Omit<SyncRequest, "command">>
+
+/** An answer whose payload has been checked: present if the command returns something and the answer is OK. */
+export interface SyncReply<T> {
+  /** `responses` number. */
+  readonly response: number
+  readonly reason: number
+  readonly payload: T | undefined
+}
+
+/** A request that has no answer yet. */
+interface Pending extends Tried {
+  tries: number
+  firstSent: number
+  readonly name: string
+  readonly call: SyncRequest & { readonly id: number }
+  settle(answer: SyncAnswer): void
+  fail(error: unknown): void
+  cancelTimeout: () => void
+}
+
+/** The machine's clock, with timers that keep the process alive: a client that waits has work to do. */
+const waitingClock: Clock = {
+  now: () => Date.now(),
+  after(ms, action) {
+    const timer = setTimeout(action, ms)
+    return () => clearTimeout(timer)
+  },
+}
+
+const nothing = (): void => undefined
+
+export class SyncClient implements AsyncDisposable {
+  readonly #options: SyncClientOptions
+  readonly #rule: RetryRule
+  readonly #clock: Clock
+  readonly #pending = new Map<number, Pending>()
+  #connection: ClientConnection | undefined
+  #connecting = false
+  #closed = false
+  #lastId = 0
+  #connections = 0
+  /** Ends the present pause between tries to connect. */
+  #wake: () => void = nothing
+
+  constructor(options: SyncClientOptions) {
+    this.#options = options
+    this.#rule = options.rule ?? patientRule
+    this.#clock = options.clock ?? waitingClock
+  }
+
+  /** Connections made so far: if it has changed, what the server kept for the former one is gone. */
+  get connections(): number {
+    return this.#connections
+  }
+
+  /**
+   * Sends a request of a command's row and waits for the answer; a refusal is an answer too.
+   * @throws AfsError UNREACHABLE if no server answers, or the connection broke and the request may not be repeated;
+   *   INTERRUPTED if the client was closed; FormatError if the payload is not of the row's shape
+   */
+  call<T>(row: CommandRow<T>, fields: RequestFields = {}): Promise<SyncReply<T>> {
+    return new Promise((resolve, reject) => {
+      this.#begin(row, fields, reject, (answer) => resolve(unpackAnswer(row, answer)))
+    })
+  }
+
+  /** Sends a request by command number. @throws as `call`; AfsError EINVAL if the protocol has no such command */
+  request(request: RequestFields & { readonly command: number }): Promise<SyncReply<unknown>> {
+    const row = this.#options.protocol.commands.get(request.command)
+    if (row !== undefined) return this.call(row, request)
+    const detail = `${this.#options.protocol.name} has no command ${request.command}`
+    return Promise.reject(new AfsError("EINVAL", "request", { path: this.#options.path }, { detail }))
+  }
+
+  /** Ends the connection in order. Requests under way fail with INTERRUPTED. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#failAll(
+      new AfsError("INTERRUPTED", "request", { path: this.#options.path }, { detail: "the client was closed" }),
+    )
+    this.#wake()
+    const connection = this.#connection
+    this.#connection = undefined
+    await connection?.close({ ...this.#fill({}, 0), id: ++this.#lastId })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #begin(
+    row: CommandRow<unknown>,
+    fields: RequestFields,
+    reject: (error: unknown) => void,
+    settle: (answer: SyncAnswer) => void,
+  ): void {
+    if (this.#closed) {
+      reject(new AfsError("INTERRUPTED", row.name, { path: this.#options.path }, { detail: "the client is closed" }))
+      return
+    }
+    const call = { ...this.#fill(fields, row.code), id: this.#nextId() }
+    const fail = (error: unknown): void => reject(error)
+    const { name, repeatable } = row
+    const pending: Pending = { name, repeatable, call, tries: 0, firstSent: 0, settle, fail, cancelTimeout: nothing }
+    pending.cancelTimeout = this.#startTimeout(pending)
+    this.#pending.set(call.id, pending)
+    if (this.#connection !== undefined) this.#send(this.#connection, pending)
+    else void this.#connect() // never rejects: failures go to the requests that wait
+  }
+
+  #fill(fields: RequestFields, command: number): SyncRequest {
+    const empty = { reason: 0, volume: 0, partition: "", parent: 0, vnode: 0, unique: 0 }
+    return { ...empty, ...this.#options.sender, ...fields, command }
+  }
+
+  /** 1 to 2^32-1, then from 1 again: those of 4 billion requests ago are answered. */
+  #nextId(): number {
+    do this.#lastId = this.#lastId === 0xffff_ffff ? 1 : this.#lastId + 1
+    while (this.#pending.has(this.#lastId))
+    return this.#lastId
+  }
+
+  #startTimeout(pending: Pending): () => void {
+    const { timeoutMs, path } = this.#options
+    if (timeoutMs === undefined) return nothing
+    return this.#clock.after(timeoutMs, () => {
+      const error = new AfsError("UNREACHABLE", pending.name, { path }, { detail: `no answer within ${timeoutMs} ms` })
+      this.#drop(pending, error)
+    })
+  }
+
+  #send(connection: ClientConnection, pending: Pending): void {
+    if (pending.tries === 0) pending.firstSent = this.#clock.now()
+    pending.tries++
+    try {
+      connection.send(pending.call)
+      connection.keepAlive(true)
+    } catch (error) {
+      this.#drop(pending, error)
+    }
+  }
+
+  #drop(pending: Pending, error: unknown): void {
+    this.#forget(pending)
+    pending.fail(error)
+  }
+
+  #forget(pending: Pending): void {
+    pending.cancelTimeout()
+    this.#pending.delete(pending.call.id)
+    if (this.#pending.size > 0) return
+    this.#connection?.keepAlive(false)
+    this.#wake()
+  }
+
+  #failAll(error: unknown): void {
+    for (const pending of [...this.#pending.values()]) this.#drop(pending, error)
+  }
+
+  #answered(answer: WireAnswer): void {
+    if (answer.response === responses.COM_ERROR) {
+      throw new Error(`the server calls ${answer.id === connectionId ? "this connection" : "a request"} malformed`)
+    }
+    const pending = this.#pending.get(answer.id)
+    if (pending === undefined) return // it timed out
+    this.#forget(pending)
+    try {
+      pending.settle(answer)
+    } catch (error) {
+      pending.fail(error)
+    }
+  }
+
+  /** Requests that may not be sent again fail; for the others there is a new connection. */
+  #broken(cause: Error): void {
+    this.#connection = undefined
+    const now = this.#clock.now()
+    for (const pending of [...this.#pending.values()]) {
+      const why = whyNotAgain(this.#rule, pending, now)
+      if (why !== undefined) this.#drop(pending, this.#unreachable(pending.name, `${why} (${cause.message})`))
+    }
+    if (this.#pending.size > 0) void this.#connect() // never rejects, as above
+  }
+
+  #unreachable(operation: string, detail: string): AfsError {
+    return new AfsError("UNREACHABLE", operation, { path: this.#options.path }, { detail })
+  }
+
+  #connectError(error: unknown): AfsError {
+    if (!isForbidden(error)) return this.#unreachable("connect", error instanceof Error ? error.message : String(error))
+    return new AfsError("EACCES", "connect", { path: this.#options.path }, { cause: error })
+  }
+
+  /** Connects, with the rule's pauses, for as long as requests wait; then sends them, or fails them all. */
+  async #connect(): Promise<void> {
+    if (this.#connecting) return
+    this.#connecting = true
+    try {
+      const connection = await this.#tryConnections()
+      if (connection !== undefined) this.#adopt(connection)
+    } catch (error) {
+      this.#failAll(this.#connectError(error))
+    } finally {
+      this.#connecting = false
+    }
+    // requests that came in while the last try failed
+    if (this.#connection === undefined && this.#pending.size > 0) void this.#connect()
+  }
+
+  #adopt(connection: ClientConnection): void {
+    this.#connection = connection
+    this.#connections++
+    connection.keepAlive(false)
+    for (const pending of [...this.#pending.values()]) this.#send(connection, pending)
+  }
+
+  /** Undefined if nobody waits any more. @throws the last error when the pauses are used up, or at once if waiting is no use */
+  async #tryConnections(): Promise<ClientConnection | undefined> {
+    for (let pauses = 0; this.#pending.size > 0; pauses++) {
+      try {
+        return await this.#connectOnce()
+      } catch (error) {
+        const pause = this.#rule.connectPauses[pauses]
+        if (pause === undefined || !isPassing(error)) throw error
+        await this.#pause(pause * 1000)
+      }
+    }
+    return undefined
+  }
+
+  async #connectOnce(): Promise<ClientConnection | undefined> {
+    const connection = await ClientConnection.open(this.#options.path, this.#options.protocol, {
+      answer: (answer) => this.#answered(answer),
+      broken: (cause) => this.#broken(cause),
+    })
+    if (!this.#closed) return connection
+    connection.destroy()
+    return undefined
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(ms, resolve)
+      this.#wake = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+}
+
+const hasCode = (error: unknown, ...codes: readonly unknown[]): boolean =>
+  error instanceof Error && "code" in error && codes.includes(error.code)
+
+/** The server may yet come: no socket, nobody behind it, or its queue of clients is full. */
+const isPassing = (error: unknown): boolean => hasCode(error, "ENOENT", "ECONNREFUSED", "EAGAIN", "ECONNRESET")
+
+const isForbidden = (error: unknown): boolean => hasCode(error, "EACCES", "EPERM")
+
+function unpackAnswer<T>(row: CommandRow<T>, { response, reason, payload }: SyncAnswer): SyncReply<T> {
+  const wanted = row.payload !== undefined && (response === responses.OK || payload !== undefined)
+  return { response, reason, payload: wanted ? row.payload.unpack(payload, row.name) : undefined }
+}
