@@ -29,19 +29,23 @@ type BitParts<F> = { [K in keyof F]: F[K] extends BitField<infer P> ? keyof P : 
 type Plain<F> = { -readonly [K in PlainKeys<F>]: F[K] extends Field<infer T> ? T : never }
 type Value<F> = Plain<F> & { [K in BitParts<F> & string]: number }
 
-/** A compiled layout. */
-export interface Struct<T> {
+/** A compiled layout of fields named `Name`. */
+export interface Struct<T, Name extends string = string> {
   readonly name: string
   /** Bytes. */
   readonly size: number
-  /** First byte of each field, for those who write one field in place. */
-  readonly offsets: Readonly<Record<string, number>>
+  /** First byte of each field, for those who look at or write one field in place. */
+  readonly offsets: Readonly<Record<Name, number>>
   /**
    * Reads one structure at `at`. `path` and `base` (offset of `bytes` in that file) are for the error only.
    * @throws FormatError if fewer than `size` bytes are left.
    */
   read(bytes: Uint8Array, at?: number, path?: string, base?: number): T
-  /** Writes all fields at `at`; bytes that no field covers, or that follow the NUL of a text, stay as they are. */
+  /**
+   * Writes all fields at `at`; bytes that follow the NUL of a text stay as they are, so that writing what was read over
+   * the bytes it was read from changes none of them. Integers are cut to their width.
+   * @throws RangeError if fewer than `size` bytes are left.
+   */
   write(value: T, bytes: Uint8Array, at?: number): void
   /** A new array of `size` bytes. */
   encode(value: T): Uint8Array
@@ -88,18 +92,22 @@ export const i16le = integer(2, true, false)
 export const u32le = integer(4, false, false)
 export const i32le = integer(4, true, false)
 
-/** Bytes kept as they are: reserved areas and payloads. Reading copies. */
+/**
+ * Bytes kept as they are: reserved areas and payloads. Reading copies; writing fewer bytes fills up with zeros, more are a
+ * RangeError.
+ */
 export function raw(size: number): Field<Uint8Array> {
   return {
     size,
-    readCode: (at) => `b.slice(${at},${at}+${size})`,
+    readCode: (at) => `readRaw(b,${at},${size})`,
     writeCode: (at, value) => `b.set(${value}.length===${size}?${value}:pad(${value},${size}),${at})`,
   }
 }
 
 /**
  * NUL-terminated text in a fixed area, one character per byte (latin1, so that any bytes survive).
- * Writing stores the text and one NUL and leaves what follows; a text without room for its NUL is cut.
+ * Writing stores the text and one NUL and leaves what follows; a text without room for its NUL is cut, unless the area
+ * (damaged, without a NUL) holds just that text already.
  */
 export function text(size: number): Field<string> {
   return {
@@ -136,19 +144,35 @@ export function bits<Parts extends Record<string, number>>(word: Field<number>, 
   return { size: word.size, parts, word, readCode: unreadable, writeCode: unreadable }
 }
 
+const questionMark = 0x3f
+
 function isBits(field: Field<unknown>): field is BitField<Record<string, number>> {
   return "parts" in field
 }
 
+/** A copy, also of a Buffer, whose own `slice` would share memory. */
+function readRaw(bytes: Uint8Array, at: number, size: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(at, at + size))
+}
+
 function readText(bytes: Uint8Array, at: number, size: number): string {
-  const nul = bytes.subarray(at, at + size).indexOf(0)
-  return Buffer.from(bytes.buffer, bytes.byteOffset + at, nul < 0 ? size : nul).toString("latin1")
+  const end = at + size
+  let nul = at
+  while (nul < end && bytes[nul] !== 0) nul++
+  return nul === at ? "" : Buffer.from(bytes.buffer, bytes.byteOffset + at, nul - at).toString("latin1")
 }
 
 function writeText(bytes: Uint8Array, at: number, size: number, value: string): void {
-  const content = Buffer.from(value, "latin1").subarray(0, size - 1)
-  bytes.set(content, at)
-  bytes[at + content.length] = 0
+  if (value.length >= size && readText(bytes, at, size) === value) return
+  const length = Math.min(value.length, size - 1)
+  for (let index = 0; index < length; index++) bytes[at + index] = latin1(value, index)
+  bytes[at + length] = 0
+}
+
+/** A character that is no byte must not become another one, least of all a NUL. */
+function latin1(value: string, index: number): number {
+  const code = value.charCodeAt(index)
+  return code > 0xff ? questionMark : code
 }
 
 function pad(value: Uint8Array, size: number): Uint8Array {
@@ -158,14 +182,14 @@ function pad(value: Uint8Array, size: number): Uint8Array {
   return padded
 }
 
-function readBits(field: BitField<Record<string, number>>, at: string): string[] {
+/** Members cut from the word that variable `word` holds. */
+function readBits(field: BitField<Record<string, number>>, word: string): string[] {
   const members: string[] = []
   let low = 0
   for (const [name, part] of Object.entries(field.parts)) {
     const width = Math.abs(part)
     const spare = 32 - width - low
-    const shifted = `(${field.word.readCode(at)}<<${spare}${part < 0 ? ">>" : ">>>"}${32 - width})`
-    members.push(`${name}:${width === 32 ? field.word.readCode(at) : shifted}`)
+    members.push(`${name}:(${word}<<${spare}${part < 0 ? ">>" : ">>>"}${32 - width})`)
     low += width
   }
   return members
@@ -182,14 +206,15 @@ function writeBits(field: BitField<Record<string, number>>, at: string): string 
   return field.word.writeCode(at, `(${terms.join("|")})`)
 }
 
-type Reader<T> = (b: Uint8Array, at: number, text: typeof readText) => T
+type Reader<T> = (b: Uint8Array, at: number, text: typeof readText, raw: typeof readRaw) => T
 type Writer<T> = (value: T, b: Uint8Array, at: number, text: typeof writeText, padding: typeof pad) => void
 
 /**
  * Declares a layout of `size` bytes from its fields in order.
  * @throws Error at load time if the fields do not add up to `size`.
  */
-export function struct<F extends Fields>(name: string, size: number, fields: F): Struct<Value<F>> {
+export function struct<F extends Fields>(name: string, size: number, fields: F): Struct<Value<F>, keyof F & string> {
+  const words: string[] = []
   const members: string[] = []
   const stores: string[] = []
   const offsets: Record<string, number> = {}
@@ -198,7 +223,8 @@ export function struct<F extends Fields>(name: string, size: number, fields: F):
     offsets[key] = offset
     const at = `(at+${offset})`
     if (isBits(field)) {
-      members.push(...readBits(field, at))
+      words.push(`const word${offset}=${field.word.readCode(at)};`)
+      members.push(...readBits(field, `word${offset}`))
       stores.push(writeBits(field, at))
     } else {
       members.push(`${key}:${field.readCode(at)}`)
@@ -207,20 +233,22 @@ export function struct<F extends Fields>(name: string, size: number, fields: F):
     offset += field.size
   }
   if (offset !== size) throw new Error(`layout ${name}: fields take ${offset} bytes, the format says ${size}`)
-  const read = new Function("b", "at", "readText", `return {${members.join(",")}}`) as Reader<Value<F>>
+  const body = `${words.join("")}return {${members.join(",")}}`
+  const read = new Function("b", "at", "readText", "readRaw", body) as Reader<Value<F>>
   const write = new Function("value", "b", "at", "writeText", "pad", stores.join(";")) as Writer<Value<F>>
   return {
     name,
     size,
-    offsets,
+    offsets: offsets as Record<keyof F & string, number>,
     read(bytes, at = 0, path, base = 0) {
       if (at < 0 || bytes.length - at < size) {
         throw new FormatError(name, { path, offset: base + at }, `${Math.max(0, bytes.length - at)} bytes`, `${size}`)
       }
-      return read(bytes, at, readText)
+      return read(bytes, at, readText, readRaw)
     },
     write(value, bytes, at = 0) {
-      if (bytes.length - at < size) throw new RangeError(`layout ${name}: no room at ${at} of ${bytes.length}`)
+      if (at < 0 || bytes.length - at < size)
+        throw new RangeError(`layout ${name}: no room at ${at} of ${bytes.length}`)
       write(value, bytes, at, writeText, pad)
     },
     encode(value) {
