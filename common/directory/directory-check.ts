@@ -1,0 +1,257 @@
+/**
+ * Is a directory sound? The rules of OpenAFS dir/salvage.c (DirOK), in its order, then what it does not look for.
+ * docs/formats/directory.md lists them.
+ */
+import {
+  bitmapAt,
+  blobSize,
+  blobsNeeded,
+  blobsPerPage,
+  chainCount,
+  chainOf,
+  chainsAt,
+  dotBlob,
+  dotDotBlob,
+  entryFlag,
+  freeBlobsOf,
+  headerBlobsOf,
+  isEntryBlob,
+  mapAt,
+  mapPages,
+  nameAt,
+  nameLengthAt,
+  nameLengthMax,
+  nextAt,
+  noPage,
+  pageCountAt,
+  pageOf,
+  pageSize,
+  pagesMax,
+  pageTag,
+  tagAt,
+} from "./directory-page.ts"
+
+/** What kind of fault; the first twelve are OpenAFS's own. */
+export type DirectoryFaultKind =
+  | "short"
+  | "page-tag"
+  | "allocation-map"
+  | "page-count"
+  | "free-count"
+  | "chain-range"
+  | "chain-circular"
+  | "entry-name"
+  | "entry-flag"
+  | "wrong-chain"
+  | "dot"
+  | "bitmap"
+  | "overlap"
+  | "duplicate-name"
+  | "too-many-pages"
+  | "trailing-bytes"
+
+/** The first thing found wrong with a directory. */
+export interface DirectoryFault {
+  readonly kind: DirectoryFaultKind
+  /** Byte offset in the data file. */
+  readonly offset: number
+  readonly text: string
+  /** False for what OpenAFS's salvager lets pass. */
+  readonly knownToOpenafs: boolean
+}
+
+type Found = DirectoryFault | undefined
+
+function fault(kind: DirectoryFaultKind, offset: number, text: string): DirectoryFault {
+  return { kind, offset, text, knownToOpenafs: true }
+}
+
+function newFault(kind: DirectoryFaultKind, offset: number, text: string): DirectoryFault {
+  return { kind, offset, text, knownToOpenafs: false }
+}
+
+const word = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+
+/**
+ * The first fault of a directory's data file, or undefined if it is sound. Never throws, whatever the bytes; time and
+ * memory are bounded by their number.
+ */
+export function findDirectoryFault(bytes: Uint8Array): DirectoryFault | undefined {
+  const headers = pageFault(bytes, 0) ?? mapFault(bytes) ?? pageCountFault(bytes)
+  if (headers !== undefined) return headers
+  const pages = word(bytes, pageCountAt) || mapCount(bytes)
+  const bodies = pagesFault(bytes, pages)
+  if (bodies !== undefined) return bodies
+  const walk = new ChainWalk(bytes, pages)
+  return walk.findFault() ?? bitmapFault(bytes, pages, walk.used) ?? walk.later ?? sizeFault(bytes, pages)
+}
+
+function pageFault(bytes: Uint8Array, page: number): Found {
+  const start = page * pageSize
+  if (bytes.length < start + pageSize) {
+    return fault("short", bytes.length, `page ${page} is missing: the file has ${bytes.length} bytes`)
+  }
+  const tag = word(bytes, start + tagAt)
+  return tag === pageTag ? undefined : fault("page-tag", start + tagAt, `page ${page} has tag ${tag}, not ${pageTag}`)
+}
+
+/** Number of map entries for pages that exist. */
+function mapCount(bytes: Uint8Array): number {
+  let count = 0
+  for (let page = 0; page < mapPages; page++) if ((bytes[mapAt + page] ?? 0) < noPage) count++
+  return count
+}
+
+function mapFault(bytes: Uint8Array): Found {
+  // Page 0 always holds `.` and `..`.
+  const most = blobsPerPage - dotDotBlob - 1
+  let ended = false
+  for (let page = 0; page < mapPages; page++) {
+    const free = bytes[mapAt + page] ?? 0
+    const offset = mapAt + page
+    if (page === 0 && free > most)
+      return fault("allocation-map", offset, `page 0 has ${free} free blobs, more than ${most}`)
+    if (free > noPage)
+      return fault("allocation-map", offset, `page ${page} has ${free} free blobs, more than ${noPage}`)
+    if (ended && free !== noPage)
+      return fault("allocation-map", offset, `page ${page} follows a page that does not exist`)
+    ended ||= free === noPage
+  }
+  return undefined
+}
+
+function pageCountFault(bytes: Uint8Array): Found {
+  const count = word(bytes, pageCountAt)
+  const mapped = mapCount(bytes)
+  if (count === 0 || count >= mapped) return undefined
+  return fault("page-count", pageCountAt, `${count} pages, but ${mapped} in the allocation map`)
+}
+
+function pagesFault(bytes: Uint8Array, pages: number): Found {
+  for (let page = 0; page < pages; page++) {
+    const found = pageFault(bytes, page) ?? freeCountFault(bytes, page)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function freeCountFault(bytes: Uint8Array, page: number): Found {
+  if (page >= mapPages) return undefined
+  const mapped = bytes[mapAt + page] ?? 0
+  const free = freeBlobsOf(bytes, page)
+  if (mapped === free) return undefined
+  return fault(
+    "free-count",
+    mapAt + page,
+    `page ${page} has ${free} free blobs, its allocation map entry says ${mapped}`,
+  )
+}
+
+/** Walks all chains once; notes which blobs are taken, and the first fault that OpenAFS does not look for. */
+class ChainWalk {
+  /** One byte per blob: 1 if headers or an entry take it. */
+  readonly used: Uint8Array
+  later: DirectoryFault | undefined
+  readonly #bytes: Uint8Array
+  readonly #names = new Set<string>()
+  #entries = 0
+  #dot = false
+  #dotDot = false
+
+  constructor(bytes: Uint8Array, pages: number) {
+    this.#bytes = bytes
+    this.used = new Uint8Array(pages * blobsPerPage)
+    for (let page = 0; page < pages; page++)
+      this.used.fill(1, page * blobsPerPage, page * blobsPerPage + headerBlobsOf(page))
+  }
+
+  findFault(): Found {
+    for (let chain = 0; chain < chainCount; chain++) {
+      let linkAt = chainsAt + 2 * chain
+      for (let blob = word(this.#bytes, linkAt); blob !== 0; blob = word(this.#bytes, linkAt)) {
+        const found = this.#linkFault(blob, linkAt) ?? this.#entryFault(blob, chain)
+        if (found !== undefined) return found
+        linkAt = blob * blobSize + nextAt
+      }
+    }
+    if (!this.#dot) return fault("dot", dotBlob * blobSize, `there is no . at blob ${dotBlob}`)
+    if (!this.#dotDot) return fault("dot", dotDotBlob * blobSize, `there is no .. at blob ${dotDotBlob}`)
+    return undefined
+  }
+
+  #linkFault(blob: number, linkAt: number): Found {
+    const blobs = this.used.length
+    if (blob >= blobs) return fault("chain-range", linkAt, `a link to blob ${blob}, of ${blobs}`)
+    if (++this.#entries > blobs)
+      return fault("chain-circular", linkAt, "more entries than blobs: a hash chain is circular")
+    return undefined
+  }
+
+  #entryFault(blob: number, chain: number): Found {
+    const bytes = this.#bytes
+    const at = blob * blobSize
+    const length = nameLengthAt(bytes, blob)
+    if (length === 0) return fault("entry-name", at + nameAt, `the entry at blob ${blob} has an empty name`)
+    if (bytes[at] !== entryFlag) return fault("entry-flag", at, `blob ${blob} of chain ${chain} has flag ${bytes[at]}`)
+    if (length < 0) {
+      return fault(
+        "entry-name",
+        at + nameAt,
+        `the name at blob ${blob} does not end in its page within ${nameLengthMax} bytes`,
+      )
+    }
+    const name = Buffer.from(bytes.buffer, bytes.byteOffset + at + nameAt, length)
+    const right = chainOf(name)
+    if (right !== chain)
+      return fault("wrong-chain", at, `the entry at blob ${blob} is in chain ${chain}, its name in ${right}`)
+    return this.#dotFault(blob, name.toString("latin1")) ?? this.#take(blob, name.toString("latin1"))
+  }
+
+  #dotFault(blob: number, name: string): Found {
+    const wanted = blob === dotBlob ? "." : blob === dotDotBlob ? ".." : undefined
+    if (wanted !== undefined && name !== wanted) {
+      return fault(
+        "dot",
+        blob * blobSize + nameAt,
+        `the entry at blob ${blob} is ${JSON.stringify(name)}, not ${wanted}`,
+      )
+    }
+    this.#dot ||= blob === dotBlob
+    this.#dotDot ||= blob === dotDotBlob
+    return undefined
+  }
+
+  #take(blob: number, name: string): Found {
+    const at = blob * blobSize
+    const count = blobsNeeded(name.length)
+    const pageEnd = (pageOf(blob) + 1) * blobsPerPage
+    if (blob + count > pageEnd)
+      return fault("bitmap", at, `the entry at blob ${blob} takes ${count} blobs and leaves its page`)
+    if (!isEntryBlob(blob) || this.used.subarray(blob, blob + count).includes(1)) {
+      this.later ??= newFault("overlap", at, `the entry at blob ${blob} overlaps with another or with a header`)
+    } else if (this.#names.has(name)) {
+      this.later ??= newFault("duplicate-name", at, `the name ${JSON.stringify(name)} at blob ${blob} exists twice`)
+    }
+    this.#names.add(name)
+    this.used.fill(1, blob, blob + count)
+    return undefined
+  }
+}
+
+function bitmapFault(bytes: Uint8Array, pages: number, used: Uint8Array): Found {
+  for (let index = 0; index < pages * 8; index++) {
+    const at = Math.floor(index / 8) * pageSize + bitmapAt + (index % 8)
+    let taken = 0
+    for (let bit = 0; bit < 8; bit++) taken |= (used[index * 8 + bit] ?? 0) << bit
+    if (bytes[at] === taken) continue
+    const text = `the bitmap of page ${Math.floor(index / 8)} has 0x${(bytes[at] ?? 0).toString(16)} for blobs from ${index * 8}`
+    return fault("bitmap", at, `${text}, headers and entries take 0x${taken.toString(16)}`)
+  }
+  return undefined
+}
+
+function sizeFault(bytes: Uint8Array, pages: number): Found {
+  if (pages > pagesMax) return newFault("too-many-pages", pageCountAt, `${pages} pages, more than ${pagesMax}`)
+  if (bytes.length === pages * pageSize) return undefined
+  return newFault("trailing-bytes", pages * pageSize, `${bytes.length - pages * pageSize} bytes behind the last page`)
+}
