@@ -38,13 +38,18 @@ import {
 /** Linux's O_PATH, which node:fs does not name: the same number on every architecture that Node runs on. */
 const openPathOnly = 0o10000000
 
+/** A pipe or device under a file's name must fail to be read, not keep its opener waiting. No effect on plain files. */
+const neverWait = constants.O_NONBLOCK | constants.O_NOCTTY
+
 const openFlags: Record<OpenMode, number> = {
-  read: constants.O_RDONLY,
-  write: constants.O_RDWR,
+  read: constants.O_RDONLY | neverWait,
+  write: constants.O_RDWR | neverWait,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
   lock: constants.O_RDWR | constants.O_CREAT,
   path: openPathOnly,
 }
+
+const closedError = Object.assign(new Error("file is closed"), { code: "EBADF" })
 
 function attempt<T>(call: string, path: string, work: () => T, offset?: number): T {
   try {
@@ -77,6 +82,35 @@ function toStat(stats: Stats): DiskStat {
   }
 }
 
+/**
+ * Node takes a position that is no integer for "wherever the file is now", and would write there: a wrong position must
+ * stop before it reaches the file.
+ */
+function requirePosition(position: number): void {
+  if (!Number.isSafeInteger(position) || position < 0) throw new RangeError(`${position} is not a position in a file`)
+}
+
+/** A write call that stores nothing and does not fail would be repeated for ever. */
+function requireProgress(count: number): number {
+  if (count === 0) throw Object.assign(new Error("no byte was written"), { code: "EIO" })
+  return count
+}
+
+/** libuv repeats every interrupted call but reads. */
+function isInterrupted(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "EINTR"
+}
+
+function readOnce(descriptor: number, into: Uint8Array, done: number, position: number): number {
+  for (;;) {
+    try {
+      return readSync(descriptor, into, done, into.length - done, position)
+    } catch (cause) {
+      if (!isInterrupted(cause)) throw cause
+    }
+  }
+}
+
 class NodeFile implements DiskFile {
   readonly path: string
   #descriptor: number
@@ -87,16 +121,17 @@ class NodeFile implements DiskFile {
   }
 
   get descriptor(): number {
-    if (this.#descriptor < 0) throw new DiskError("use", this.path, new Error("file is closed"))
+    if (this.#descriptor < 0) throw new DiskError("use", this.path, closedError)
     return this.#descriptor
   }
 
   read(into: Uint8Array, position: number): number {
+    requirePosition(position)
     const descriptor = this.descriptor
     let done = 0
     try {
       while (done < into.length) {
-        const count = readSync(descriptor, into, done, into.length - done, position + done)
+        const count = readOnce(descriptor, into, done, position + done)
         if (count === 0) break
         done += count
       }
@@ -107,16 +142,20 @@ class NodeFile implements DiskFile {
   }
 
   write(bytes: Uint8Array, position: number): void {
+    requirePosition(position)
     const descriptor = this.descriptor
     let done = 0
     try {
-      while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done, position + done)
+      while (done < bytes.length) {
+        done += requireProgress(writeSync(descriptor, bytes, done, bytes.length - done, position + done))
+      }
     } catch (cause) {
       throw new DiskError("write", this.path, cause, position + done)
     }
   }
 
   truncate(size: number): void {
+    requirePosition(size)
     attempt("truncate", this.path, () => ftruncateSync(this.descriptor, size), size)
   }
 
@@ -143,6 +182,7 @@ class NodeFile implements DiskFile {
   }
 
   async readLater(into: Uint8Array, position: number): Promise<number> {
+    requirePosition(position)
     let done = 0
     while (done < into.length) {
       const count = await this.#readOnce(into, done, position + done)
@@ -153,6 +193,7 @@ class NodeFile implements DiskFile {
   }
 
   async writeLater(bytes: Uint8Array, position: number): Promise<void> {
+    requirePosition(position)
     let done = 0
     while (done < bytes.length) done += await this.#writeOnce(bytes, done, position + done)
   }
@@ -170,17 +211,24 @@ class NodeFile implements DiskFile {
 
   #readOnce(into: Uint8Array, done: number, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      read(this.descriptor, into, done, into.length - done, position, (cause, count) =>
-        cause === null ? resolve(count) : reject(new DiskError("read", this.path, cause, position)),
-      )
+      read(this.descriptor, into, done, into.length - done, position, (cause, count) => {
+        if (cause === null) resolve(count)
+        else if (isInterrupted(cause)) resolve(this.#readOnce(into, done, position))
+        else reject(new DiskError("read", this.path, cause, position))
+      })
     })
   }
 
   #writeOnce(bytes: Uint8Array, done: number, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      write(this.descriptor, bytes, done, bytes.length - done, position, (cause, count) =>
-        cause === null ? resolve(count) : reject(new DiskError("write", this.path, cause, position)),
-      )
+      write(this.descriptor, bytes, done, bytes.length - done, position, (cause, count) => {
+        try {
+          if (cause !== null) throw cause
+          resolve(requireProgress(count))
+        } catch (failure) {
+          reject(new DiskError("write", this.path, failure, position))
+        }
+      })
     })
   }
 }
@@ -192,7 +240,10 @@ export const nodeDisk: Disk = {
       path,
       attempt("open", path, () => openSync(path, openFlags[mode], permissions)),
     ),
-  stat: (path) => ifPresent("stat", path, () => toStat(statSync(path))),
+  stat(path) {
+    const stats = ifPresent("stat", path, () => statSync(path, { throwIfNoEntry: false }))
+    return stats === undefined ? undefined : toStat(stats)
+  },
   readFile: (path) => ifPresent("read", path, () => readFileSync(path)),
   list: (path) =>
     ifPresent("list", path, () =>
