@@ -63,8 +63,8 @@ export function readKernelLocks(): KernelLock[] {
 
 /** `fe:00` for the number that stat(2) gives a device. */
 export function deviceName(number: bigint): string {
-  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & ~0xfffn)
-  const minor = (number & 0xffn) | ((number >> 12n) & ~0xffn)
+  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xffff_f000n)
+  const minor = (number & 0xffn) | ((number >> 12n) & 0xffff_ff00n)
   return [major, minor].map((part) => part.toString(16).padStart(2, "0")).join(":")
 }
 
