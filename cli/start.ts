@@ -92,7 +92,12 @@ function shown(path: string): string {
   return short.startsWith("..") ? path : short === "" ? "." : short
 }
 
-function describe(folders: Folders, partition: Partition, children: ReadonlyMap<Daemon, ChildProcess>, volume: string): string {
+function describe(
+  folders: Folders,
+  partition: Partition,
+  children: ReadonlyMap<Daemon, ChildProcess>,
+  volume: string,
+): string {
   const where = `--partition ${shown(folders.partition)} --state-dir ${shown(folders.state)}`
   const rows = daemons.map((daemon) => {
     const pid = String(children.get(daemon)?.pid ?? "")
@@ -147,7 +152,11 @@ export const startCommand: CommandModule<object, StartArguments> = {
   describe: "Run the whole suite on a partition below a folder",
   builder: (parser: Argv): Argv<StartArguments> =>
     parser
-      .option("dir", { type: "string", default: join(projectFolder, "run"), describe: "folder for partition, state and logs" })
+      .option("dir", {
+        type: "string",
+        default: join(projectFolder, "run"),
+        describe: "folder for partition, state and logs",
+      })
       .option("partition", { type: "string", default: "vicepa", describe: "name of the partition in it" })
       .option("volume", { type: "string", default: "first", describe: "name of the first volume" })
       .example("$0 start", "fileserver, volserver and salvageserver on run/vicepa"),
