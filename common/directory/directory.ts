@@ -229,9 +229,14 @@ export class Directory {
   }
 
   #entryAt(blob: number): DirectoryEntry {
-    const start = blob * blobSize + nameAt
-    const name = Buffer.from(this.#image.subarray(start, start + this.#nameLength(blob)))
-    return { ...this.#idAt(blob), name, blob }
+    const at = blob * blobSize
+    const length = this.#nameLength(blob)
+    // Names are short: copying byte by byte is several times faster than making a view to copy from.
+    const name = Buffer.allocUnsafe(length)
+    for (let index = 0; index < length; index++) name[index] = this.#image[at + nameAt + index] ?? 0
+    const vnode = this.#view.getUint32(at + vnodeAt) as VnodeNumber
+    const unique = this.#view.getUint32(at + uniqueAt) as Unique
+    return { name, vnode, unique, blob }
   }
 
   /** Blob of the name's entry, or 0. Sets #before. */
