@@ -4,6 +4,10 @@ import type { SyncProtocol } from "./command-table.ts"
 import { answerBytesMax, FrameReader } from "./frame.ts"
 import { channelClose } from "./message.ts"
 import { decodeAnswer, encodeCall, type SyncCall, type WireAnswer } from "./message-codec.ts"
+import { Spinner } from "./spinner.ts"
+
+/** Bytes asked of the kernel at a time: what Node takes, too. */
+const readBytes = 64 << 10
 
 /** What becomes of a connection. */
 export interface ConnectionEvents {
@@ -18,28 +22,34 @@ export class ClientConnection {
   readonly #protocol: SyncProtocol
   readonly #reader: FrameReader
   readonly #events: ConnectionEvents
+  readonly #spinner = new Spinner()
   #frames: Buffer[] = []
   #flushPlanned = false
   #over = false
 
-  private constructor(socket: Socket, protocol: SyncProtocol, events: ConnectionEvents) {
-    this.#socket = socket
+  private constructor(path: string, protocol: SyncProtocol, events: ConnectionEvents) {
     this.#protocol = protocol
     this.#events = events
     this.#reader = new FrameReader(protocol.mark, answerBytesMax)
-    socket.on("data", (chunk: Buffer) => this.#receive(chunk))
-    socket.on("error", (error) => this.#break(error))
-    socket.on("close", () => this.#break(new Error("the server closed the connection")))
+    // one buffer for all reads: a new one for each costs more than the rest of receiving
+    const callback = (length: number, buffer: Uint8Array): boolean => {
+      this.#receive(Buffer.from(buffer.buffer, buffer.byteOffset, length))
+      return true
+    }
+    this.#socket = createConnection({ path, onread: { buffer: Buffer.allocUnsafeSlow(readBytes), callback } })
   }
 
   /** Connects once. Rejects with the socket's error (`code` ENOENT, ECONNREFUSED, EACCES, …). */
   static open(path: string, protocol: SyncProtocol, events: ConnectionEvents): Promise<ClientConnection> {
     return new Promise((resolve, reject) => {
-      const socket = createConnection({ path })
+      const connection = new ClientConnection(path, protocol, events)
+      const socket = connection.#socket
       socket.once("error", reject)
       socket.once("connect", () => {
         socket.removeListener("error", reject)
-        resolve(new ClientConnection(socket, protocol, events))
+        socket.on("error", (error) => connection.#break(error))
+        socket.on("close", () => connection.#break(new Error("the server closed the connection")))
+        resolve(connection)
       })
     })
   }
@@ -70,12 +80,6 @@ export class ClientConnection {
     this.#socket.destroy()
   }
 
-  /** Whether this connection alone keeps the process alive. */
-  keepAlive(does: boolean): void {
-    if (does) this.#socket.ref()
-    else this.#socket.unref()
-  }
-
   #flush(): void {
     this.#flushPlanned = false
     const [first, second] = this.#frames
@@ -83,16 +87,19 @@ export class ClientConnection {
     const bytes = second === undefined ? first : Buffer.concat(this.#frames)
     this.#frames = []
     if (this.#socket.writable) this.#socket.write(bytes)
+    this.#spinner.expect()
   }
 
   #receive(chunk: Buffer): void {
     if (this.#over) return
+    this.#spinner.arrived()
     try {
       this.#reader.push(chunk)
       for (let body = this.#reader.next(); body !== undefined; body = this.#reader.next()) {
         this.#events.answer(decodeAnswer(body))
         if (this.#over) return
       }
+      this.#reader.keep()
     } catch (error) {
       this.#break(error instanceof Error ? error : new Error(String(error)))
     }

@@ -11,8 +11,8 @@ import type { Clock } from "../common/clock.ts"
 import { AfsError } from "../common/error.ts"
 import { ClientConnection } from "./client-connection.ts"
 import type { CommandRow, SyncProtocol } from "./command-table.ts"
-import { responses, type Sender, type SyncAnswer, type SyncRequest } from "./message.ts"
-import { connectionId, type WireAnswer } from "./message-codec.ts"
+import { channelClose, responses, type Sender, type SyncAnswer, type SyncRequest } from "./message.ts"
+import { connectionId, type SyncCall, type WireAnswer } from "./message-codec.ts"
 import { patientRule, type RetryRule, type Tried, whyNotAgain } from "./retry-rule.ts"
 
 export interface SyncClientOptions {
@@ -43,10 +43,12 @@ export interface SyncReply<T> {
 interface Pending extends Tried {
   tries: number
   firstSent: number
-  readonly name: string
-  readonly call: SyncRequest & { readonly id: number }
-  settle(answer: SyncAnswer): void
-  fail(error: unknown): void
+  readonly row: CommandRow<unknown>
+  readonly repeatable: boolean
+  readonly call: SyncCall
+  /** Checks the payload. @throws FormatError */
+  readonly settle: (answer: SyncAnswer) => void
+  readonly fail: (error: unknown) => void
   cancelTimeout: () => void
 }
 
@@ -61,6 +63,7 @@ const waitingClock: Clock = {
 
 const nothing = (): void => undefined
 
+/** Keeps the process alive while it is connected: close it. */
 export class SyncClient implements AsyncDisposable {
   readonly #options: SyncClientOptions
   readonly #rule: RetryRule
@@ -113,7 +116,7 @@ export class SyncClient implements AsyncDisposable {
     this.#wake()
     const connection = this.#connection
     this.#connection = undefined
-    await connection?.close({ ...this.#fill({}, 0), id: ++this.#lastId })
+    await connection?.close(this.#callOf(channelClose, {}))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -130,19 +133,40 @@ export class SyncClient implements AsyncDisposable {
       reject(new AfsError("INTERRUPTED", row.name, { path: this.#options.path }, { detail: "the client is closed" }))
       return
     }
-    const call = { ...this.#fill(fields, row.code), id: this.#nextId() }
-    const fail = (error: unknown): void => reject(error)
-    const { name, repeatable } = row
-    const pending: Pending = { name, repeatable, call, tries: 0, firstSent: 0, settle, fail, cancelTimeout: nothing }
-    pending.cancelTimeout = this.#startTimeout(pending)
+    const call = this.#callOf(row.code, fields)
+    const { repeatable } = row
+    const pending: Pending = {
+      row,
+      repeatable,
+      call,
+      tries: 0,
+      firstSent: 0,
+      settle,
+      fail: reject,
+      cancelTimeout: nothing,
+    }
+    if (this.#options.timeoutMs !== undefined)
+      pending.cancelTimeout = this.#startTimeout(pending, this.#options.timeoutMs)
     this.#pending.set(call.id, pending)
     if (this.#connection !== undefined) this.#send(this.#connection, pending)
     else void this.#connect() // never rejects: failures go to the requests that wait
   }
 
-  #fill(fields: RequestFields, command: number): SyncRequest {
-    const empty = { reason: 0, volume: 0, partition: "", parent: 0, vnode: 0, unique: 0 }
-    return { ...empty, ...this.#options.sender, ...fields, command }
+  #callOf(command: number, fields: RequestFields): SyncCall {
+    const { sender } = this.#options
+    return {
+      id: this.#nextId(),
+      command,
+      reason: fields.reason ?? 0,
+      programType: fields.programType ?? sender.programType,
+      pid: fields.pid ?? sender.pid,
+      thread: fields.thread ?? sender.thread,
+      volume: fields.volume ?? 0,
+      partition: fields.partition ?? "",
+      parent: fields.parent ?? 0,
+      vnode: fields.vnode ?? 0,
+      unique: fields.unique ?? 0,
+    }
   }
 
   /** 1 to 2^32-1, then from 1 again: those of 4 billion requests ago are answered. */
@@ -152,12 +176,9 @@ export class SyncClient implements AsyncDisposable {
     return this.#lastId
   }
 
-  #startTimeout(pending: Pending): () => void {
-    const { timeoutMs, path } = this.#options
-    if (timeoutMs === undefined) return nothing
+  #startTimeout(pending: Pending, timeoutMs: number): () => void {
     return this.#clock.after(timeoutMs, () => {
-      const error = new AfsError("UNREACHABLE", pending.name, { path }, { detail: `no answer within ${timeoutMs} ms` })
-      this.#drop(pending, error)
+      this.#drop(pending, this.#unreachable(pending.row.name, `no answer within ${timeoutMs} ms`))
     })
   }
 
@@ -166,7 +187,6 @@ export class SyncClient implements AsyncDisposable {
     pending.tries++
     try {
       connection.send(pending.call)
-      connection.keepAlive(true)
     } catch (error) {
       this.#drop(pending, error)
     }
@@ -180,9 +200,7 @@ export class SyncClient implements AsyncDisposable {
   #forget(pending: Pending): void {
     pending.cancelTimeout()
     this.#pending.delete(pending.call.id)
-    if (this.#pending.size > 0) return
-    this.#connection?.keepAlive(false)
-    this.#wake()
+    if (this.#pending.size === 0) this.#wake()
   }
 
   #failAll(error: unknown): void {
@@ -209,7 +227,7 @@ export class SyncClient implements AsyncDisposable {
     const now = this.#clock.now()
     for (const pending of [...this.#pending.values()]) {
       const why = whyNotAgain(this.#rule, pending, now)
-      if (why !== undefined) this.#drop(pending, this.#unreachable(pending.name, `${why} (${cause.message})`))
+      if (why !== undefined) this.#drop(pending, this.#unreachable(pending.row.name, `${why} (${cause.message})`))
     }
     if (this.#pending.size > 0) void this.#connect() // never rejects, as above
   }
@@ -242,7 +260,6 @@ export class SyncClient implements AsyncDisposable {
   #adopt(connection: ClientConnection): void {
     this.#connection = connection
     this.#connections++
-    connection.keepAlive(false)
     for (const pending of [...this.#pending.values()]) this.#send(connection, pending)
   }
 

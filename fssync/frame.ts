@@ -89,6 +89,11 @@ export class FrameReader {
     return body
   }
 
+  /** Call before the memory of the last chunk is used again: what is left of it is copied. */
+  keep(): void {
+    if (this.#start < this.#end && !this.#owned) this.#makeRoom(0)
+  }
+
   /** Bytes held for a frame that is not complete. */
   get pendingBytes(): number {
     return this.#end - this.#start

@@ -89,10 +89,6 @@ export const salvsyncReasons = {
   NEEDED: 65540,
 } as const
 
-/** State of a volume at the salvage scheduler, as SALVSYNC answers report it. */
-export const salvageStates = { unknown: 0, queued: 1, salvaging: 2, error: 3, done: 4 } as const
-export type SalvageState = keyof typeof salvageStates
-
 /** State of a pending volume operation, as QUERY_VOP reports it. */
 export const volumeOperationStates = { pending: 0, denied: 1, runningOnline: 2, runningOffline: 3, unknown: 4 } as const
 export type VolumeOperationState = keyof typeof volumeOperationStates

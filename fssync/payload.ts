@@ -214,7 +214,7 @@ export type ServerStatus = ShapeOf<typeof serverStatusShape>
 export const salvageStatusShape = record("SalvageStatus", {
   /** The scheduler knows the volume: `state` and `prio` say something. */
   known: flag,
-  /** `salvageStates` number. */
+  /** 0 unknown, 1 queued, 2 being salvaged, 3 error, 4 done. */
   state: u32,
   prio: u32,
   /** Jobs waiting, over all partitions. */

@@ -57,7 +57,11 @@ function skimArray(bytes: Uint8Array, first: number, length: number, depth: numb
   if (depth >= nestingMax) throw new FormatError("msgpack", { offset: first }, "deeper nesting", `${nestingMax} levels`)
   if (length > bytes.length - first) short(first)
   let at = first
-  for (let index = 0; index < length; index++) at = skim(bytes, at, depth + 1)
+  for (let index = 0; index < length; index++) {
+    const tag = bytes[at]
+    // rows are mostly small integers
+    at = tag !== undefined && tag < 0x80 ? at + 1 : skim(bytes, at, depth + 1)
+  }
   return at
 }
 

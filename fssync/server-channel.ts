@@ -12,6 +12,7 @@ import { answerBytesMax, FrameReader, FrameVersionError, formOf, requestBytesMax
 import { channelClose, commonReasons, responses, type SyncAnswer } from "./message.ts"
 import { connectionId, decodeCall, encodeAnswer, isPartitionName, type SyncCall } from "./message-codec.ts"
 import type { SyncChannel, SyncServerOptions } from "./server.ts"
+import type { Spinner } from "./spinner.ts"
 
 /** Requests of one connection that may wait for their handlers: well above what a daemon's threads have under way. */
 export const inFlightMax = 1024
@@ -29,6 +30,7 @@ export class ServerChannel implements SyncChannel {
   readonly #socket: Socket
   readonly #options: SyncServerOptions
   readonly #reader: FrameReader
+  readonly #spinner: Spinner
   readonly #closed = new AbortController()
   /** First bytes of a connection whose form is not known yet. */
   #opening: Buffer | undefined = Buffer.alloc(0)
@@ -39,11 +41,13 @@ export class ServerChannel implements SyncChannel {
   /** Inside the loop that takes requests, which writes at its end. */
   #serving = false
   #flushPlanned = false
+  #paused = false
   /** No more requests are taken. */
   #ended = false
 
-  constructor(socket: Socket, id: number, options: SyncServerOptions) {
+  constructor(socket: Socket, id: number, options: SyncServerOptions, spinner: Spinner) {
     this.#socket = socket
+    this.#spinner = spinner
     this.id = id
     this.#options = options
     this.#reader = new FrameReader(options.protocol.mark, requestBytesMax)
@@ -82,6 +86,7 @@ export class ServerChannel implements SyncChannel {
     if (this.#ended) return
     const bytes = this.#opening === undefined ? chunk : this.#open(chunk)
     if (bytes === undefined) return
+    this.#spinner.arrived()
     this.#reader.push(bytes)
     this.#serve()
   }
@@ -126,9 +131,11 @@ export class ServerChannel implements SyncChannel {
   }
 
   #regulate(): void {
-    if (this.#ended) return
-    if (this.#hasRoom()) this.#socket.resume()
-    else this.#socket.pause()
+    const full = !this.#hasRoom()
+    if (full === this.#paused || this.#ended) return
+    this.#paused = full
+    if (full) this.#socket.pause()
+    else this.#socket.resume()
   }
 
   #take(call: SyncCall): void {
@@ -208,6 +215,7 @@ export class ServerChannel implements SyncChannel {
     this.#answers = []
     this.#answersBytes = 0
     if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(bytes)
+    this.#spinner.expect()
   }
 
   /** The client sent what is no request: it is told, if it can be, and hung up on. */

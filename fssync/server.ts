@@ -5,13 +5,14 @@
  * finished, so one that waits delays nobody else. Handlers that answer at once cost no promise, and all answers of one
  * turn of the event loop go out in one write. A client that does not read its answers is not read from either.
  */
-import { createServer, type Server, type Socket } from "node:net"
+import { createServer, type Server } from "node:net"
 import type { Disk } from "../common/disk/disk.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import type { SyncProtocol } from "./command-table.ts"
 import type { SyncAnswer, SyncRequest } from "./message.ts"
 import { ServerChannel } from "./server-channel.ts"
 import { listenAt } from "./socket-path.ts"
+import { Spinner } from "./spinner.ts"
 
 /** The connection that a request came on, as a handler sees it. */
 export interface SyncChannel {
@@ -70,7 +71,12 @@ const programs = { FSSYNC: "fileserver", SALVSYNC: "salvageserver" } as const
  */
 export async function listenSync(options: SyncServerOptions): Promise<SyncServer> {
   const channels = new Set<ServerChannel>()
-  const server = createServer({ allowHalfOpen: false }, (socket) => open(socket, options, channels))
+  const spinner = new Spinner()
+  const server = createServer({ allowHalfOpen: false }, (socket) => {
+    const channel = new ServerChannel(socket, ++lastChannelId, options, spinner)
+    channels.add(channel)
+    socket.once("close", () => channels.delete(channel))
+  })
   server.maxConnections = channelsMax
   server.on("drop", () => options.log.warn({ path: options.path, channelsMax }, "too many clients, one hung up on"))
   await listenAt(server, options.path, programs[options.protocol.name], options.disk ?? nodeDisk)
@@ -91,12 +97,6 @@ export async function listenSync(options: SyncServerOptions): Promise<SyncServer
 }
 
 let lastChannelId = 0
-
-function open(socket: Socket, options: SyncServerOptions, channels: Set<ServerChannel>): void {
-  const channel = new ServerChannel(socket, ++lastChannelId, options)
-  channels.add(channel)
-  socket.once("close", () => channels.delete(channel))
-}
 
 async function closeServer(server: Server, channels: ReadonlySet<ServerChannel>): Promise<void> {
   const stopped = new Promise<void>((resolve) => {

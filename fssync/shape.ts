@@ -32,7 +32,7 @@ type RecordOf<F> = { -readonly [K in keyof F]: ShapeOf<F[K]> }
 export function briefly(value: unknown): string {
   if (typeof value === "string") return `text of ${value.length} characters`
   if (Array.isArray(value)) return `array of ${value.length}`
-  if (typeof value === "object" && value !== null) return value.constructor.name
+  if (typeof value === "object" && value !== null) return value.constructor?.name ?? "object"
   return String(value)
 }
 
@@ -54,13 +54,11 @@ function scalar<T>(test: string, wanted: string): Scalar<T> {
   }
 }
 
-const integerIn = (low: number, high: number): Scalar<number> =>
-  scalar(`Number.isInteger(x)&&x>=${low}&&x<=${high}`, `an integer from ${low} to ${high}`)
-
-export const u32 = integerIn(0, 0xffff_ffff)
-export const i32 = integerIn(-0x8000_0000, 0x7fff_ffff)
+// a shift gives an integer of 32 bits, which only equals itself
+export const u32: Scalar<number> = scalar('typeof x==="number"&&(x>>>0)===x', "an integer from 0 to 4294967295")
+export const i32: Scalar<number> = scalar('typeof x==="number"&&(x|0)===x', "an integer from -2147483648 to 2147483647")
 /** A counter or size that stays exact in a number. */
-export const count = integerIn(0, Number.MAX_SAFE_INTEGER)
+export const count: Scalar<number> = scalar("Number.isSafeInteger(x)&&x>=0", "an integer from 0 to 2^53-1")
 export const flag: Scalar<boolean> = scalar('typeof x==="boolean"', "true or false")
 export const text: Scalar<string> = scalar('typeof x==="string"', "a text")
 export const bytes: Scalar<Uint8Array> = scalar("x instanceof Uint8Array", "bytes")
