@@ -7,6 +7,8 @@
  * OpenAFS vol/namei_ops.c; docs/formats/namei.md.
  */
 
+import { AfsError } from "../error.ts"
+
 /** An inode number. Both halves are unsigned 32-bit integers. */
 export interface Inode {
   readonly high: number
@@ -29,8 +31,14 @@ export const vnodeMask = 0x3ff_ffff
 /** Tags 0..4 have a column in the link table. */
 export const tagCount = 5
 
-/** Inode of the data file of a vnode's version `tag`. */
+/**
+ * Inode of the data file of a vnode's version `tag`.
+ * @throws AfsError EINVAL for a vnode number beyond 26 bits: its file would be another vnode's, or a special file.
+ */
 export function dataInode(vnode: number, unique: number, tag: number): Inode {
+  if (!(vnode >= 0 && vnode < vnodeMask)) {
+    throw new AfsError("EINVAL", "dataInode", { vnode }, { detail: "vnode numbers of data files have 26 bits" })
+  }
   return { high: unique >>> 0, low: ((vnode & vnodeMask) | (tag << 26)) >>> 0 }
 }
 

@@ -7,11 +7,17 @@
  * file; many changes share one lock, one read and one write, in slices, since other programs wait for the same lock.
  * OpenAFS vol/namei_ops.c (namei_SetLinkCount); docs/formats/link-table.md.
  */
+import { performance } from "node:perf_hooks"
 import { type Of, struct, u32le } from "../codec/struct.ts"
 import type { DiskFile } from "../disk/disk.ts"
 import { AfsError, FormatError } from "../error.ts"
+import { kernelFile } from "../lock/kernel-locks.ts"
+import { flockHolders } from "../lock/lock-holder.ts"
 import { tryFlock, unlockFlock } from "../lock/record-lock.ts"
-import { tagCount } from "./inode-number.ts"
+import { tagCount, vnodeMask } from "./inode-number.ts"
+import { decodeRows, LinkRows, rowOffset } from "./link-rows.ts"
+
+export { rowOffset } from "./link-rows.ts"
 
 export const linkTableStamp = struct("LinkTableStamp", 8, { magic: u32le, version: u32le })
 export type LinkTableStamp = Of<typeof linkTableStamp>
@@ -21,10 +27,14 @@ export const linkTableVersion = 1
 /** Greatest count of a place. */
 export const linkCountMax = 7
 
-/** One wanted change; `vnode` 0 with `tag` 0 is the count of volumes in the group. */
-export interface LinkChange {
+/** A count: of a vnode's data file with this tag. `vnode` 0 with `tag` 0 is the count of volumes in the group. */
+export interface LinkPlace {
   readonly vnode: number
   readonly tag: number
+}
+
+/** One wanted change. */
+export interface LinkChange extends LinkPlace {
   readonly delta: number
 }
 
@@ -35,13 +45,16 @@ export interface LinkResult extends LinkChange {
   readonly lost: boolean
 }
 
-/** Rows that one lock covers at most: 64 KiB of table. */
-const sliceRows = 32_768
-const lockPauseMs = 2
-const lockTriesMax = 5_000
+/** Changes that one lock covers at most; a few milliseconds, without what `release` does under it. */
+const sliceChanges = 32_768
+/** Files that `release` removes under one lock at most: about ten milliseconds. */
+const sliceReleases = 1024
+const firstPauseMs = 0.05
+const longestPauseMs = 5
+/** Holders keep the lock for milliseconds; one that keeps it longer is stopped or stuck. */
+const lockTimeoutMs = 2000
 
-/** Byte offset of a vnode's row. */
-export const rowOffset = (vnode: number): number => 8 + 2 * vnode
+const tags = Array.from({ length: tagCount }, (_, tag) => tag)
 
 /** The count of `tag` in a row. */
 export function countIn(row: number, tag: number): number {
@@ -53,7 +66,7 @@ export function withCount(row: number, tag: number, count: number): number {
   return (row & ~(7 << (3 * tag))) | (count << (3 * tag))
 }
 
-const pause = new Int32Array(new SharedArrayBuffer(4))
+const napping = new Int32Array(new SharedArrayBuffer(4))
 
 /** An open link table. The caller closes the file. */
 export class LinkTable {
@@ -89,11 +102,23 @@ export class LinkTable {
     return this.file.read(bytes, rowOffset(vnode)) === 2 ? (bytes[0] ?? 0) | ((bytes[1] ?? 0) << 8) : 0
   }
 
-  /** All rows from row 0, without a lock. */
+  /**
+   * All rows from row 0, without a lock.
+   * @throws FormatError if the file is longer than rows of all possible vnodes.
+   */
   rows(): Uint16Array {
     const size = this.file.stat().size
-    const bytes = new Uint8Array(Math.max(0, size - 8) & ~1)
-    const length = this.file.read(bytes, 8)
+    const sizeMax = rowOffset(vnodeMask)
+    if (size > sizeMax) {
+      throw new FormatError(
+        "link table",
+        { path: this.file.path, offset: sizeMax },
+        `${size} bytes`,
+        `at most ${sizeMax}`,
+      )
+    }
+    const bytes = new Uint8Array(Math.max(0, size - rowOffset(0)) & ~1)
+    const length = this.file.read(bytes, rowOffset(0))
     return decodeRows(bytes.subarray(0, length))
   }
 
@@ -104,111 +129,173 @@ export class LinkTable {
    */
   allocate(vnodes: readonly number[]): number[] {
     if (vnodes.length === 0) return []
-    const first = Math.min(...vnodes)
-    const last = Math.max(...vnodes)
-    return this.#edit(first, last, (rows) =>
+    for (const vnode of vnodes) this.#requireVnode(vnode)
+    return this.#edit([...vnodes].sort(ascending), (rows) =>
       vnodes.map((vnode) => {
-        const row = rows[vnode - first] ?? 0
-        const tag = [0, 1, 2, 3, 4].find((candidate) => countIn(row, candidate) === 0)
+        const row = rows.get(vnode)
+        const tag = tags.find((candidate) => countIn(row, candidate) === 0)
         if (tag === undefined) throw this.#error("VDISKFULL", vnode, `all ${tagCount} versions of the vnode are in use`)
-        rows[vnode - first] = withCount(row, tag, 1)
+        rows.set(vnode, withCount(row, tag, 1))
         return tag
       }),
     )
   }
 
   /**
-   * Applies changes in the order of vnode numbers and tells what the counts are now.
-   * @throws AfsError EMLINK if a count would exceed 7; earlier slices of 32,768 rows have then been changed.
+   * Applies changes in the order of vnode numbers and tells what the counts are now, in that order.
+   * @throws AfsError EMLINK if a count would exceed 7; then nothing has been changed.
    */
-  change(changes: readonly LinkChange[]): LinkResult[] {
-    const results: LinkResult[] = []
-    const ordered = isAscending(changes) ? changes : [...changes].sort((a, b) => a.vnode - b.vnode)
-    for (let start = 0; start < ordered.length; ) {
-      const first = ordered[start]?.vnode ?? 0
-      let end = start
-      while (end < ordered.length && (ordered[end]?.vnode ?? 0) - first < sliceRows) end++
-      this.#changeSlice(ordered.slice(start, end), results)
-      start = end
+  change<Change extends LinkChange>(changes: readonly Change[]): (Change & LinkResult)[] {
+    for (const { vnode, tag } of changes) this.#requirePlace(vnode, tag)
+    const results: (Change & LinkResult)[] = []
+    try {
+      for (const slice of slicesOf(changes, sliceChanges)) results.push(...this.#changeSlice(slice))
+    } catch (error) {
+      this.#takeBack(results)
+      throw error
     }
     return results
   }
 
+  /**
+   * Lowers counts by one, in the order of vnode numbers, and calls `gone` for each place that nobody uses any more: under
+   * the lock and before its count is stored, so that nobody can take the tag while the file is still there. A crash in
+   * between leaves a count without a file, which costs a tag until the next salvage.
+   */
+  release<Place extends LinkPlace>(
+    places: readonly Place[],
+    gone: (place: Place) => void,
+  ): (Place & { count: number; lost: boolean })[] {
+    for (const { vnode, tag } of places) this.#requirePlace(vnode, tag)
+    return [...slicesOf(places, sliceReleases)].flatMap((slice) =>
+      this.#edit(slice.map(vnodeOf), (rows) => slice.map((place) => lower(rows, place, gone))),
+    )
+  }
+
+  /** Makes counts exactly what is said, for repairs: places in any order. @throws AfsError EMLINK for a count above 7. */
+  set(counts: readonly (LinkPlace & { readonly count: number })[]): void {
+    for (const { vnode, tag, count } of counts) {
+      this.#requirePlace(vnode, tag)
+      if (!(count >= 0 && count <= linkCountMax)) throw this.#tooMany(vnode)
+    }
+    for (const slice of slicesOf(counts, sliceChanges)) {
+      this.#edit(slice.map(vnodeOf), (rows) => {
+        for (const { vnode, tag, count } of slice) rows.set(vnode, withCount(rows.get(vnode), tag, count))
+      })
+    }
+  }
+
   /** Writes one row as it is, under the lock: for repairs. */
   setRow(vnode: number, row: number): void {
-    this.#edit(vnode, vnode, (rows) => {
-      rows[0] = row
-    })
+    this.#edit([vnode], (rows) => rows.set(vnode, row & 0xffff))
   }
 
-  #changeSlice(changes: readonly LinkChange[], results: LinkResult[]): void {
-    const first = changes[0]?.vnode ?? 0
-    const last = changes.at(-1)?.vnode ?? first
-    this.#edit(first, last, (rows) => {
-      const before = results.length
-      for (const { vnode, tag, delta } of changes) {
-        const row = rows[vnode - first] ?? 0
-        const wanted = countIn(row, tag) + delta
-        if (wanted > linkCountMax) {
-          results.length = before
-          throw this.#error("EMLINK", vnode, `at most ${linkCountMax} volumes can share a file`)
-        }
+  #changeSlice<Change extends LinkChange>(changes: readonly Change[]): (Change & LinkResult)[] {
+    return this.#edit(changes.map(vnodeOf), (rows) =>
+      changes.map((change) => {
+        const row = rows.get(change.vnode)
+        const wanted = countIn(row, change.tag) + change.delta
+        if (wanted > linkCountMax) throw this.#tooMany(change.vnode)
         const count = Math.max(0, wanted)
-        rows[vnode - first] = withCount(row, tag, count)
-        results.push({ vnode, tag, delta, count, lost: wanted < 0 })
-      }
-    })
+        rows.set(change.vnode, withCount(row, change.tag, count))
+        return { ...change, count, lost: wanted < 0 }
+      }),
+    )
   }
 
-  /** Reads rows `first` to `last`, lets `work` change them and writes them back, under one lock; a throw writes nothing. */
-  #edit<T>(first: number, last: number, work: (rows: Uint16Array) => T): T {
+  /** Undoes earlier slices of a change that failed later; one that lost its count has nothing to give back. */
+  #takeBack(results: readonly LinkResult[]): void {
+    const undo = results.filter((result) => !result.lost).map((result) => ({ ...result, delta: -result.delta }))
+    for (const slice of slicesOf(undo, sliceChanges)) this.#changeSlice(slice)
+  }
+
+  /** Reads the rows of `vnodes` (ascending), lets `work` change them and writes them back, under one lock; a throw writes nothing. */
+  #edit<T>(vnodes: readonly number[], work: (rows: LinkRows) => T): T {
     return this.#locked(() => {
-      const bytes = new Uint8Array(2 * (last - first + 1))
-      this.file.read(bytes, rowOffset(first))
-      const rows = decodeRows(bytes)
+      const rows = new LinkRows(this.file, vnodes)
       const result = work(rows)
-      this.file.write(encodeRows(rows), rowOffset(first))
+      rows.store()
       return result
     })
+  }
+
+  #requireVnode(vnode: number): void {
+    if (Number.isInteger(vnode) && vnode > 0 && vnode < vnodeMask) return
+    throw new AfsError("EINVAL", "linkTable", { path: this.file.path, vnode }, { detail: "no such row" })
+  }
+
+  /** A place beyond the five columns would be a bit of another, and one of row 0 the count of volumes. */
+  #requirePlace(vnode: number, tag: number): void {
+    if (vnode === 0 && tag === 0) return
+    this.#requireVnode(vnode)
+    if (tags.includes(tag)) return
+    throw new AfsError("EINVAL", "linkTable", { path: this.file.path, vnode }, { detail: `no tag ${tag}` })
+  }
+
+  #tooMany(vnode: number): AfsError {
+    return this.#error("EMLINK", vnode, `at most ${linkCountMax} volumes can share a file`)
   }
 
   #error(code: "VDISKFULL" | "EMLINK", vnode: number, detail: string): AfsError {
     return new AfsError(code, "linkTable", { path: this.file.path, vnode, offset: rowOffset(vnode) }, { detail })
   }
 
-  /** Runs `work` under the file's lock. Holders keep it for microseconds, so a busy lock is asked for again shortly. */
+  /** Runs `work` under the file's lock. On a disk that only this process can see there is nobody to keep out. */
   #locked<T>(work: () => T): T {
-    for (let tries = 0; !tryFlock(this.file.descriptor, "exclusive"); tries++) {
-      if (tries >= lockTriesMax) throw new AfsError("LOCKED", "lockLinkTable", { path: this.file.path })
-      Atomics.wait(pause, 0, 0, lockPauseMs)
-    }
+    const { descriptor, path } = this.file
+    if (descriptor < 0) return work()
+    this.#lock(descriptor)
     try {
       return work()
     } finally {
-      unlockFlock(this.file.descriptor)
+      unlockFlock(descriptor, path)
     }
   }
-}
 
-function decodeRows(bytes: Uint8Array): Uint16Array {
-  const rows = new Uint16Array(bytes.length >>> 1)
-  for (let index = 0; index < rows.length; index++)
-    rows[index] = (bytes[2 * index] ?? 0) | ((bytes[2 * index + 1] ?? 0) << 8)
-  return rows
-}
-
-function encodeRows(rows: Uint16Array): Uint8Array {
-  const bytes = new Uint8Array(2 * rows.length)
-  for (let index = 0; index < rows.length; index++) {
-    bytes[2 * index] = (rows[index] ?? 0) & 0xff
-    bytes[2 * index + 1] = (rows[index] ?? 0) >>> 8
+  /** Holders keep the lock for milliseconds, so a busy one is asked for again shortly. */
+  #lock(descriptor: number): void {
+    const { path } = this.file
+    if (tryFlock(descriptor, "exclusive", path)) return
+    const end = performance.now() + lockTimeoutMs
+    for (let pause = firstPauseMs; performance.now() < end; pause = Math.min(2 * pause, longestPauseMs)) {
+      Atomics.wait(napping, 0, 0, pause)
+      if (tryFlock(descriptor, "exclusive", path)) return
+    }
+    const name = kernelFile(this.file)
+    const holder = (name === undefined ? undefined : flockHolders(name)) ?? "a process that cannot be seen"
+    throw new AfsError("LOCKED", "lockLinkTable", { path, holder })
   }
-  return bytes
 }
 
-function isAscending(changes: readonly LinkChange[]): boolean {
-  for (let index = 1; index < changes.length; index++) {
-    if ((changes[index]?.vnode ?? 0) < (changes[index - 1]?.vnode ?? 0)) return false
+const ascending = (a: number, b: number): number => a - b
+const vnodeOf = (place: LinkPlace): number => place.vnode
+
+function lower<Place extends LinkPlace>(
+  rows: LinkRows,
+  place: Place,
+  gone: (place: Place) => void,
+): Place & { count: number; lost: boolean } {
+  const row = rows.get(place.vnode)
+  const before = countIn(row, place.tag)
+  const count = Math.max(0, before - 1)
+  if (before === 1) gone(place)
+  rows.set(place.vnode, withCount(row, place.tag, count))
+  return { ...place, count, lost: before === 0 }
+}
+
+/** Places in the order of vnode numbers, `length` at a time. */
+function* slicesOf<Place extends LinkPlace>(places: readonly Place[], length: number): Generator<readonly Place[]> {
+  const ordered = isAscending(places) ? places : [...places].sort((a, b) => a.vnode - b.vnode)
+  if (ordered.length <= length) {
+    if (ordered.length > 0) yield ordered
+    return
+  }
+  for (let start = 0; start < ordered.length; start += length) yield ordered.slice(start, start + length)
+}
+
+function isAscending(places: readonly LinkPlace[]): boolean {
+  for (let index = 1; index < places.length; index++) {
+    if ((places[index]?.vnode ?? 0) < (places[index - 1]?.vnode ?? 0)) return false
   }
   return true
 }

@@ -5,8 +5,9 @@
 import { type Inode, inodeParts } from "./inode-number.ts"
 
 const alphabet = "+=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-const valueOf = new Int8Array(256).fill(-1)
-for (let value = 0; value < 64; value++) valueOf[alphabet.charCodeAt(value)] = value
+/** Value of a digit by its character code, -1 for other characters. */
+const digitValues = new Int8Array(256).fill(-1)
+for (let value = 0; value < 64; value++) digitValues[alphabet.charCodeAt(value)] = value
 /** 64 bits take at most 11 digits of 6 bits. */
 const digitsMax = 11
 
@@ -40,9 +41,8 @@ export function decodeInode(name: string): Inode | undefined {
   let low = 0
   for (let index = name.length - 1; index >= 0; index--) {
     const code = name.charCodeAt(index)
-    const value = code < 256 ? (valueOf[code] ?? -1) : -1
-    if (value < 0) return undefined
-    if (high >= 2 ** 26) return undefined
+    const value = digitValues[code] ?? -1
+    if (value < 0 || high >= 2 ** 26) return undefined
     high = ((high << 6) | (low >>> 26)) >>> 0
     low = ((low << 6) | value) >>> 0
   }

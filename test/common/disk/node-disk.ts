@@ -4,6 +4,7 @@ import { join } from "node:path"
 import test from "ava"
 import { DiskError } from "../../../common/disk/disk.ts"
 import { nodeDisk } from "../../../common/disk/node-disk.ts"
+import { cutDisk } from "../../support/cut-disk.ts"
 import { testDiskContract } from "../../support/disk-contract.ts"
 import { needsRoot } from "../../support/requirements.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
@@ -53,3 +54,5 @@ needsRoot("node disk: owners above 2^15 and modes without any permission are kep
   t.like(nodeDisk.stat(path), { uid: 0x7fff, gid: 0x7ffe, mode: 0o31 })
   nodeDisk.open(path, "write").close()
 })
+
+testDiskContract("cut disk, uncut", (t) => ({ disk: cutDisk(), folder: temporaryDirectory(t) }))
