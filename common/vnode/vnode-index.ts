@@ -5,6 +5,7 @@
 import { struct, u32le } from "../codec/struct.ts"
 import type { DiskFile } from "../disk/disk.ts"
 import { FormatError } from "../error.ts"
+import { vnodeMask } from "../partition/inode-number.ts"
 import {
   accessListOffset,
   accessListSize,
@@ -25,8 +26,10 @@ export function newVnodeIndex(cls: VnodeClass): Uint8Array {
   return vnodeIndexStamp.encode({ magic: vnodeClasses[cls].fileMagic, version: vnodeIndexVersion })
 }
 
-/** Bytes read at once when an index is walked. */
+/** Bytes read at once when an index is walked; a multiple of both record sizes. */
 const pieceSize = 1 << 20
+/** An index holds half of the vnode numbers that data files can have. */
+const slotsMax = (vnodeMask + 1) / 2
 
 /** One used or free slot met on a walk; `bytes` is a view of the walk's buffer, valid until the next step. */
 export interface VnodeSlot {
@@ -66,9 +69,12 @@ export class VnodeIndex {
     )
   }
 
-  /** Number of record slots the file holds, whole ones. */
+  /**
+   * Number of record slots the file holds, whole ones.
+   * @throws FormatError if there are more than vnode numbers.
+   */
   slotCount(): number {
-    return Math.max(0, Math.floor(this.file.stat().size / this.recordSize) - 1)
+    return Math.max(0, Math.floor(this.#size() / this.recordSize) - 1)
   }
 
   /** The record's bytes, or undefined beyond the end. */
@@ -97,10 +103,12 @@ export class VnodeIndex {
   }
 
   /**
-   * Walks all used records in ascending order of vnode numbers, in pieces of 1 MiB.
+   * Walks all used records in ascending order of vnode numbers, in pieces of 1 MiB. Takes 0.1 µs a record; work on whole
+   * volumes that needs few fields uses index-piece.ts, which makes no objects.
    * @throws FormatError for a used record without its magic, or a file that is not 8 bytes or whole records.
    */
   *records(): Generator<VnodeSlot> {
+    this.#requireWhole()
     for (const slot of this.slots()) {
       if (slot.record.type === 0) continue
       this.#checkMagic(slot.record, slot.vnode)
@@ -108,10 +116,13 @@ export class VnodeIndex {
     }
   }
 
-  /** Walks all slots, used and free, without judging them; a piece of a record at the end is left out. */
+  /**
+   * Walks all slots, used and free, without judging them; a piece of a record at the end is left out.
+   * @throws FormatError if there are more than vnode numbers.
+   */
   *slots(): Generator<VnodeSlot> {
     const { recordSize } = this
-    const size = this.file.stat().size
+    const size = this.#size()
     const piece = new Uint8Array(Math.min(pieceSize, Math.max(recordSize, size)))
     for (let start = recordSize; start < size; start += piece.length) {
       const length = this.file.read(piece, start)
@@ -120,6 +131,25 @@ export class VnodeIndex {
         yield { vnode: vnodeAt(this.cls, start + at), record: vnodeRecordLayout.read(bytes), bytes }
       }
     }
+  }
+
+  /** A hole costs a hostile index nothing, but its walk would take hours. */
+  #size(): number {
+    const { size } = this.file.stat()
+    const sizeMax = (slotsMax + 1) * this.recordSize
+    if (size <= sizeMax) return size
+    throw this.#damage(sizeMax, `${size} bytes`, `at most ${sizeMax}`)
+  }
+
+  #requireWhole(): void {
+    const size = this.#size()
+    const rest = size % this.recordSize
+    if (rest === 0 || size === vnodeIndexStamp.size) return
+    throw this.#damage(size - rest, `${rest} bytes of a record`, `${vnodeIndexStamp.size} bytes or whole records`)
+  }
+
+  #damage(offset: number, found: string, wanted: string): FormatError {
+    return new FormatError(`${this.cls} vnode index`, { path: this.file.path, offset }, found, wanted)
   }
 
   #checkMagic(record: VnodeRecord, vnode: number): void {

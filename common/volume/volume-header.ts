@@ -3,6 +3,7 @@
  * OpenAFS vol/volume.h (VolumeDiskHeader); docs/formats/volume-header.md.
  */
 import { type Of, raw, struct, u32le } from "../codec/struct.ts"
+import { isDiskError } from "../disk/disk.ts"
 import { FormatError } from "../error.ts"
 import { type Inode, specialInode } from "../partition/inode-number.ts"
 import { headerName, headerPath, type Partition } from "../partition/partition.ts"
@@ -85,16 +86,49 @@ export function parseVolumeHeader(bytes: Uint8Array, path: string): VolumeHeader
  */
 export function readVolumeHeader(partition: Partition, volume: number): VolumeHeader | undefined {
   const path = headerPath(partition, volume)
-  const bytes = partition.disk.readFile(path)
+  const bytes = readHeaderBytes(partition, path)
   if (bytes === undefined) return undefined
   const header = parseVolumeHeader(bytes, path)
-  const idOffset = volumeHeaderLayout.offsets["id"] ?? 0
-  if (header.id !== volume)
+  if (header.id === volume) return header
+  const where = { path, offset: volumeHeaderLayout.offsets.id }
+  throw new FormatError("volume header", where, `volume id ${header.id}`, `${volume} (${headerName(volume)})`)
+}
+
+/** No more than a header has, however long the file is. */
+function readHeaderBytes(partition: Partition, path: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(volumeHeaderLayout.size)
+  try {
+    using file = partition.disk.open(path, "read")
+    return bytes.subarray(0, file.read(bytes, 0))
+  } catch (error) {
+    if (isDiskError(error, "ENOENT", "ENOTDIR")) return undefined
+    throw error
+  }
+}
+
+/**
+ * Checks that the header names its own special files and its group's link table. One that does not would have another
+ * volume's files, or a vnode's, read and written as its own.
+ * @throws FormatError naming the field.
+ */
+export function requireOwnInodes(header: VolumeHeader, path: string): void {
+  const wanted = newVolumeHeader(header.id, header.parent)
+  for (const [low, high] of inodeFields) {
+    if (header[low] === wanted[low] && header[high] === wanted[high]) continue
+    const field = header[low] === wanted[low] ? high : low
+    const where = { path, offset: volumeHeaderLayout.offsets[field] }
     throw new FormatError(
       "volume header",
-      { path, offset: idOffset },
-      `volume id ${header.id}`,
-      `${volume} (${headerName(volume)})`,
+      where,
+      `${field} 0x${header[field].toString(16)}`,
+      `0x${wanted[field].toString(16)}`,
     )
-  return header
+  }
 }
+
+const inodeFields = [
+  ["infoLow", "infoHigh"],
+  ["smallLow", "smallHigh"],
+  ["largeLow", "largeHigh"],
+  ["linkTableLow", "linkTableHigh"],
+] as const

@@ -99,7 +99,7 @@ export function newVolumeInfo(fields: Partial<VolumeInfo>): VolumeInfo {
   return { ...empty, magic: volumeInfoMagic, version: volumeInfoVersion, ...fields }
 }
 
-/** Blocks of 1 KiB that a length counts for: at least 1. on-disk quota and `diskused` count in these. */
+/** Blocks of 1 KiB that a length in bytes counts for, at least 1: quota and `diskused` count in these. */
 export function blocksOf(length: number): number {
   return length === 0 ? 1 : Math.ceil(length / 1024)
 }

@@ -4,19 +4,28 @@
  * Opening checks stamps and ids; it takes no lock and checks nothing out. Who opens for writing holds the volume's lock
  * (fssync/volume-operation.ts) or is its fileserver (volume-package.ts).
  */
-import { type DiskFile, isDiskError } from "../disk/disk.ts"
+import { type DiskError, type DiskFile, isDiskError } from "../disk/disk.ts"
 import { AfsError, FormatError } from "../error.ts"
-import { type Inode, isNoInode, sameInode } from "../partition/inode-number.ts"
+import { type Inode, inodeParts, inodeText, isNoInode, sameInode, tagCount } from "../partition/inode-number.ts"
 import { InodeStore } from "../partition/inode-store.ts"
 import { LinkTable } from "../partition/link-table.ts"
 import { headerPath, type Partition } from "../partition/partition.ts"
 import { VnodeIndex } from "../vnode/vnode-index.ts"
-import { classOf, recordInode, recordLength, type VnodeClass, type VnodeRecord } from "../vnode/vnode-record.ts"
+import {
+  classOf,
+  recordInode,
+  recordLength,
+  recordOffset,
+  type VnodeClass,
+  type VnodeRecord,
+  vnodeRecordLayout,
+} from "../vnode/vnode-record.ts"
 import {
   infoInode,
   largeIndexInode,
   linkTableInode,
   readVolumeHeader,
+  requireOwnInodes,
   smallIndexInode,
   type VolumeHeader,
 } from "./volume-header.ts"
@@ -33,8 +42,8 @@ export class Volume implements Disposable {
   readonly links: LinkTable
   info: VolumeInfo
   readonly #infoFile: DiskFile
-  /** What is on disk, so that bytes without meaning survive a rewrite. */
-  readonly #infoBytes: Uint8Array
+  /** VolumeInfo as last read or given to a transaction, so that bytes without meaning survive a rewrite. */
+  #infoBytes: Uint8Array
 
   constructor(partition: Partition, header: VolumeHeader, files: VolumeFiles) {
     this.partition = partition
@@ -63,30 +72,34 @@ export class Volume implements Disposable {
 
   /**
    * Opens the data file of a record; undefined where the record names none.
-   * @throws AfsError VIO if the file does not exist; FormatError if its size is not the record's length.
+   * @throws AfsError VIO if the file does not exist; FormatError if the record names a file that is not this vnode's, or if
+   * the file's size is not the record's length.
    */
   openData(vnode: number, record: VnodeRecord, mode: "read" | "write" = "read"): DiskFile | undefined {
     const inode = recordInode(record)
     if (isNoInode(inode)) return undefined
+    this.#requireOwnInode(vnode, record, inode)
     const file = this.#openDataFile(vnode, inode, mode)
-    const size = file.stat().size
-    if (size === recordLength(record)) return file
-    file.close()
-    throw new FormatError(
-      `data file of vnode ${vnode}`,
-      { path: file.path },
-      `${size} bytes`,
-      `${recordLength(record)}`,
-    )
+    try {
+      requireLength(file, vnode, recordLength(record))
+      return file
+    } catch (error) {
+      file.close()
+      throw error
+    }
   }
 
-  /** All bytes of a vnode's data file: for directories and symbolic links. */
+  /**
+   * All bytes of a vnode's data file: for directories and symbolic links.
+   * @throws what openData does; FormatError if there are more than the largest directory has.
+   */
   readData(vnode: number, record: VnodeRecord): Uint8Array {
     using file = this.openData(vnode, record)
     if (file === undefined) return new Uint8Array(0)
-    const bytes = new Uint8Array(recordLength(record))
-    const length = file.read(bytes, 0)
-    return bytes.subarray(0, length)
+    const length = recordLength(record)
+    if (length > wholeDataMax) throw lengthError(file, vnode, length, `at most ${wholeDataMax}`)
+    const bytes = new Uint8Array(length)
+    return bytes.subarray(0, file.read(bytes, 0))
   }
 
   /** A transaction on this volume's files. */
@@ -96,6 +109,7 @@ export class Volume implements Disposable {
 
   /** Adds the writing of VolumeInfo as it is now in core to a transaction. */
   addInfo(transaction: VolumeTransaction): void {
+    this.#infoBytes = this.#infoBytes.slice() // an earlier transaction keeps what it was given
     volumeInfoLayout.write(this.info, this.#infoBytes)
     transaction.write(infoInode(this.header), 0, this.#infoBytes)
   }
@@ -107,7 +121,7 @@ export class Volume implements Disposable {
     transaction.commit(sync)
   }
 
-  /** VolumeInfo's bytes as last read or written. */
+  /** VolumeInfo's bytes as last read or given to a transaction. */
   infoBytes(): Uint8Array {
     return this.#infoBytes
   }
@@ -132,6 +146,16 @@ export class Volume implements Disposable {
     return sameInode(inode, linkTableInode(this.header)) ? this.links.file : undefined
   }
 
+  /** A damaged record may name anything: another vnode's file must not be read, let alone written, as this one's. */
+  #requireOwnInode(vnode: number, record: VnodeRecord, inode: Inode): void {
+    const { vnode: named, high, tag, rest } = inodeParts(inode)
+    if (named === vnode && high === record.uniquifier && tag < tagCount && rest === 0) return
+    const index = this.index(classOf(vnode))
+    const where = { path: index.file.path, offset: recordOffset(vnode) + vnodeRecordLayout.offsets.inodeLow }
+    const wanted = `one of vnode ${vnode} uniquifier ${record.uniquifier}`
+    throw new FormatError(`vnode ${vnode} record`, where, `inode ${inodeText(inode)}`, wanted)
+  }
+
   #openDataFile(vnode: number, inode: Inode, mode: "read" | "write"): DiskFile {
     try {
       return this.store.open(inode, mode)
@@ -139,6 +163,18 @@ export class Volume implements Disposable {
       throw new AfsError("VIO", "openData", { volume: this.id, partition: this.partition.name, vnode }, { cause })
     }
   }
+}
+
+/** The most that readData reads: a directory of 1023 pages. */
+const wholeDataMax = 1023 * 2048
+
+function lengthError(file: DiskFile, vnode: number, length: number, wanted: string): FormatError {
+  return new FormatError(`data file of vnode ${vnode}`, { path: file.path }, `${length} bytes`, wanted)
+}
+
+function requireLength(file: DiskFile, vnode: number, length: number): void {
+  const { size } = file.stat()
+  if (size !== length) throw lengthError(file, vnode, size, `${length}`)
 }
 
 interface VolumeFiles {
@@ -153,14 +189,16 @@ interface VolumeFiles {
 /**
  * Opens a volume.
  * @throws AfsError VNOVOL if there is no header file; FormatError if header, VolumeInfo, an index or the link table is not
- * what its format says; AfsError VSALVAGE if one of these files cannot be opened or read.
+ * what its format says; AfsError VSALVAGE if one of these files is missing or cannot be read, VIO if this process cannot
+ * open it for a reason of its own (too many open files, no permission).
  */
 export function openVolume(partition: Partition, id: number, mode: "read" | "write"): Volume {
   const header = requireHeader(partition, id)
+  requireOwnInodes(header, headerPath(partition, id))
   const store = new InodeStore(partition, header.parent)
   const opened: DiskFile[] = []
   const open = (inode: Inode): DiskFile => {
-    const file = openSpecial(store, id, inode, mode)
+    const file = store.open(inode, mode)
     opened.push(file)
     return file
   }
@@ -179,10 +217,15 @@ export function openVolume(partition: Partition, id: number, mode: "read" | "wri
     return volume
   } catch (error) {
     for (const file of opened) file.close()
-    throw isDiskError(error)
-      ? new AfsError("VSALVAGE", "openVolume", { volume: id, partition: partition.name }, { cause: error })
-      : error
+    if (!isDiskError(error)) throw error
+    const subject = { volume: id, partition: partition.name, path: error.path }
+    throw new AfsError(codeOf(error), "openVolume", subject, { cause: error })
   }
+}
+
+/** A volume must not be taken for damaged because this process is short of something. */
+function codeOf(error: DiskError): "VSALVAGE" | "VIO" {
+  return isDiskError(error, "EMFILE", "ENFILE", "ENOMEM", "EACCES", "EPERM", "EROFS", "EINTR") ? "VIO" : "VSALVAGE"
 }
 
 /** The header of a volume. @throws AfsError VNOVOL if there is none; FormatError if it is damaged. */
@@ -196,19 +239,6 @@ export function requireHeader(partition: Partition, id: number): VolumeHeader {
     })
   }
   return header
-}
-
-function openSpecial(store: InodeStore, id: number, inode: Inode, mode: "read" | "write"): DiskFile {
-  try {
-    return store.open(inode, mode)
-  } catch (cause) {
-    throw new AfsError(
-      "VSALVAGE",
-      "openVolume",
-      { volume: id, partition: store.partition.name, path: store.path(inode) },
-      { cause },
-    )
-  }
 }
 
 function readInfoBytes(file: DiskFile): Uint8Array {
