@@ -3,6 +3,7 @@ import { rmSync } from "node:fs"
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
 import { projectFile } from "./project.ts"
+import { needsCell } from "./requirements.ts"
 import { type Finished, outputOf, runProgram, type SpawnOptions } from "./spawned.ts"
 import { makeTemporaryDirectory } from "./temporary-directory.ts"
 
@@ -115,7 +116,7 @@ export function sharedCell(...servers: Server[]): () => Cell {
   let cell: Cell | undefined
   test.before("the cell comes up", async (t) => {
     t.timeout(120_000)
-    cell = await bringUp(servers)
+    if (needsCell.met) cell = await bringUp(servers)
   })
   test.after.always("the cell goes down", async () => {
     if (cell !== undefined) await takeAway(cell)
