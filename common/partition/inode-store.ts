@@ -6,11 +6,19 @@
  */
 import { type DiskFile, type DiskStat, isDiskError, type OpenMode } from "../disk/disk.ts"
 import { AfsError } from "../error.ts"
-import { type Inode, inodeParts, specialInode } from "./inode-number.ts"
+import { type Inode, inodeParts, specialInode, specialTypes } from "./inode-number.ts"
 import { LinkTable } from "./link-table.ts"
-import { dataFolder, decodeInode, encodeInode, encodeNumber, folderInGroup, groupFolder } from "./namei-path.ts"
+import {
+  dataFolder,
+  decodeInode,
+  encodeInode,
+  encodeNumber,
+  folderInGroup,
+  groupFolder,
+  specialFolder,
+} from "./namei-path.ts"
 import { decodeOwner, encodeOwner, type OwnerData, ownerIs } from "./owner-data.ts"
-import { makeFolder, type Partition } from "./partition.ts"
+import { giveToOwner, makeFolder, makeOwnFolder, type Partition } from "./partition.ts"
 
 /** A file found in the group's folders. */
 export interface FoundFile {
@@ -74,6 +82,36 @@ export class InodeStore {
     return file
   }
 
+  /**
+   * Creates a file that appears with owner data and content complete, or not at all: written below `.dafs/` and linked into
+   * place. For what must never be met half made.
+   * @throws DiskError EEXIST if the file exists.
+   */
+  createWhole(inode: Inode, parameter: number, bytes: Uint8Array): void {
+    const { disk } = this.partition
+    const draft = `${makeOwnFolder(this.partition)}/${encodeInode(inode)}.${process.pid}`
+    if (disk.stat(draft) !== undefined) disk.unlink(draft) // of a process that is gone and had our number
+    try {
+      using file = disk.open(draft, "create", 0)
+      this.#setOwner(file, { parameter, number: inodeParts(inode).tag })
+      file.write(bytes, 0)
+      this.#link(draft, inode)
+    } finally {
+      if (disk.stat(draft) !== undefined) disk.unlink(draft)
+    }
+  }
+
+  #link(draft: string, inode: Inode): void {
+    const { disk } = this.partition
+    try {
+      disk.link(draft, this.path(inode))
+    } catch (error) {
+      if (!isDiskError(error, "ENOENT", "ENOTDIR")) throw error
+      this.#makeFolders(inode)
+      disk.link(draft, this.path(inode))
+    }
+  }
+
   /** Removes a file. A file that is not there is no error: a replayed or repeated removal ends the same way. */
   unlink(inode: Inode): void {
     try {
@@ -106,6 +144,18 @@ export class InodeStore {
     return new LinkTable(this.open(specialInode(this.group, "linkTable"), mode))
   }
 
+  /** Ids of the volumes that have special files here, other than the group's link table, ascending. */
+  volumes(): number[] {
+    const ids = new Set<number>()
+    for (const { name } of this.partition.disk.list(`${this.#root}/${specialFolder}`) ?? []) {
+      const inode = decodeInode(name)
+      if (inode === undefined) continue
+      const { special, high, tag } = inodeParts(inode)
+      if (special && tag !== specialTypes.linkTable) ids.add(high)
+    }
+    return [...ids].sort((a, b) => a - b)
+  }
+
   /** All files in the group's folders, `special` first, each folder in the file system's order. Nothing if there is no folder. */
   *files(): Generator<FoundFile> {
     const { disk } = this.partition
@@ -134,7 +184,7 @@ export class InodeStore {
       if (entry.isDirectory) continue
       const path = `${folder}/${entry.name}`
       const stat = disk.stat(path)
-      if (stat === undefined) continue
+      if (stat?.isFile !== true) continue
       const spelled = decodeInode(entry.name)
       const inode = spelled !== undefined && this.path(spelled) === path ? spelled : undefined
       yield { path, stat, inode, owner: this.ownerOf(stat) }
@@ -168,16 +218,15 @@ export class InodeStore {
     }
   }
 
-  /** Folders of a development partition belong to its owner even when root made them. */
   #giveToOwner(folder: string): void {
-    if (this.partition.ownerEncoding === "openafs" || process.geteuid?.() !== 0) return
+    if (this.partition.ownerEncoding === "openafs") return
     using opened = this.partition.disk.open(folder, "read")
-    opened.setOwner(this.partition.owner.uid, this.partition.owner.gid)
+    giveToOwner(this.partition, opened)
   }
 
   #setOwner(file: DiskFile, owner: OwnerData): void {
     if (this.partition.ownerEncoding === "development") {
-      if (process.geteuid?.() === 0) file.setOwner(this.partition.owner.uid, this.partition.owner.gid)
+      giveToOwner(this.partition, file)
       file.setMode(developmentMode)
       return
     }
@@ -202,7 +251,7 @@ function removeEmptyTree(partition: Partition, folder: string): boolean {
   return true
 }
 
-/** The inode, or AfsError VIO naming volume and vnode, for a failed file call on a vnode's data. */
+/** The AfsError for a failed file call on a vnode's data: VDISKFULL, or VIO, naming volume and vnode. */
 export function dataFileError(error: unknown, operation: string, volume: number, vnode: number): AfsError {
   const code = isDiskError(error, "ENOSPC", "EDQUOT") ? "VDISKFULL" : "VIO"
   return new AfsError(code, operation, { volume, vnode }, { cause: error })

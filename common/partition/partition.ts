@@ -8,10 +8,11 @@
  * only a salvager compares. OpenAFS's programs do not use development partitions; `vos dump`/`restore` moves volumes between.
  */
 import { basename, join, resolve } from "node:path"
-import type { Disk } from "../disk/disk.ts"
+import type { Disk, DiskFile } from "../disk/disk.ts"
 import { isDiskError } from "../disk/disk.ts"
 import { nodeDisk } from "../disk/node-disk.ts"
 import { AfsError } from "../error.ts"
+import { dataFolder } from "./namei-path.ts"
 
 export type OwnerEncoding = "openafs" | "development"
 
@@ -70,66 +71,103 @@ export function openPartition(path: string, disk: Disk = nodeDisk): Partition {
   const directory = resolve(path)
   const stat = disk.stat(directory)
   if (stat === undefined || !stat.isDirectory) throw new AfsError("ENOENT", "openPartition", { partition: directory })
-  const development = disk.stat(join(directory, ownFolder, developmentMarker)) !== undefined
-  if (!development && !isRoot()) {
-    throw new AfsError(
-      "EACCES",
-      "openPartition",
-      { partition: directory },
-      {
-        detail: `an OpenAFS partition stores data in file owners and needs root; without root use a development partition (dafs partition create ${path} --development)`,
-      },
-    )
-  }
-  if (development && !isRoot() && stat.uid !== process.geteuid?.()) {
-    throw new AfsError(
-      "EACCES",
-      "openPartition",
-      { partition: directory },
-      {
-        detail: `this development partition belongs to user ${stat.uid}`,
-      },
-    )
-  }
+  const development = isMarkedDevelopment(directory, disk)
+  if (!isRoot()) requireUsable(directory, development, stat.uid)
   const name = `/${basename(directory)}`
-  const ownerEncoding = development ? "development" : "openafs"
   return {
     path: directory,
     name,
     index: partitionIndex(name),
     disk,
-    ownerEncoding,
+    ownerEncoding: development ? "development" : "openafs",
     owner: { uid: stat.uid, gid: stat.gid },
   }
 }
 
+/** What another user's `.dafs/` holds cannot be seen; then the partition cannot be used either, whichever kind it is. */
+function isMarkedDevelopment(directory: string, disk: Disk): boolean {
+  try {
+    return disk.stat(join(directory, ownFolder, developmentMarker)) !== undefined
+  } catch (cause) {
+    if (!isDiskError(cause, "EACCES")) throw cause
+    const detail = "the partition belongs to another user"
+    throw new AfsError("EACCES", "openPartition", { partition: directory }, { detail, cause })
+  }
+}
+
+/** Only called without root. */
+function requireUsable(directory: string, development: boolean, uid: number): void {
+  if (development && uid === process.geteuid?.()) return
+  const detail = development
+    ? `this development partition belongs to user ${uid}`
+    : `an OpenAFS partition stores data in file owners and needs root; without root use a development partition (dafs partition create ${directory} --development)`
+  throw new AfsError("EACCES", "openPartition", { partition: directory }, { detail })
+}
+
 /**
- * Makes an empty partition directory: with `AFSIDat` and, for development, the marker.
- * @throws AfsError EEXIST if the directory holds volumes already; EACCES for an OpenAFS partition without root.
+ * Makes an empty partition directory: with `AFSIDat` and, for development, the marker. A second try goes on where one
+ * broke off.
+ * @throws AfsError EEXIST if the directory holds volumes already, or is marked as the other kind; EACCES if this process
+ * could not use it. The directory is then as it was.
  */
 export function createPartition(path: string, options: { development: boolean }, disk: Disk = nodeDisk): Partition {
   const directory = resolve(path)
-  if (disk.stat(directory) === undefined) disk.mkdir(directory, 0o755)
-  const inUse = disk
-    .list(directory)
-    ?.some((entry) => entry.name === "AFSIDat" || headerVolume(entry.name) !== undefined)
-  if (inUse === true)
-    throw new AfsError(
-      "EEXIST",
-      "createPartition",
-      { partition: directory },
-      { detail: "the directory already is a partition" },
-    )
+  const stat = disk.stat(directory)
+  if (!isRoot()) requireUsable(directory, options.development, stat?.uid ?? process.geteuid?.() ?? -1)
+  if (stat === undefined) disk.mkdir(directory, 0o755)
+  else requireEmpty(directory, options.development, disk)
   if (options.development) markDevelopment(directory, disk)
   const partition = openPartition(directory, disk)
-  disk.mkdir(join(directory, "AFSIDat"), 0o700)
+  disk.mkdir(join(directory, dataFolder), 0o700)
+  using folder = disk.open(join(directory, dataFolder), "read")
+  giveToOwner(partition, folder)
   return partition
 }
 
+function requireEmpty(directory: string, development: boolean, disk: Disk): void {
+  const inUse = disk
+    .list(directory)
+    ?.some((entry) => entry.name === dataFolder || headerVolume(entry.name) !== undefined)
+  const isOtherKind = !development && isMarkedDevelopment(directory, disk)
+  if (inUse !== true && !isOtherKind) return
+  const detail = isOtherKind
+    ? "the directory is marked as a development partition"
+    : "the directory already is a partition"
+  throw new AfsError("EEXIST", "createPartition", { partition: directory }, { detail })
+}
+
 function markDevelopment(directory: string, disk: Disk): void {
+  const path = join(directory, ownFolder, developmentMarker)
+  if (disk.stat(path) !== undefined) return
   makeFolder(disk, join(directory, ownFolder), 0o700)
-  using marker = disk.open(join(directory, ownFolder, developmentMarker), "create", 0o600)
+  using marker = disk.open(path, "create", 0o600)
   marker.write(Buffer.from("Files of this partition carry no owner data: it was made for use without root.\n"), 0)
+  const { uid, gid } = disk.stat(directory) ?? {}
+  if (!isRoot() || uid === undefined || gid === undefined) return
+  using folder = disk.open(join(directory, ownFolder), "read")
+  for (const made of [folder, marker]) made.setOwner(uid, gid)
+}
+
+/**
+ * Makes a folder of our own below `.dafs/`, where it is absent, and returns its path. In a development partition it belongs
+ * to the partition's owner even when root makes it.
+ */
+export function makeOwnFolder(partition: Partition, ...names: readonly string[]): string {
+  const { disk } = partition
+  let path = partition.path
+  for (const name of [ownFolder, ...names]) {
+    path = `${path}/${name}`
+    if (disk.stat(path) !== undefined) continue
+    makeFolder(disk, path, 0o700)
+    using folder = disk.open(path, "read")
+    giveToOwner(partition, folder)
+  }
+  return path
+}
+
+/** Files and folders of a development partition belong to its owner even when root makes them. Others stay as they are. */
+export function giveToOwner(partition: Partition, file: DiskFile): void {
+  if (partition.ownerEncoding === "development" && isRoot()) file.setOwner(partition.owner.uid, partition.owner.gid)
 }
 
 /** mkdir that accepts a folder that is there. */
@@ -141,22 +179,61 @@ export function makeFolder(disk: Disk, path: string, permissions: number): void 
   }
 }
 
+/** A directory of `/` that may be a partition, and which marker files it holds. */
+export interface PartitionCandidate {
+  readonly path: string
+  readonly alwaysAttach: boolean
+  readonly neverAttach: boolean
+}
+
 /**
- * The partitions of this machine, found as OpenAFS finds them: mount points `/vicepX` without `NeverAttach`, and
- * directories `/vicepX` with `AlwaysAttach`. OpenAFS vol/partition.c (VAttachPartitions).
+ * Which directories are partitions, by index: mount points (`mounts` is the text of `/proc/mounts`) without `NeverAttach`,
+ * and any with `AlwaysAttach`. OpenAFS vol/partition.c (VAttachPartitions).
  */
-export function findPartitions(disk: Disk = nodeDisk): Partition[] {
-  const mounts = Buffer.from(disk.readFile("/proc/mounts") ?? []).toString("utf8")
+export function partitionsAmong(mounts: string, candidates: readonly PartitionCandidate[]): string[] {
   const mounted = new Set(mounts.split("\n").map((line) => line.split(" ")[1] ?? ""))
-  const found: Partition[] = []
-  for (const entry of disk.list("/") ?? []) {
-    const path = `/${entry.name}`
-    if (partitionIndex(path) < 0 || disk.stat(path)?.isDirectory !== true) continue
-    const always = disk.stat(`${path}/AlwaysAttach`) !== undefined
-    const attach = always || (mounted.has(path) && disk.stat(`${path}/NeverAttach`) === undefined)
-    if (attach) found.push(openPartition(path, disk))
+  return candidates
+    .filter(({ path }) => partitionIndex(path) >= 0)
+    .filter(({ path, alwaysAttach, neverAttach }) => alwaysAttach || (mounted.has(path) && !neverAttach))
+    .map(({ path }) => path)
+    .sort((a, b) => partitionIndex(a) - partitionIndex(b))
+}
+
+/**
+ * The partitions of this machine, found as OpenAFS finds them. One that cannot be looked at or used is given to `refused`
+ * and does not keep the others from being found.
+ * @throws whatever opening one throws, if there is no `refused`.
+ */
+export function findPartitions(
+  disk: Disk = nodeDisk,
+  refused: (path: string, error: unknown) => void = (_path, error) => {
+    throw error
+  },
+): Partition[] {
+  const mounts = Buffer.from(disk.readFile("/proc/mounts") ?? []).toString("utf8")
+  const directories = (disk.list("/") ?? [])
+    .map((entry) => `/${entry.name}`)
+    .filter((path) => partitionIndex(path) >= 0)
+  const usable = <T>(path: string, look: () => T): T[] => {
+    try {
+      return [look()]
+    } catch (error) {
+      refused(path, error)
+      return []
+    }
   }
-  return found.sort((a, b) => a.index - b.index)
+  const candidates = directories.flatMap((path) => usable(path, () => candidateAt(path, disk)))
+  const paths = partitionsAmong(
+    mounts,
+    candidates.filter((candidate) => candidate !== undefined),
+  )
+  return paths.flatMap((path) => usable(path, () => openPartition(path, disk)))
+}
+
+function candidateAt(path: string, disk: Disk): PartitionCandidate | undefined {
+  if (disk.stat(path)?.isDirectory !== true) return undefined
+  const has = (name: string): boolean => disk.stat(`${path}/${name}`) !== undefined
+  return { path, alwaysAttach: has("AlwaysAttach"), neverAttach: has("NeverAttach") }
 }
 
 /** File name of a volume's header: `V%010u.vol`. */
