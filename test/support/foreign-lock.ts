@@ -1,12 +1,12 @@
 /** Programs that are not ours and lock bytes of a file, in Python and in C: whom our locks must hold against. */
 import { execFileSync } from "node:child_process"
-import { rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { ExecutionContext } from "ava"
 import { projectFile } from "./project.ts"
 import { needsCompiler, needsPython, type RequiringTest } from "./requirements.ts"
 import { outputOf, type Spawned, spawnProgram } from "./spawned.ts"
-import { makeTemporaryDirectory } from "./temporary-directory.ts"
 
 type Teardown = Pick<ExecutionContext, "teardown">
 
@@ -36,7 +36,7 @@ let compiled: Locker | undefined
 /** The C program, compiled once per test process. */
 function compiledLocker(): Locker {
   if (compiled !== undefined) return compiled
-  const directory = makeTemporaryDirectory()
+  const directory = mkdtempSync(join(tmpdir(), "dafs-test-")) // not in memory: there, programs often may not be run
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }))
   const program = join(directory, "foreign-lock")
   execFileSync("cc", ["-O1", "-o", program, projectFile("test", "support", "foreign-lock.c")])

@@ -162,6 +162,15 @@ needsLocker(
   },
 )
 
+needsLocker("lock file: a process too busy for timers notices by itself, after some hundred locks", async (t) => {
+  const path = lockPath(t)
+  const file = lockFile(nodeDisk, path)
+  rmSync(path)
+  for (let count = 0; count < 300; count++) held(t, file.tryLock(5, "write")).release()
+  held(t, file.tryLock(5, "write"))
+  t.false(await isFree(path, "read", 5))
+})
+
 needsLocker("lock file: who still holds a byte of the file that was removed is not run over", async (t) => {
   const directory = temporaryDirectory(t)
   const [path, aside] = [join(directory, ".volume.lock"), join(directory, "aside")]
