@@ -76,7 +76,8 @@ class Recovery {
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    this.#blobs = Math.floor(bytes.length / blobSize)
+    // The last one may be cut, as long as it has a head.
+    this.#blobs = Math.max(0, Math.ceil((bytes.length - nameAt) / blobSize))
     this.#reached = new Int8Array(this.#blobs).fill(notReached)
     this.#chains = new Int16Array(this.#blobs).fill(unknown)
     this.#taken = new Uint8Array(this.#blobs)

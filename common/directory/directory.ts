@@ -122,7 +122,9 @@ export class Directory {
       let last = first
       while (pages[last + 1] === (pages[last] ?? 0) + 1) last++
       const offset = (pages[first] ?? 0) * pageSize
-      changes.push({ offset, bytes: this.#image.slice(offset, offset + (last - first + 1) * pageSize) })
+      const end = offset + (last - first + 1) * pageSize
+      // Not `slice`, which shares the bytes if the image came as a Buffer.
+      changes.push({ offset, bytes: new Uint8Array(this.#image.subarray(offset, end)) })
       first = last + 1
     }
     return changes

@@ -372,7 +372,7 @@ class DumpParser {
 
   #accessList(): Step {
     if (this.#needs(1 + accessListSize, "access list")) return dry
-    const area = this.#window.peek(1, accessListSize).slice()
+    const area = new Uint8Array(this.#window.peek(1, accessListSize))
     const fault = findAccessListFault(area, "dump")
     if (fault !== undefined) throw this.#error(`access list with ${fault.found}`, fault.wanted, 1 + fault.offset)
     turnAccessList(area, "dump")
@@ -522,6 +522,7 @@ export class DumpReaderLater {
   }
 
   async #more(): Promise<void> {
+    this.#window.release()
     const result = await this.#chunks.next()
     if (result.done === true) this.#window.finish()
     else this.#window.push(result.value)

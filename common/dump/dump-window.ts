@@ -82,14 +82,24 @@ export class DumpWindow {
     return count
   }
 
-  /** Adds a chunk behind what is left. It must stay as it is until the next chunk. */
+  /** Lets go of the last chunk: what is left of it is copied. Its owner may use the memory again. */
+  release(): void {
+    this.#hold(new Uint8Array(this.#bytes.subarray(this.#at, this.#end)))
+  }
+
+  /** Adds a chunk behind what is left. It must stay as it is until `release`. */
   push(chunk: Uint8Array): void {
     const left = this.#bytes.subarray(this.#at, this.#end)
+    this.#hold(left.length === 0 ? chunk : Buffer.concat([left, chunk]))
+  }
+
+  /** The bytes from the current position on are these. */
+  #hold(bytes: Uint8Array): void {
     this.#base += this.#at
-    this.#bytes = left.length === 0 ? chunk : Buffer.concat([left, chunk])
-    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length)
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#at = 0
-    this.#end = this.#bytes.length
+    this.#end = bytes.length
   }
 
   /** No chunk follows. */

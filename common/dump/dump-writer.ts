@@ -154,7 +154,7 @@ function putVnode(out: RecordBuffer, vnode: DumpVnode): void {
 /** An access list that nobody could restore is left out. */
 function putAccessList(out: RecordBuffer, list: Uint8Array): void {
   if (findAccessListFault(list, "disk") !== undefined) return
-  const area = list.slice(0, accessListSize)
+  const area = new Uint8Array(list.subarray(0, accessListSize))
   turnAccessList(area, "disk")
   out.tag(accessListTag)
   out.copy(area)

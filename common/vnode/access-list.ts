@@ -158,7 +158,7 @@ export function encodeAccessList(list: AccessList, order: AccessListOrder = "dis
     const detail = `${entries.length} entries, at most ${accessEntriesMax} fit`
     throw new AfsError("EINVAL", "encodeAccessList", {}, { detail })
   }
-  const area = over === undefined ? new Uint8Array(accessListSize) : over.slice(0, accessListSize)
+  const area = over === undefined ? new Uint8Array(accessListSize) : new Uint8Array(over.subarray(0, accessListSize))
   const head = {
     size: headSize + entrySize * entries.length,
     version: listVersion,

@@ -96,7 +96,7 @@ export function sourceOf(bytes: Uint8Array, pieceOf: () => number = () => Number
 /** The same as chunks. A chunk is overwritten once the next one is asked for, as a source with one buffer would do. */
 export async function* chunksOf(bytes: Uint8Array, pieceOf: () => number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; ) {
-    const chunk = bytes.slice(at, at + pieceOf())
+    const chunk = new Uint8Array(bytes.subarray(at, at + pieceOf()))
     at += chunk.length
     yield chunk
     chunk.fill(0xee)

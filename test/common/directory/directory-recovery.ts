@@ -151,18 +151,20 @@ test("directory recovery: two names for one vnode and one name for two vnodes ar
 })
 
 test("directory recovery: a cut file gives what is left of it, to the byte", (t) => {
-  const whole = image()
-  for (const size of [0, 1, 100, 416, 500, 2048, 2049, 2100, 2160, 4095]) {
-    const entries = recoverEntries(whole.subarray(0, size))
-    t.true(entries.every((entry) => (entry.blob + 1) * blobSize <= size + 19))
-    t.is(
-      entries.length,
-      Array.from({ length: 82 }, (_, index) => (index < 51 ? 13 : 14) + index).filter(
-        (blob) => (blob + 1) * blobSize <= size,
-      ).length,
+  const spoiled = image()
+  for (const size of [0, 1, 100, 416, 429, 430, 500, 2048, 2049, 2100, 2140, 2160, 4095]) {
+    const entries = recoverEntries(spoiled.subarray(0, size))
+    const all = Array.from({ length: 82 }, (_, index) => (index < 51 ? 13 : 14) + index)
+    const whole = all.filter((blob, index) => blob * blobSize + 12 + nameOf(index).length < size)
+    t.deepEqual(
+      entries.map((entry) => entry.blob).sort((a, b) => a - b),
+      whole,
+      `${size}`,
     )
   }
 })
+
+const nameOf = (index: number): string => [".", ".."][index] ?? `name ${index - 2}`
 
 test("directory recovery: the worst there is takes bounded time", (t) => {
   const hostile = Buffer.alloc(1023 * pageSize, 0x01)

@@ -1,0 +1,36 @@
+import test from "ava"
+import { FormatError } from "../../common/error.ts"
+import {
+  accessListText,
+  decodeAccessList,
+  encodeAccessList,
+  findAccessListFault,
+  turnAccessList,
+} from "../../common/vnode/access-list.ts"
+import { fuzz } from "../support/random.ts"
+
+test("fuzz: any 192 bytes are an access list that survives writing and turning, or a FormatError", (t) => {
+  fuzz(t, (random) => {
+    const area = Buffer.from(random.bytes(192))
+    // Random counts are nearly never right: make them so now and then.
+    if (random.below(4) > 0) {
+      const total = random.below(24) - 2
+      const positive = random.below(8) === 0 ? random.below(30) : random.below(total + 1)
+      for (const [index, value] of [20 + 8 * total, 1, total, positive, total - positive].entries())
+        area.writeInt32LE(value, 4 * index)
+    }
+    try {
+      const list = decodeAccessList(area, "disk", "index")
+      const written = encodeAccessList(list, "disk", area)
+      if (accessListText(decodeAccessList(written)) !== accessListText(list)) t.fail("changed by writing")
+      const turned = Buffer.from(area)
+      turnAccessList(turned, "disk")
+      if (accessListText(decodeAccessList(turned, "dump")) !== accessListText(list)) t.fail("changed by turning")
+      turnAccessList(turned, "dump")
+      if (!turned.equals(area)) t.fail("turning twice changed something")
+    } catch (error) {
+      if (!(error instanceof FormatError) || findAccessListFault(area) === undefined) throw error
+    }
+  })
+  t.pass()
+})
