@@ -32,12 +32,16 @@ export interface CheckoutRequest {
 /** `unknown`: the volume was not attached at checkout; the next access tells whether it can stay online. */
 export type OperationState = "runningOnline" | "runningOffline" | "unknown"
 
+/** The connection a request came over; `closed` is aborted with it. */
+export interface CheckoutChannel {
+  readonly closed: AbortSignal
+}
+
 /** A checkout that has not been given back: at most one per volume. */
 export interface PendingOperation {
   readonly request: CheckoutRequest
   readonly purpose: Purpose
-  /** The connection it came over. */
-  readonly channel: object
+  readonly channel: CheckoutChannel
   /** State of the volume before it (of the first one, if checkouts of one type follow each other). */
   readonly before: VolumeState
   state: OperationState

@@ -12,16 +12,9 @@ import { type Disk, isDiskError } from "../disk/disk.ts"
 import { FormatError, isAfsError } from "../error.ts"
 import { lockHeadersLater } from "../lock/header-lock.ts"
 import { headerPath, listHeaderNames, type Partition } from "../partition/partition.ts"
+import type { PackageLog } from "./package-context.ts"
 import { type GroupAnswer, type GroupCacheState, type RemoveResult, VolumeGroupCache } from "./volume-group.ts"
 import { parseVolumeHeader, type VolumeHeader, volumeHeaderLayout } from "./volume-header.ts"
-
-/** What the package reports; pino's loggers fit. */
-export interface PackageLog {
-  debug(facts: object, message: string): void
-  info(facts: object, message: string): void
-  warn(facts: object, message: string): void
-  error(facts: object, message: string): void
-}
 
 /** The event loop is given back after so long, or after one header. */
 const sliceMs = 2

@@ -1,0 +1,119 @@
+/**
+ * Taking an attached volume out of service: no new users, the present ones finish (or are asked to, after a time), then
+ * VolumeInfo is written out of use and what was in core is forgotten. OpenAFS vol/volume.c (VOffline_r, VDetachVolume_r).
+ *
+ * What is synced: nothing here. While it serves no changes of its own, a fileserver writes only VolumeInfo of an attached
+ * volume, and a lost write of "not in use" costs a salvage after a power failure, never data. A clean shutdown does sync
+ * (shutdown.ts).
+ */
+import type { Millis } from "../clock.ts"
+import type { DiskFile } from "../disk/disk.ts"
+import { isDiskError } from "../disk/disk.ts"
+import type { Code } from "../protocol/codes.ts"
+import { factsOf, type PackageContext } from "./package-context.ts"
+import type { ServerVolume } from "./server-volume.ts"
+import type { VolumeState } from "./volume-state.ts"
+
+/** What VolumeInfo says about a volume that is offline. Part of the format: a successful attach clears it. */
+export const offlineMessages = {
+  operation: "A volume utility is running.",
+  softDetach: "volume has been soft detached",
+  shutdown: "File server was shut down",
+} as const
+export type OfflineReason = keyof typeof offlineMessages
+
+/** `withdrawn`: something else happened to the volume while it waited. `failed`: VolumeInfo could not be written. */
+export type OfflineResult = "offline" | "withdrawn" | "failed"
+
+export interface OfflineOptions {
+  readonly reason: OfflineReason
+  /** Users are asked to end after this; undefined: never. */
+  readonly timeoutMs: Millis | undefined
+  /** What they are told. */
+  readonly code: Code
+}
+
+/** Takes a volume in state ATTACHED to UNATTACHED: at once if nobody uses it. */
+export function takeOffline(
+  context: PackageContext,
+  volume: ServerVolume,
+  options: OfflineOptions,
+): OfflineResult | Promise<OfflineResult> {
+  volume.cell.change("GOING_OFFLINE", context.clock.now())
+  if (volume.users === 0) return detach(context, volume, options.reason)
+  return drain(context, volume, "GOING_OFFLINE", options).then((drained) =>
+    drained ? detach(context, volume, options.reason) : "withdrawn",
+  )
+}
+
+/**
+ * Waits until nobody uses the volume, asking its users to end after the time limit. False if the volume's state is
+ * no longer the given one.
+ */
+export async function drain(
+  context: PackageContext,
+  volume: ServerVolume,
+  state: "GOING_OFFLINE" | "SALVAGE_REQ",
+  { timeoutMs, code }: Pick<OfflineOptions, "timeoutMs" | "code">,
+): Promise<boolean> {
+  const cancel =
+    timeoutMs === undefined ? undefined : context.clock.after(timeoutMs, () => interrupt(context, volume, state, code))
+  while (isIn(volume, state) && volume.users > 0) await volume.cell.changed()
+  cancel?.()
+  return isIn(volume, state)
+}
+
+/** The state, read anew: it changes while others run. */
+function isIn(volume: ServerVolume, state: VolumeState): boolean {
+  return volume.state === state
+}
+
+function interrupt(
+  context: PackageContext,
+  volume: ServerVolume,
+  state: "GOING_OFFLINE" | "SALVAGE_REQ",
+  code: Code,
+): void {
+  if (volume.state !== state) return
+  context.log.warn(
+    { ...factsOf(volume), users: volume.users, code },
+    "users of a volume that goes offline are interrupted",
+  )
+  volume.cell.change("SCANNING_RXCALLS", context.clock.now())
+  volume.cell.change(state, context.clock.now())
+  volume.abortUses(code)
+}
+
+/** The last step, for a volume in state GOING_OFFLINE that nobody uses. `file`: its VolumeInfo, if it is open already. */
+export function detach(
+  context: PackageContext,
+  volume: ServerVolume,
+  reason: OfflineReason,
+  file?: DiskFile,
+): Exclude<OfflineResult, "withdrawn"> {
+  const { attachment } = volume
+  volume.cell.change("OFFLINING", context.clock.now())
+  forget(context, volume)
+  try {
+    attachment?.write(
+      volume.partition,
+      (info) => {
+        info.inUse = 0
+        if (info.offlineMessage === "") info.offlineMessage = offlineMessages[reason]
+      },
+      file,
+    )
+  } catch (error) {
+    if (!isDiskError(error)) throw error
+    context.log.error({ ...factsOf(volume), err: error }, "volume information cannot be written")
+    return "failed"
+  }
+  volume.cell.change("UNATTACHED", context.clock.now())
+  return "offline"
+}
+
+/** Drops what was in core of an attached volume. */
+export function forget(context: PackageContext, volume: ServerVolume): void {
+  volume.attachment = undefined
+  context.lru?.remove(volume)
+}

@@ -1,0 +1,118 @@
+/** `dafs fileserver`: its options, named as dafileserver's where they mean the same. */
+import type { Argv, CommandModule } from "yargs"
+import { packageVersion } from "../common/cli/package-version.ts"
+import { announceReady, untilStopped } from "../common/cli/stopping.ts"
+import { AfsError } from "../common/error.ts"
+import { type LogLevel, logLevels, openLog } from "../common/log.ts"
+import { defaultCheckoutsMax } from "../common/volume/handover.ts"
+import type { FileserverConfig } from "./main.ts"
+
+interface FileserverArguments {
+  partition: string[] | undefined
+  "state-dir": string
+  vlruthresh: number
+  vlruinterval: number
+  vlrumax: number
+  vlrudisable: boolean
+  "offline-timeout": number
+  "offline-shutdown-timeout": number | undefined
+  "lock-holdoff": number
+  "checkouts-per-connection": number
+  logfile: string | undefined
+  "log-level": LogLevel
+}
+
+const shown = [
+  "vlruthresh",
+  "vlruinterval",
+  "vlrumax",
+  "vlrudisable",
+  "offline-timeout",
+  "offline-shutdown-timeout",
+  "lock-holdoff",
+  "checkouts-per-connection",
+] as const satisfies readonly (keyof FileserverArguments)[]
+
+function requireAtLeast(least: number, wanted: FileserverArguments, ...names: (keyof FileserverArguments)[]): void {
+  for (const name of names) {
+    const value = wanted[name]
+    if (typeof value !== "number" || value >= least) continue
+    throw new AfsError("USAGE", "fileserver", {}, { detail: `--${name} ${value}: at least ${least} is wanted` })
+  }
+}
+
+/** Seconds as OpenAFS gives them: negative stands for no limit. */
+function limitMs(seconds: number | undefined): number | undefined {
+  return seconds === undefined || seconds < 0 ? undefined : seconds * 1000
+}
+
+/** @throws AfsError USAGE for numbers that make no sense */
+export function configOf(wanted: FileserverArguments): FileserverConfig {
+  requireAtLeast(1, wanted, "vlruthresh", "vlruinterval", "vlrumax", "checkouts-per-connection")
+  requireAtLeast(0, wanted, "lock-holdoff")
+  const { vlruthresh, vlruinterval, vlrumax } = wanted
+  return {
+    partitions: wanted.partition,
+    stateDirectory: wanted["state-dir"],
+    lru: !wanted.vlrudisable && { thresholdMs: vlruthresh * 60_000, intervalMs: vlruinterval * 1000, max: vlrumax },
+    offlineTimeoutMs: limitMs(wanted["offline-timeout"]),
+    offlineShutdownTimeoutMs: limitMs(wanted["offline-shutdown-timeout"]),
+    lockHoldOffMs: wanted["lock-holdoff"] * 1000,
+    checkoutsMax: wanted["checkouts-per-connection"],
+    version: packageVersion(),
+    options: shown.map((name) => ({ name, value: String(wanted[name] ?? "") })),
+  }
+}
+
+async function run(wanted: FileserverArguments): Promise<void> {
+  const config = configOf(wanted)
+  const stopped = untilStopped()
+  const log = openLog("fileserver", { level: wanted["log-level"], file: wanted.logfile })
+  const { serveVolumes } = await import("./main.ts")
+  await serveVolumes(config, log, stopped, announceReady)
+}
+
+function addOptions(parser: Argv): Argv<FileserverArguments> {
+  return parser
+    .option("partition", {
+      type: "string",
+      array: true,
+      describe: "a partition's directory; may be given several times (default: all /vicepX)",
+    })
+    .option("state-dir", {
+      type: "string",
+      default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
+      describe: "folder of sockets and locks",
+    })
+    .option("vlruthresh", { type: "number", default: 120, describe: "minutes until an idle volume may be detached" })
+    .option("vlruinterval", { type: "number", default: 120, describe: "seconds between detaches of idle volumes" })
+    .option("vlrumax", { type: "number", default: 8, describe: "idle volumes to detach at a time" })
+    .option("vlrudisable", { type: "boolean", default: false, describe: "never detach idle volumes" })
+    .option("offline-timeout", {
+      type: "number",
+      default: -1,
+      describe: "seconds after which users of a volume that has to go offline are interrupted; -1: never",
+    })
+    .option("offline-shutdown-timeout", { type: "number", describe: "the same at the shutdown (default: the same)" })
+    .option("lock-holdoff", {
+      type: "number",
+      default: 2,
+      describe: "seconds until a volume that somebody had locked is tried again",
+    })
+    .option("checkouts-per-connection", {
+      type: "number",
+      default: defaultCheckoutsMax,
+      describe: "volumes that one FSSYNC connection may keep offline",
+    })
+    .option("logfile", { type: "string", describe: "append the log to this file (default: standard error)" })
+    .option("log-level", { choices: logLevels, default: "info" as const, describe: "least level that is logged" })
+    .example("$0 fileserver --partition run/vicepa --state-dir run/state", "serve one partition")
+    .epilogue("SIGTERM, SIGINT and SIGQUIT end it cleanly: every volume is detached.")
+}
+
+export const fileserverCommand: CommandModule<object, FileserverArguments> = {
+  command: "fileserver",
+  describe: "Run the fileserver",
+  builder: addOptions,
+  handler: run,
+}

@@ -1,0 +1,114 @@
+/** The fileserver on one page. Its socket appears only when every volume's name is known. */
+import { secondsOf, systemClock } from "../common/clock.ts"
+import { nodeDisk } from "../common/disk/node-disk.ts"
+import type { Logger } from "../common/log.ts"
+import type { SalvageLink } from "../common/volume/salvage-schedule.ts"
+import type { LruOptions } from "../common/volume/volume-lru.ts"
+import { VolumePackage } from "../common/volume/volume-package.ts"
+import { fssyncProtocol } from "../fssync/command-table.ts"
+import { fssyncSocketName } from "../fssync/fileserver-link.ts"
+import { responses } from "../fssync/message.ts"
+import { impatientRule } from "../fssync/retry-rule.ts"
+import { SalvsyncClient } from "../fssync/salvsync-client.ts"
+import { listenSync } from "../fssync/server.ts"
+import { prepareStateDirectory } from "../fssync/socket-path.ts"
+import { CallbackTable } from "./callbacks.ts"
+import { salvageReasonNumber } from "./fssync-report.ts"
+import { FssyncService } from "./fssync-service.ts"
+import { PidFile } from "./pid-file.ts"
+import { discardSavedClients, openServedPartitions } from "./served-partitions.ts"
+
+/** What a fileserver is started with; times in milliseconds. */
+export interface FileserverConfig {
+  /** Undefined: all partitions of the machine. */
+  readonly partitions: readonly string[] | undefined
+  /** Folder of the sockets. */
+  readonly stateDirectory: string
+  /** `false`: idle volumes stay attached. */
+  readonly lru: LruOptions | false
+  /** Undefined: users are waited for without end. */
+  readonly offlineTimeoutMs: number | undefined
+  readonly offlineShutdownTimeoutMs: number | undefined
+  readonly lockHoldOffMs: number
+  readonly checkoutsMax: number
+  readonly version: string
+  /** As given on the command line, for SERVER_STATUS. */
+  readonly options: readonly { readonly name: string; readonly value: string }[]
+}
+
+/** A salvage server that says nothing for so long counts as absent: the volume's state waits for its answer. */
+const salvsyncTimeoutMs = 5_000
+
+/**
+ * Serves until `stopped` resolves with a reason, then detaches every volume. `ready` is called when the socket is there.
+ * @throws AfsError if the partitions cannot be served, or another fileserver has the state directory
+ */
+export async function serveVolumes(
+  config: FileserverConfig,
+  log: Logger,
+  stopped: Promise<string>,
+  ready: () => void,
+): Promise<void> {
+  const { stateDirectory } = config
+  const partitions = openServedPartitions(config.partitions, log)
+  prepareStateDirectory(stateDirectory)
+  await using salvsync = new SalvsyncClient({
+    path: `${stateDirectory}/salvsync.sock`,
+    programType: "none",
+    rule: impatientRule,
+    timeoutMs: salvsyncTimeoutMs,
+  })
+  await using volumes = new ServedVolumes(
+    new VolumePackage(partitions, {
+      ...config,
+      log,
+      callbacks: new CallbackTable(log),
+      salvageServer: linkTo(salvsync),
+    }),
+    log,
+  )
+  const startTime = secondsOf(systemClock.now())
+  const service = new FssyncService(volumes.package, { version: config.version, startTime, options: config.options })
+  await using fssync = await listenSync({
+    path: `${stateDirectory}/${fssyncSocketName}`,
+    protocol: fssyncProtocol,
+    handle: (request, channel) => service.handle(request, channel),
+    onChannelClosed: (channel) => service.channelClosed(channel),
+    log,
+  })
+  discardSavedClients(stateDirectory, nodeDisk, log)
+  using _pid = PidFile.write(stateDirectory, nodeDisk)
+  log.info({ socket: fssync.path, volumes: volumes.package.volumeCount }, "fileserver ready")
+  ready()
+  log.info({ reason: await stopped }, "fileserver stopping")
+}
+
+/** Leaving the scope detaches all volumes and says how that went. */
+class ServedVolumes implements AsyncDisposable {
+  readonly package: VolumePackage
+  readonly #log: Logger
+
+  constructor(volumes: VolumePackage, log: Logger) {
+    this.package = volumes
+    this.#log = log
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const started = systemClock.now()
+    const report = await this.package.close()
+    this.#log.info({ ...report, ms: systemClock.now() - started }, "fileserver stopped")
+  }
+}
+
+function linkTo(client: SalvsyncClient): SalvageLink {
+  return {
+    async request({ command, volume, partition, reason, priority }) {
+      const number = salvageReasonNumber(reason)
+      const answer =
+        command === "SALVAGE"
+          ? await client.salvage(volume, partition, { priority, reason: number })
+          : await client.raisePriority(volume, partition, priority, number)
+      return answer.response === responses.OK
+    },
+  }
+}
