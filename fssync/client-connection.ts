@@ -62,7 +62,7 @@ export class ClientConnection {
     process.nextTick(() => this.#flush())
   }
 
-  /** Ends in order: tells the server, and resolves when the connection is gone. */
+  /** Ends in order: tells the server, if it can be told without waiting, and resolves when the connection is gone. */
   close(farewell: SyncCall): Promise<void> {
     this.#over = true
     if (this.#socket.destroyed) return Promise.resolve()
@@ -70,7 +70,7 @@ export class ClientConnection {
       this.#socket.once("close", () => resolve())
       this.#frames.push(encodeCall(this.#protocol.mark, { ...farewell, command: channelClose }))
       this.#flush()
-      this.#socket.end()
+      this.#socket.destroy()
     })
   }
 

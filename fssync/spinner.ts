@@ -22,10 +22,18 @@ export class Spinner {
   #misses = 0
   #rest = 0
   readonly #turn = (): void => this.#onTurn()
+  readonly #now: () => number
+  readonly #atNextTurn: (action: () => void) => unknown
+
+  /** Tests give the time in milliseconds and the turns of the event loop. */
+  constructor(now = (): number => performance.now(), atNextTurn: (action: () => void) => unknown = setImmediate) {
+    this.#now = now
+    this.#atNextTurn = atNextTurn
+  }
 
   /** A message has gone out, and the peer's next one is expected. */
   expect(): void {
-    const now = performance.now()
+    const now = this.#now()
     this.#expectedSince = now
     if (this.#rest > 0) this.#rest--
     else if (this.#quick) this.#stayAwake(now + awakeMs)
@@ -33,7 +41,7 @@ export class Spinner {
 
   /** A message has come. */
   arrived(): void {
-    this.#quick = performance.now() - this.#expectedSince < quickMs
+    this.#quick = this.#now() - this.#expectedSince < quickMs
     if (this.#turning) this.#misses = 0
     this.#awakeUntil = 0
   }
@@ -42,13 +50,13 @@ export class Spinner {
     this.#awakeUntil = until
     if (this.#turning) return
     this.#turning = true
-    setImmediate(this.#turn)
+    this.#atNextTurn(this.#turn)
   }
 
   /** Once per turn of the event loop; as long as one is planned, the loop looks for messages without sleeping. */
   #onTurn(): void {
-    if (performance.now() < this.#awakeUntil) {
-      setImmediate(this.#turn)
+    if (this.#now() < this.#awakeUntil) {
+      this.#atNextTurn(this.#turn)
       return
     }
     this.#turning = false
