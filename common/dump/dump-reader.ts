@@ -21,6 +21,7 @@ import {
   dumpEndSize,
   dumpHeaderAttributes,
   dumpSections,
+  irregularTags,
   longDataTag,
   newDumpVnode,
   newDumpVolumeHeader,
@@ -406,10 +407,7 @@ class DumpParser {
     }
     if (this.#critical) throw this.#error(`unknown ${tagName(tag)} marked as critical`)
     if (tag >= 0x80) throw this.#error(`unknown ${tagName(tag)}`, "a tag below 0x80")
-    // Like OpenAFS: these have a layout of their own in a volume header, so nobody can say how long they are elsewhere.
-    if (tag <= 0x60 && knownAttributes.volumeHeader[tag] !== undefined) {
-      throw this.#error(`${tagName(tag)} outside a volume header`)
-    }
+    if (irregularTags.has(tag)) throw this.#error(`${tagName(tag)} outside its section`)
     if (tag > 0x60 && tag <= 0x7a) return this.#needs(5, "an attribute") ? dry : this.#passUnknown(tag, 5, 0)
     return tag > 0x7a ? this.#passUnknown(tag, 1, 0) : this.#unknownLong(tag)
   }

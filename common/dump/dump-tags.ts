@@ -111,6 +111,11 @@ export const accessListTag = 0x41
 export const dataTag = 0x66
 /** The same with two u32 of length, the high one first: used from 4 GiB on. */
 export const longDataTag = 0x68
+/**
+ * Tags up to 0x60 that break the rule by which unknown ones are skipped. Where they are unknown nobody can say how long they
+ * are, and OpenAFS refuses them. (It skips `B` and `V` by the rule, although they break it too.)
+ */
+export const irregularTags: ReadonlySet<number> = new Set(Buffer.from("ACDEMOUWZ"))
 /** Says that the stream cannot be understood without the attribute that follows. */
 export const criticalTag = 0x7e
 

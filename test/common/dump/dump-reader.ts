@@ -379,10 +379,12 @@ test("dump reader: what no rule covers is refused", (t) => {
   refused(t, inVolume(dumpHeader), bodyAt, /section 1/)
 })
 
-test("dump reader: a tag with a layout of its own in volume headers is refused elsewhere, as OpenAFS does", (t) => {
+test("dump reader: a tag with a layout of its own is refused outside its section, as OpenAFS does", (t) => {
   for (const letter of ["C", "D", "E", "M", "O", "U", "W", "Z"]) {
-    refused(t, inFile(tag(letter), "00000000"), vnodeAt, new RegExp(`tag '${letter}' outside a volume header`))
+    refused(t, inFile(tag(letter), "03 aabbcc"), vnodeAt, new RegExp(`tag '${letter}' outside its section`))
   }
+  refused(t, stream(dumpHeader, "41 03 aabbcc"), stream(dumpHeader).length, /tag 'A' outside its section/)
+  for (const letter of ["B", "V"]) t.is(vnodeOf(inFile(tag(letter), `03 aabbcc 6f ${u32(7)}`)).owner, 7)
 })
 
 test("dump reader: an unknown attribute marked as critical is refused, a known one is not", (t) => {
