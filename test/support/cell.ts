@@ -39,6 +39,8 @@ export interface Cell {
   /** Ends servers at once, as a crash does. */
   kill(...names: string[]): Promise<void>
   pid(name: string): Promise<number>
+  /** Id of a volume by its name. */
+  volumeId(name: string): Promise<number>
   /** Creates a volume without quota whose root is open to everybody; gives its id. */
   createVolume(name: string, partition?: "a" | "b"): Promise<number>
   /** Ends every process of the cell; the directory stays. */
@@ -71,6 +73,7 @@ function cellIn(directory: string): Cell {
     stop: (...names) => done("stop", ...names),
     kill: (...names) => done("kill", ...names),
     pid: async (name) => Number(await call("pid", name)),
+    volumeId: (name) => volumeIdOf(vos, name),
     async createVolume(name, partition = "a") {
       await done("volume", name, partition)
       return await volumeIdOf(vos, name)

@@ -67,6 +67,8 @@ const namespaces: Need = { name: "ip, unshare and nsenter", met: areInstalled("i
 const fuse: Need = { name: "/dev/fuse", met: isReadable("/dev/fuse") }
 const python: Need = { name: "python3", met: areInstalled("python3") }
 const compiler: Need = { name: "a C compiler", met: areInstalled("cc") }
+/** For what takes minutes or gigabytes and is not part of every run. */
+const patience: Need = { name: "DAFS_LARGE=1", met: process.env["DAFS_LARGE"] === "1" }
 const procLocks: Need = { name: "/proc/locks", met: isReadable("/proc/locks") }
 
 function requiring(...needs: Need[]): RequiringTest {
@@ -93,3 +95,5 @@ export const needsPython = requiring(python)
 export const needsCompiler = requiring(compiler)
 /** Tests that ask the kernel who holds a lock. */
 export const needsProcLocks = requiring(procLocks)
+/** Tests of a whole cell that take minutes and gigabytes; they run with DAFS_LARGE=1 only. */
+export const needsCellAndPatience = requiring(root, openafs, namespaces, patience)
