@@ -7,14 +7,14 @@
  *
  * Blob b lies at byte 32·b of the file. An entry takes one or more blobs in a row and never leaves its page.
  */
-import { array, type Of, raw, struct, u8, u16, u32 } from "../codec/struct.ts"
+import { array, raw, struct, u8, u16, u32 } from "../codec/struct.ts"
 
 /** Bytes. Part of the format, like all constants here. */
 export const pageSize = 2048
 export const blobSize = 32
 export const blobsPerPage = 64
 /** Blobs that headers take: page header and directory header in page 0, page header in the others. */
-export const headerBlobs = { first: 13, other: 1 } as const
+const headerBlobs = { first: 13, other: 1 } as const
 /** `tag` of every page. */
 export const pageTag = 1234
 /** Pages that the allocation map covers; those behind it are known by the page count alone. */
@@ -42,7 +42,6 @@ export const pageHeaderLayout = struct("DirectoryPageHeader", 32, {
   bitmap: raw(8),
   unused: raw(19),
 })
-export type PageHeader = Of<typeof pageHeaderLayout>
 
 /** Blobs 1..12 of page 0. */
 export const directoryHeaderLayout = struct("DirectoryHeader", 384, {
@@ -51,7 +50,6 @@ export const directoryHeaderLayout = struct("DirectoryHeader", 384, {
   /** First blob of each hash chain, 0 if it is empty. */
   chains: array(u16, chainCount),
 })
-export type DirectoryHeader = Of<typeof directoryHeaderLayout>
 
 /** What precedes an entry's name. The name ends with a NUL and runs on into the blobs that follow. */
 export const entryLayout = struct("DirectoryEntry", 12, {
@@ -62,7 +60,6 @@ export const entryLayout = struct("DirectoryEntry", 12, {
   vnode: u32,
   unique: u32,
 })
-export type EntryHead = Of<typeof entryLayout>
 
 function offsetOf(
   layout: { readonly offsets: Readonly<Record<string, number>>; readonly name: string },

@@ -31,7 +31,7 @@ import {
 } from "./directory-page.ts"
 
 /** How an entry was found: in its chain, in a chain where its name does not belong, or only by looking at every blob. */
-export type RecoveredBy = "chained" | "misplaced" | "unchained"
+type RecoveredBy = "chained" | "misplaced" | "unchained"
 
 /** An entry found in a damaged directory. */
 export interface RecoveredEntry extends VnodeId {

@@ -20,7 +20,7 @@ export const dumpEndSize = 5
 export const vnodeNumberMax = 2 ** 26 - 1
 
 /** How an attribute's value lies in the stream. `text` ends with a NUL; `words` is a u16 count and so many u32. */
-export type AttributeForm = "u8" | "u16" | "i16" | "u32" | "i32" | "text" | "words" | "ignored"
+type AttributeForm = "u8" | "u16" | "i16" | "u32" | "i32" | "text" | "words" | "ignored"
 
 /** One attribute. `T` is its TypeScript type. */
 export interface Attribute<T> {

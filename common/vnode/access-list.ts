@@ -39,7 +39,7 @@ const listVersion = 1
 export const accessEntriesMax = 20
 
 /** One line of an access list: a user (positive id) or group (negative id) and a sum of `accessRights`. */
-export interface AccessEntry {
+interface AccessEntry {
   readonly id: number
   /** Signed, as bit 31 is the last user-defined right. */
   readonly rights: number

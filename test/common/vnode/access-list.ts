@@ -4,10 +4,13 @@ import {
   type AccessList,
   accessEntriesMax,
   accessListText,
+  accessRights,
+  allRights,
   decodeAccessList,
   encodeAccessList,
   findAccessCheckFault,
   findAccessListFault,
+  knownGroups,
   knownName,
   newRootAccessList,
   parseRights,
@@ -148,6 +151,15 @@ test("access list: rights have letters in the order that fs listacl shows", (t) 
   for (const letters of ["r", "l", "i", "d", "w", "k", "a", "A", "B", "C", "D", "E", "F", "G", "H"]) {
     t.is(rightsText(parseRights(letters)), letters)
   }
+})
+
+test("access list: the seven rights make all rights, each bit has one letter, groups have the ids of every cell", (t) => {
+  const known = Object.values(accessRights).reduce((sum, bit) => sum | bit, 0)
+  t.is(known & 0x00ff_ffff, allRights)
+  t.is(known >>> 24, 0xff)
+  t.is(new Set(Object.values(accessRights)).size, 15)
+  t.deepEqual(Object.values(knownGroups).map(knownName), Object.keys(knownGroups))
+  t.is(knownName(-205), "-205")
 })
 
 test("access list: its text is what a fileserver sends", (t) => {
