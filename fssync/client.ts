@@ -265,12 +265,13 @@ export class SyncClient implements AsyncDisposable {
 
   /** Undefined if nobody waits any more. @throws the last error when the pauses are used up, or at once if waiting is no use */
   async #tryConnections(): Promise<ClientConnection | undefined> {
-    for (let pauses = 0; this.#pending.size > 0; pauses++) {
+    for (let pauses = 0, fullTries = 0; this.#pending.size > 0; ) {
       try {
         return await this.#connectOnce()
       } catch (error) {
-        const pause = this.#rule.connectPauses[pauses]
-        if (pause === undefined || !isPassing(error)) throw error
+        const full = hasCode(error, "EAGAIN")
+        const pause = full ? fullPause(fullTries++) : this.#rule.connectPauses[pauses++]
+        if (pause === undefined || !(full || isAbsent(error))) throw error
         await this.#pause(pause * 1000)
       }
     }
@@ -301,8 +302,11 @@ export class SyncClient implements AsyncDisposable {
 const hasCode = (error: unknown, ...codes: readonly unknown[]): boolean =>
   error instanceof Error && "code" in error && codes.includes(error.code)
 
-/** The server may yet come: no socket, nobody behind it, or its queue of clients is full. */
-const isPassing = (error: unknown): boolean => hasCode(error, "ENOENT", "ECONNREFUSED", "EAGAIN", "ECONNRESET")
+/** The server may yet come: no socket, or nobody behind it. */
+const isAbsent = (error: unknown): boolean => hasCode(error, "ENOENT", "ECONNREFUSED", "ECONNRESET")
+
+/** Seconds to the next try while the server's queue of new clients is full: it is there, and takes one per turn. */
+const fullPause = (tries: number): number | undefined => (tries < 500 ? 0.02 : undefined)
 
 const isForbidden = (error: unknown): boolean => hasCode(error, "EACCES", "EPERM")
 

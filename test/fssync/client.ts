@@ -1,6 +1,7 @@
-import { createServer, type Server, type Socket } from "node:net"
+import { createConnection, createServer, type Server, type Socket } from "node:net"
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
+import { systemClock } from "../../common/clock.ts"
 import { AfsError, FormatError } from "../../common/error.ts"
 import { SyncClient, type SyncClientOptions } from "../../fssync/client.ts"
 import { fssyncProtocol, fssyncRows } from "../../fssync/command-table.ts"
@@ -321,6 +322,37 @@ test("client: a command's client gives up at once when nobody is there, and can 
     code: "UNREACHABLE",
     message: /ECONNREFUSED/,
   })
+})
+
+/** Connects until the server's queue of new clients is full. */
+async function fillQueue(t: ExecutionContext, path: string): Promise<void> {
+  for (let full = false; !full; ) {
+    const socket = createConnection({ path })
+    t.teardown(() => socket.destroy())
+    full = await new Promise((resolve, reject) => {
+      socket.once("connect", () => resolve(false))
+      socket.once("error", (error: NodeJS.ErrnoException) => (error.code === "EAGAIN" ? resolve(true) : reject(error)))
+    })
+  }
+}
+
+// A server that has not got round to new clients is there all the same: a command must not call it absent.
+test("client: a full queue of new clients is waited for, even by a command", async (t) => {
+  const path = socketIn(t)
+  const server = await spawnServer(t, path)
+  server.signal("SIGSTOP")
+  await fillQueue(t, path)
+  const pauses: number[] = []
+  const after = (ms: number, action: () => void) => {
+    pauses.push(ms)
+    return systemClock.after(ms, action)
+  }
+  const client = clientOf(t, path, { rule: impatientRule, clock: { ...systemClock, after } })
+  const reply = client.call(fssyncRows.VOL_QUERY, { volume: 8 })
+  await until(() => pauses.length > 0)
+  server.signal("SIGCONT")
+  t.is((await reply).payload?.hashid, 8)
+  t.deepEqual(new Set(pauses), new Set([20]))
 })
 
 test("client: an answer that does not come in time fails its request; when it comes late, nobody gets it", async (t) => {
