@@ -350,10 +350,8 @@ export class VolumeHandover {
     how: OfflineResult,
   ): Verdict {
     if (how === "failed") this.#salvages.want(volume, "ERROR")
-    if (how === "offline" && volume.operation === operation) {
-      if (channel.closed.aborted && isTracked(request.programType)) this.#lost.add(volume, true)
-      return "ok"
-    }
+    // Another checkout of the same type may have followed already: both were granted, and VerifyCheckout tells whose it is.
+    if (how === "offline" && volume.operation?.request.programType === request.programType) return "ok"
     this.#freeSlot(channel, volume.id)
     if (volume.operation === operation) this.#endOperation(volume)
     return "denied"
