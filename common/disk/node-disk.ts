@@ -24,6 +24,7 @@ import {
   write,
   writeSync,
 } from "node:fs"
+import type { ByteSink, ByteSource } from "./byte-stream.ts"
 import {
   type Disk,
   type DiskEntry,
@@ -273,4 +274,103 @@ export const nodeDisk: Disk = {
       files: facts.files,
     }
   },
+}
+
+const napping = new Int32Array(new SharedArrayBuffer(4))
+const napMs = 2
+
+/** A pipe whose other end made it non-blocking refuses instead of waiting; then we wait. */
+function untilReady<T>(work: () => T): T {
+  for (;;) {
+    try {
+      return work()
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error
+      Atomics.wait(napping, 0, 0, napMs)
+    }
+  }
+}
+
+/** Opens a file to be read as a stream, or standard input for "-". @throws DiskError */
+export function openByteSource(name: string): ByteSource {
+  const path = name === "-" ? "standard input" : name
+  const descriptor = name === "-" ? 0 : attempt("open", path, () => openSync(name, constants.O_RDONLY))
+  const stat = attempt("stat", path, () => fstatSync(descriptor))
+  let offset = 0
+  const close = (): void => {
+    if (descriptor !== 0) attempt("close", path, () => closeSync(descriptor))
+  }
+  return {
+    path,
+    size: stat.isFile() ? stat.size : undefined,
+    read(into) {
+      const count = attempt(
+        "read",
+        path,
+        () => untilReady(() => readSync(descriptor, into, 0, into.length, null)),
+        offset,
+      )
+      offset += count
+      return count
+    },
+    close,
+    [Symbol.dispose]: close,
+  }
+}
+
+/**
+ * Opens a file to be written as a stream, or standard output for "-". A regular file is written under another name in the
+ * same folder and takes its own when it is complete, so that an older file of that name survives a failure.
+ * @throws DiskError
+ */
+export function openByteSink(name: string): ByteSink {
+  if (name === "-") return byteSink("standard output", 1, undefined)
+  const stat = nodeDisk.stat(name)
+  if (stat !== undefined && !stat.isFile)
+    return byteSink(
+      name,
+      attempt("open", name, () => openSync(name, "w")),
+      undefined,
+    )
+  const draft = `${name}.${process.pid}.partial`
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC
+  return byteSink(
+    name,
+    attempt("open", draft, () => openSync(draft, flags, 0o600)),
+    draft,
+  )
+}
+
+function byteSink(path: string, descriptor: number, draft: string | undefined): ByteSink {
+  let offset = 0
+  let isOpen = true
+  const writeAll = (bytes: Uint8Array): void => {
+    for (let done = 0; done < bytes.length; ) {
+      const start = done
+      done += untilReady(() => writeSync(descriptor, bytes, start, bytes.length - start))
+    }
+  }
+  const end = (): void => {
+    if (!isOpen) return
+    isOpen = false
+    if (descriptor !== 1) attempt("close", path, () => closeSync(descriptor))
+  }
+  const close = (): void => {
+    const isUnfinished = isOpen
+    end()
+    if (isUnfinished && draft !== undefined) nodeDisk.unlink(draft)
+  }
+  return {
+    path,
+    write(bytes) {
+      attempt("write", path, () => writeAll(bytes), offset)
+      offset += bytes.length
+    },
+    finish() {
+      end()
+      if (draft !== undefined) nodeDisk.rename(draft, path)
+    },
+    close,
+    [Symbol.dispose]: close,
+  }
 }

@@ -97,7 +97,16 @@ export class InodeStore {
       file.write(bytes, 0)
       this.#link(draft, inode)
     } finally {
-      if (disk.stat(draft) !== undefined) disk.unlink(draft)
+      this.#dropDraft(draft)
+    }
+  }
+
+  /** A draft that stays is in nobody's way, and the file may be in place already: then nothing must look as if it had failed. */
+  #dropDraft(draft: string): void {
+    try {
+      this.partition.disk.unlink(draft)
+    } catch (error) {
+      if (!isDiskError(error)) throw error
     }
   }
 
@@ -110,6 +119,20 @@ export class InodeStore {
       this.#makeFolders(inode)
       disk.link(draft, this.path(inode))
     }
+  }
+
+  /**
+   * Gives a data file another name, and the owner data that goes with it. Does nothing if it has the name already.
+   * @throws DiskError
+   */
+  move(from: Inode, to: Inode, parameter: number): void {
+    const { disk } = this.partition
+    if (disk.stat(this.path(from)) !== undefined) {
+      this.#makeFolders(to)
+      disk.rename(this.path(from), this.path(to))
+    }
+    using file = this.open(to, "write")
+    this.#setOwner(file, { parameter, number: inodeParts(to).tag })
   }
 
   /** Removes a file. A file that is not there is no error: a replayed or repeated removal ends the same way. */

@@ -1,8 +1,9 @@
 /**
  * What a volume transaction does to a partition, as plain values: they can be listed, compared, logged and replayed.
  *
- * Applying one twice ends as applying it once, except `release`, whose count goes down each time; a log that replays has to
- * remember that releases were reached.
+ * Applying one twice ends as applying it once, except those that count: `claim` raises, and `release` and `leaveGroup`
+ * lower a count each time. A log that replays has to remember whether these were reached. A `header` that must not exist
+ * is refused the second time.
  */
 import type { Inode } from "../partition/inode-number.ts"
 
@@ -17,8 +18,8 @@ export type MetadataWrite =
   | { readonly kind: "owner"; readonly inode: Inode; readonly parameter: number; readonly number: number }
   /** The header file `V….vol` of a volume is made (must not exist), or replaced. */
   | { readonly kind: "header"; readonly volume: number; readonly bytes: Uint8Array; readonly replace: boolean }
-  /** The header file is removed. */
-  | { readonly kind: "removeHeader"; readonly volume: number }
+  /** The header file is removed; `name` where it is not the name that belongs to the volume (salvage). */
+  | { readonly kind: "removeHeader"; readonly volume: number; readonly name?: string }
   /** Counts of data files are raised: volumes that come to share them. */
   | { readonly kind: "claim"; readonly vnode: number; readonly tag: number; readonly delta: number }
   /** One volume less uses this data file; it is unlinked when none is left. */
@@ -29,6 +30,10 @@ export type MetadataWrite =
   | { readonly kind: "unlink"; readonly inode: Inode }
   /** A second name for a special file of the group (conversion of a read-only volume). */
   | { readonly kind: "link"; readonly from: Inode; readonly to: Inode }
+  /** A data file that nothing points to gets another name, with the owner data that goes with it (salvage). */
+  | { readonly kind: "move"; readonly from: Inode; readonly to: Inode; readonly parameter: number }
+  /** A prepared draft (volume-draft.ts) takes the place of a volume's indexes and VolumeInfo, all or nothing. */
+  | { readonly kind: "install"; readonly volume: number }
   /** One volume less in the group: row 0 is lowered; with the last volume the link table and the empty folders go. */
   | { readonly kind: "leaveGroup" }
 
@@ -44,8 +49,10 @@ export const stageOf: Readonly<Record<MetadataWriteKind, number>> = {
   claim: 0,
   create: 1,
   link: 2,
+  move: 2,
   owner: 2,
   write: 3,
+  install: 4,
   truncate: 4,
   header: 5,
   count: 6,

@@ -8,11 +8,13 @@
 import { type DiskFile, isDiskError } from "../disk/disk.ts"
 import { AfsError } from "../error.ts"
 import { lockHeaders } from "../lock/header-lock.ts"
-import { dataInode, type Inode, inodeParts, inodeText, specialInode } from "../partition/inode-number.ts"
+import { type Inode, inodeParts, inodeText, specialInode, tagCount } from "../partition/inode-number.ts"
 import type { InodeStore } from "../partition/inode-store.ts"
-import { type LinkChange, type LinkResult, LinkTable } from "../partition/link-table.ts"
-import { headerName, headerPath, makeFolder, ownFolder } from "../partition/partition.ts"
+import { type LinkChange, type LinkPlace, LinkTable, linkCountMax } from "../partition/link-table.ts"
+import { giveToOwner, headerName, headerPath, makeOwnFolder } from "../partition/partition.ts"
 import { type MetadataWrite, stageOf } from "./metadata-write.ts"
+import { UnsyncedChanges } from "./unsynced-changes.ts"
+import { installDraft } from "./volume-draft.ts"
 
 /** Files that are open already, so that a transaction need not open them again. */
 export type OpenFiles = (inode: Inode) => DiskFile | undefined
@@ -28,6 +30,10 @@ export interface Committed {
   readonly lost: readonly Inode[]
 }
 
+const headerMode = 0o644
+/** Files that a transaction keeps open at most, beside those it was given and those it made. */
+const openedMax = 64
+
 interface Released {
   unlinked: number
   lost: Inode[]
@@ -39,8 +45,14 @@ export class VolumeTransaction implements Disposable {
   readonly #openFiles: OpenFiles
   readonly #writes: MetadataWrite[] = []
   readonly #opened = new Map<string, DiskFile>()
-  readonly #created: Inode[] = []
-  readonly #allocated: LinkChange[] = []
+  readonly #created = new Map<string, Inode>()
+  readonly #createdFiles: DiskFile[] = []
+  /** What undoes the counts raised so far. */
+  readonly #raised: LinkChange[] = []
+  #sync: SyncPolicy = "none"
+  /** True if the group had no folder before this transaction; known from the first creation on. */
+  #isNewGroup: boolean | undefined
+  #begun = false
   #done = false
 
   constructor(store: InodeStore, openFiles: OpenFiles = () => undefined) {
@@ -53,8 +65,20 @@ export class VolumeTransaction implements Disposable {
     return this.#writes
   }
 
-  /** Adds one held-back change. */
+  /**
+   * True once something was changed that cannot be taken back. A commit that failed with this unset left everything as it
+   * was; with it set, the volume needs a salvage.
+   */
+  get begun(): boolean {
+    return this.#begun
+  }
+
+  /**
+   * Adds one held-back change.
+   * @throws AfsError DAMAGED for the release of what is no data file's inode.
+   */
   add(write: Exclude<MetadataWrite, { kind: "create" }>): void {
+    if (write.kind === "release") this.#requireDataInode(write.inode)
     this.#writes.push(write)
   }
 
@@ -69,7 +93,7 @@ export class VolumeTransaction implements Disposable {
    */
   allocate(vnodes: readonly number[]): number[] {
     const tags = this.#links().allocate(vnodes)
-    for (const [index, vnode] of vnodes.entries()) this.#allocated.push({ vnode, tag: tags[index] ?? 0, delta: -1 })
+    for (const [index, vnode] of vnodes.entries()) this.#raised.push({ vnode, tag: tags[index] ?? 0, delta: -1 })
     return tags
   }
 
@@ -78,29 +102,45 @@ export class VolumeTransaction implements Disposable {
    * transaction unless the caller closes it.
    */
   create(inode: Inode, parameter: number): DiskFile {
+    this.#noteGroup()
     const file = this.store.create(inode, parameter)
-    this.#created.push(inode)
-    this.#writes.push({ kind: "create", inode, parameter })
+    this.#createdFiles.push(file)
+    this.#noteCreated(inode, parameter)
     return file
   }
 
+  /** Makes a special file, now, that appears with its first content or not at all. */
+  createWhole(inode: Inode, parameter: number, bytes: Uint8Array): void {
+    this.#noteGroup()
+    this.store.createWhole(inode, parameter, bytes)
+    this.#noteCreated(inode, parameter)
+  }
+
+  #noteGroup(): void {
+    this.#isNewGroup ??= this.store.partition.disk.stat(this.store.root) === undefined
+  }
+
+  #noteCreated(inode: Inode, parameter: number): void {
+    this.#created.set(keyOf(inode), inode)
+    this.#writes.push({ kind: "create", inode, parameter })
+  }
+
   /**
-   * Applies the list. After a failure in the middle the transaction is over and what was applied stays: the volume needs
-   * a salvage, which loses nothing.
+   * Applies the list. A failure before anything else was changed takes the prepared files and the counts back. After a
+   * failure in the middle the transaction is over and what was applied stays: the volume needs a salvage, which loses
+   * nothing. `begun` tells which.
    */
   commit(sync: SyncPolicy = "none"): Committed {
     if (this.#done) throw new Error("transaction is over")
     this.#done = true
+    this.#sync = sync
     const done: Released = { unlinked: 0, lost: [] }
     try {
-      const ordered = inStages(this.#writes)
-      for (let index = 0; index < ordered.length; ) {
-        const end = endOfRun(ordered, index)
-        this.#apply(ordered.slice(index, end), done)
-        index = end
-      }
-      if (sync === "always") for (const file of this.#opened.values()) file.sync()
+      this.#applyAll(inStages(this.#writes), done)
       return done
+    } catch (error) {
+      if (!this.#begun) this.#tryTakeBack()
+      throw error
     } finally {
       this.#closeFiles()
     }
@@ -110,45 +150,68 @@ export class VolumeTransaction implements Disposable {
   [Symbol.dispose](): void {
     if (this.#done) return
     this.#done = true
+    this.#tryTakeBack()
+    this.#closeFiles()
+  }
+
+  /** Files before their counts, so that nobody takes a tag whose file is still there. */
+  #takeBack(): void {
+    for (const inode of [...this.#created.values()].reverse()) this.store.unlink(inode)
+    if (this.#isNewGroup === true) this.store.removeFolders()
+    const hadTable = !this.#created.has(keyOf(this.#linkTable))
+    if (hadTable && this.#raised.length > 0) this.#links().change(this.#raised)
+  }
+
+  /** What cannot be taken back either is left to a salvage: the first failure is the one to tell. */
+  #tryTakeBack(): void {
     try {
       this.#takeBack()
-    } finally {
-      this.#closeFiles()
+    } catch {
+      this.#begun = true
     }
   }
 
-  #takeBack(): void {
-    for (const inode of this.#created) this.store.unlink(inode)
-    if (this.#allocated.length > 0) this.#links().change(this.#allocated)
+  #applyAll(ordered: readonly MetadataWrite[], done: Released): void {
+    const unsynced = new UnsyncedChanges(this.store)
+    for (let start = 0; start < ordered.length; ) {
+      const end = endOfRun(ordered, start)
+      const run = ordered.slice(start, end)
+      this.#apply(run, done)
+      if (this.#sync === "always") {
+        for (const write of run) unsynced.add(write)
+        unsynced.sync((inode) => this.#file(inode)) // what is pointed to is on the platter before what points
+      }
+      start = end
+    }
   }
 
   /** Applies neighbours of one kind together, so that the link table is read and written once for all of them. */
   #apply(run: readonly MetadataWrite[], done: Released): void {
     const first = run[0]?.kind
-    if (first === "claim") this.#links().change(run.flatMap(linkChange))
+    if (first === "claim") this.#claim(run.flatMap(linkChange))
+    else if (first === "count") this.#setCounts(run.filter((write) => write.kind === "count"))
     else if (first === "release") this.#release(run, done)
     else for (const write of run) this.#applyOne(write)
   }
 
-  /** Lowers counts first and unlinks afterwards: a crash in between leaves files that nothing counts, never the reverse. */
-  #release(run: readonly MetadataWrite[], done: Released): void {
-    for (const { vnode, tag, count, lost, unique } of this.#lower(run)) {
-      const inode = dataInode(vnode, unique, tag)
-      if (lost) done.lost.push(inode)
-      else if (count === 0) {
-        this.store.unlink(inode)
-        done.unlinked++
-      }
-    }
+  #claim(changes: readonly LinkChange[]): void {
+    this.#links().change(changes)
+    for (const { vnode, tag, delta } of changes) this.#raised.push({ vnode, tag, delta: -delta })
   }
 
-  /** Several uniquifiers may share a row, each with its own tag: the tag tells the released file. */
-  #lower(run: readonly MetadataWrite[]): (LinkResult & { unique: number })[] {
-    const uniques = new Map<number, number>()
-    for (const write of run) if (write.kind === "release") uniques.set(write.inode.low, write.inode.high)
-    return this.#links()
-      .change(run.flatMap(linkChange))
-      .map((result) => ({ ...result, unique: uniques.get(dataInode(result.vnode, 0, result.tag).low) ?? 0 }))
+  /** A file that nobody uses any more goes with its count, under the table's lock (LinkTable.release). */
+  #release(run: readonly MetadataWrite[], done: Released): void {
+    this.#begun = true
+    const results = this.#links().release(run.flatMap(releasedFile), ({ inode }) => {
+      this.store.unlink(inode)
+      done.unlinked++
+    })
+    for (const { lost, inode } of results) if (lost) done.lost.push(inode)
+  }
+
+  #setCounts(counts: readonly (LinkPlace & { readonly count: number })[]): void {
+    this.#begun = true
+    this.#links().set(counts)
   }
 
   #applyOne(write: MetadataWrite): void {
@@ -157,74 +220,121 @@ export class VolumeTransaction implements Disposable {
       case "create":
       case "claim":
       case "release":
+      case "count":
         return
       case "write":
-        this.#file(write.inode).write(write.bytes, write.offset)
+        this.#changing(write.inode).write(write.bytes, write.offset)
         return
       case "truncate":
-        this.#file(write.inode).truncate(write.size)
+        this.#changing(write.inode).truncate(write.size)
         return
       case "owner":
-        store.setOwner(this.#file(write.inode), { parameter: write.parameter, number: write.number })
+        store.setOwner(this.#changing(write.inode), { parameter: write.parameter, number: write.number })
         return
       case "header":
-        writeHeaderFile(store, write.volume, write.bytes, write.replace)
+        writeHeaderFile(store, write.volume, write.bytes, write.replace, this.#sync)
+        this.#begun = true
         return
       case "removeHeader":
-        removeFile(store, headerPath(store.partition, write.volume))
-        return
-      case "count":
-        this.#setCount(write.vnode, write.tag, write.count)
+        this.#begun = true
+        removeFile(store, `${store.partition.path}/${write.name ?? headerName(write.volume)}`)
         return
       case "unlink":
+        this.#begun = true
         store.unlink(write.inode)
         return
       case "link":
-        store.partition.disk.link(store.path(write.from), store.path(write.to))
+        linkFile(store, write.from, write.to)
+        this.#begun = true
+        return
+      case "move":
+        this.#begun = true
+        store.move(write.from, write.to, write.parameter)
+        return
+      case "install":
+        this.#begun = true
+        installDraft(store, write.volume)
         return
       case "leaveGroup":
+        this.#begun = true
         this.#leaveGroup()
         return
     }
   }
 
-  /** The table's own count never reaches 0 on disk: at the last volume the table goes, and the folders with it. */
+  /**
+   * The table's own count never reaches 0 on disk: at the last volume the table goes, and the folders with it. The count
+   * alone is not believed, since OpenAFS clears it by mistake where a vnode runs out of tags: files of other volumes in
+   * the folder say that the group lives on.
+   */
   #leaveGroup(): void {
     const inode = specialInode(this.store.group, "linkTable")
-    if (this.store.stat(inode) !== undefined && this.#links().count(0, 0) > 1) {
+    const hasTable = this.store.stat(inode) !== undefined
+    if (hasTable && this.#links().count(0, 0) > 1) {
       this.#links().change([{ vnode: 0, tag: 0, delta: -1 }])
+      return
+    }
+    const others = this.store.volumes().length
+    if (others > 0) {
+      if (hasTable) this.#links().set([{ vnode: 0, tag: 0, count: Math.min(others, linkCountMax) }])
       return
     }
     this.store.unlink(inode)
     this.store.removeFolders()
   }
 
-  #setCount(vnode: number, tag: number, count: number): void {
-    const links = this.#links()
-    const delta = count - links.count(vnode, tag)
-    if (delta !== 0) links.change([{ vnode, tag, delta }])
+  get #linkTable(): Inode {
+    return specialInode(this.store.group, "linkTable")
   }
 
   #links(): LinkTable {
-    return new LinkTable(this.#file(specialInode(this.store.group, "linkTable")))
+    return new LinkTable(this.#file(this.#linkTable))
+  }
+
+  /** The file of an inode, about to be changed; a file that this transaction made can still be taken back. */
+  #changing(inode: Inode): DiskFile {
+    const file = this.#file(inode)
+    if (!this.#created.has(keyOf(inode))) this.#begun = true
+    return file
   }
 
   #file(inode: Inode): DiskFile {
     const open = this.#openFiles(inode)
     if (open !== undefined) return open
-    const key = inodeText(inode)
+    const key = keyOf(inode)
     const known = this.#opened.get(key)
     if (known !== undefined) return known
+    if (this.#opened.size >= openedMax) this.#closeOldest()
     const file = this.store.open(inode, "write")
     this.#opened.set(key, file)
     return file
   }
 
+  #closeOldest(): void {
+    for (const [key, file] of this.#opened) {
+      file.close()
+      this.#opened.delete(key)
+      return
+    }
+  }
+
   #closeFiles(): void {
+    for (const file of this.#createdFiles) file.close()
     for (const file of this.#opened.values()) file.close()
     this.#opened.clear()
   }
+
+  /** A damaged record may name anything: what is no data file has no count, or that of something else. */
+  #requireDataInode(inode: Inode): void {
+    const { special, vnode, tag, rest } = inodeParts(inode)
+    if (!special && vnode > 0 && tag < tagCount && rest === 0) return
+    const { group, partition } = this.store
+    const detail = `inode ${inodeText(inode)} is not that of a data file`
+    throw new AfsError("DAMAGED", "release", { volume: group, partition: partition.name }, { detail })
+  }
 }
+
+const keyOf = (inode: Inode): string => `${inode.high}/${inode.low}`
 
 /** The list in the order of application; a stable sort. */
 export function inStages(writes: readonly MetadataWrite[]): MetadataWrite[] {
@@ -238,43 +348,74 @@ function endOfRun(writes: readonly MetadataWrite[], start: number): number {
 }
 
 function linkChange(write: MetadataWrite): LinkChange[] {
-  if (write.kind === "claim") return [{ vnode: write.vnode, tag: write.tag, delta: write.delta }]
+  return write.kind === "claim" ? [{ vnode: write.vnode, tag: write.tag, delta: write.delta }] : []
+}
+
+function releasedFile(write: MetadataWrite): (LinkPlace & { inode: Inode })[] {
   if (write.kind !== "release") return []
   const { vnode, tag } = inodeParts(write.inode)
-  return [{ vnode, tag, delta: -1 }]
+  return [{ vnode, tag, inode: write.inode }]
+}
+
+/** Gives a file a second name. A second try finds it there and is content. */
+function linkFile(store: InodeStore, from: Inode, to: Inode): void {
+  try {
+    store.partition.disk.link(store.path(from), store.path(to))
+  } catch (error) {
+    const isDone = isDiskError(error, "EEXIST") && store.stat(from)?.identity === store.stat(to)?.identity
+    if (!isDone) throw error
+  }
 }
 
 /**
  * Makes or replaces a header file in one step that others see whole: written under another name, then linked or renamed.
  * Readers that scan the partition never meet a short header. Writers hold the header lock for reading.
  */
-function writeHeaderFile(store: InodeStore, volume: number, bytes: Uint8Array, replace: boolean): void {
-  const { disk, path } = store.partition
+function writeHeaderFile(
+  store: InodeStore,
+  volume: number,
+  bytes: Uint8Array,
+  replace: boolean,
+  sync: SyncPolicy,
+): void {
   const target = headerPath(store.partition, volume)
-  const folder = `${path}/${ownFolder}`
-  const draft = `${folder}/${headerName(volume)}.${process.pid}`
-  makeFolder(disk, folder, 0o700)
-  removeFile(store, draft)
+  const draft = `${makeOwnFolder(store.partition)}/${headerName(volume)}.${process.pid}`
+  removeFile(store, draft) // of a process that is gone and had our number
   using _lock = lockHeaders(store.partition, "read", { who: `writing ${headerName(volume)}` })
-  {
-    using file = disk.open(draft, "create", 0o644)
-    file.setMode(0o644)
-    file.write(bytes, 0)
+  try {
+    writeDraft(store, draft, bytes, sync)
+    if (replace) store.partition.disk.rename(draft, target)
+    else linkExclusively(store, draft, target, volume)
+  } finally {
+    dropDraft(store, draft)
   }
-  if (replace) disk.rename(draft, target)
-  else linkExclusively(store, draft, target, volume)
 }
 
-/** Gives the draft its final name unless that exists, and drops the draft's own. */
+/** A draft that stays is in nobody's way, and the header may be there already: then nothing must look as if it had failed. */
+function dropDraft(store: InodeStore, draft: string): void {
+  try {
+    removeFile(store, draft)
+  } catch (error) {
+    if (!isDiskError(error)) throw error
+  }
+}
+
+function writeDraft(store: InodeStore, draft: string, bytes: Uint8Array, sync: SyncPolicy): void {
+  using file = store.partition.disk.open(draft, "create", headerMode)
+  giveToOwner(store.partition, file)
+  file.setMode(headerMode) // whatever the umask is
+  file.write(bytes, 0)
+  if (sync === "always") file.sync()
+}
+
+/** Gives the draft its final name unless that exists. */
 function linkExclusively(store: InodeStore, draft: string, target: string, volume: number): void {
-  const { disk, path } = store.partition
+  const { disk, name } = store.partition
   try {
     disk.link(draft, target)
   } catch (error) {
-    if (isDiskError(error, "EEXIST")) throw new AfsError("VVOLEXISTS", "writeHeader", { volume, partition: path })
+    if (isDiskError(error, "EEXIST")) throw new AfsError("VVOLEXISTS", "writeHeader", { volume, partition: name })
     throw error
-  } finally {
-    disk.unlink(draft)
   }
 }
 

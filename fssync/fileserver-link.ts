@@ -1,0 +1,61 @@
+/**
+ * How a command or daemon finds the fileserver that it shares partitions with, or is told to work without one. There is no
+ * silent fallback: working behind the back of a running fileserver would change volumes that it has in core.
+ */
+import type { Disk } from "../common/disk/disk.ts"
+import { nodeDisk } from "../common/disk/node-disk.ts"
+import { AfsError, isAfsError } from "../common/error.ts"
+import type { ProgramType } from "../common/protocol/codes.ts"
+import { FssyncClient } from "./fssync-client.ts"
+import { impatientRule, type RetryRule } from "./retry-rule.ts"
+
+/** Name of the fileserver's socket in the state directory. */
+export const fssyncSocketName = "fssync.sock"
+
+export interface FileserverLinkOptions {
+  /** Folder of the servers' sockets. */
+  readonly stateDirectory: string
+  readonly program: ProgramType
+  /** Work without a fileserver. Refused while one answers. */
+  readonly offline: boolean
+  /** Default: absent at the first refusal. */
+  readonly rule?: RetryRule | undefined
+  readonly disk?: Disk
+}
+
+/**
+ * A connection to the fileserver that has been seen to answer; undefined if there is none and `offline` says so.
+ * @throws AfsError UNREACHABLE without a fileserver and without `offline`; VONLINE with both
+ */
+export async function openFileserver(options: FileserverLinkOptions): Promise<FssyncClient | undefined> {
+  const path = `${options.stateDirectory}/${fssyncSocketName}`
+  const exists = (options.disk ?? nodeDisk).stat(path) !== undefined
+  if (!exists && options.offline) return undefined
+  if (!exists) throw absent(path, "there is no such socket")
+  const client = new FssyncClient({ path, programType: options.program, rule: options.rule ?? impatientRule })
+  const answers = await isAnswering(client)
+  if (answers === true && !options.offline) return client
+  await client.close()
+  if (answers === true) {
+    const detail = `a fileserver answers at ${path}: leave out --offline`
+    throw new AfsError("VONLINE", "openFileserver", {}, { detail })
+  }
+  if (options.offline) return undefined
+  throw absent(path, answers)
+}
+
+/** True, or why there is no answer. */
+async function isAnswering(client: FssyncClient): Promise<true | string> {
+  try {
+    await client.list()
+    return true
+  } catch (error) {
+    if (isAfsError(error, "UNREACHABLE")) return error.message
+    throw error
+  }
+}
+
+function absent(path: string, why: string): AfsError {
+  const detail = `${why}: start the fileserver, name its state directory with --state-dir, or give --offline to work without one`
+  return new AfsError("UNREACHABLE", "openFileserver", { path }, { detail })
+}

@@ -1,0 +1,78 @@
+/** `dafs vos` and `dafs volserver`: options, and where the work is done. */
+import type { Argv, CommandModule, Options } from "yargs"
+import { AfsError } from "../common/error.ts"
+import { vosCommands } from "./vos/commands.ts"
+import type { Option, OptionTable } from "./vos/option.ts"
+import { printResult, runHere, type Values } from "./vos/run.ts"
+import { type AnyVosCommand, commonOptions } from "./vos/vos-command.ts"
+
+function yargsOption(option: Option<unknown>): Options {
+  const { type, describe, alias, array, choices } = option
+  return {
+    type,
+    describe,
+    ...(alias === undefined ? {} : { alias }),
+    ...(array === true ? { array: true } : {}),
+    ...(choices === undefined ? {} : { choices }),
+    ...(option.default === undefined ? {} : { default: option.default }),
+  }
+}
+
+/** Positional arguments of a usage may also be given as options. */
+function addOptions(parser: Argv, table: OptionTable, positional: readonly string[]): Argv {
+  return Object.entries(table).reduce((all, [name, option]) => {
+    const { type, array, ...rest } = yargsOption(option)
+    if (!positional.includes(name)) return all.option(name, yargsOption(option))
+    return all.positional(name, { ...rest, type: "string" })
+  }, parser)
+}
+
+function positionalOf(usage: string): string[] {
+  return [...usage.matchAll(/\[([^\]]+)\]/g)].map((match) => match[1] ?? "")
+}
+
+function requireOptions(command: AnyVosCommand, values: Values): void {
+  for (const [name, option] of Object.entries(command.options)) {
+    if (option.required !== true || values[name] !== undefined) continue
+    throw new AfsError("USAGE", "vos", {}, { detail: `${name}: ${option.describe}` })
+  }
+}
+
+async function run(command: AnyVosCommand, values: Values): Promise<void> {
+  requireOptions(command, values)
+  printResult(command, values, await runHere(command, values))
+}
+
+function moduleOf(command: AnyVosCommand): CommandModule<object, Values> {
+  return {
+    command: command.usage,
+    describe: command.describe,
+    builder: (parser: Argv) => {
+      const all = addOptions(parser, { ...command.options, ...commonOptions }, positionalOf(command.usage))
+      for (const [words, what] of command.examples) all.example(`$0 ${words}`, what)
+      return all as Argv<Values> // built from the tables that Values is derived from
+    },
+    handler: (values) => run(command, values),
+  }
+}
+
+/** The subcommand that the command line names: the first word that is the name of one. */
+function namedCommand(): string | undefined {
+  const words = process.argv.slice(2)
+  return words.slice(words.indexOf("vos") + 1).find((word) => word in vosCommands)
+}
+
+export const vosCommand: CommandModule = {
+  command: "vos <command>",
+  describe: "Work on volumes",
+  builder: async (parser: Argv) => {
+    parser.parserConfiguration({ "short-option-groups": false })
+    const name = namedCommand()
+    if (name === undefined)
+      for (const [each, { describe }] of Object.entries(vosCommands)) parser.command(each, describe)
+    const row = name === undefined ? undefined : vosCommands[name]
+    if (row !== undefined) parser.command(moduleOf(await row.load()) as CommandModule)
+    return parser.demandCommand(1, "Which command?")
+  },
+  handler: () => undefined,
+}

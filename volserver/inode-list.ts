@@ -1,0 +1,48 @@
+/** A list of data files that takes 8 bytes for each: what an operation has taken so far and gives back if it fails. */
+import type { Inode } from "../common/partition/inode-number.ts"
+import type { InodeStore } from "../common/partition/inode-store.ts"
+import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
+
+const roomAtFirst = 1024
+/** Files released under one lock of the link table. */
+const batchMax = 8192
+
+export class InodeList {
+  #words = new Uint32Array(2 * roomAtFirst)
+  #count = 0
+
+  get count(): number {
+    return this.#count
+  }
+
+  push(inode: Inode): void {
+    if (2 * this.#count === this.#words.length) {
+      const wider = new Uint32Array(2 * this.#words.length)
+      wider.set(this.#words)
+      this.#words = wider
+    }
+    this.#words[2 * this.#count] = inode.high
+    this.#words[2 * this.#count + 1] = inode.low
+    this.#count++
+  }
+
+  at(index: number): Inode {
+    return { high: this.#words[2 * index] ?? 0, low: this.#words[2 * index + 1] ?? 0 }
+  }
+
+  clear(): void {
+    this.#count = 0
+  }
+}
+
+/** Gives back one use of every file of the list, and empties it. @throws as VolumeTransaction.commit */
+export function releaseInodes(store: InodeStore, list: InodeList): void {
+  for (let start = 0; start < list.count; start += batchMax) {
+    using transaction = new VolumeTransaction(store)
+    for (let index = start; index < Math.min(list.count, start + batchMax); index++) {
+      transaction.add({ kind: "release", inode: list.at(index) })
+    }
+    transaction.commit()
+  }
+  list.clear()
+}

@@ -1,0 +1,283 @@
+/**
+ * The vnodes of a dump, put into a volume's draft: data files first, under tags that nobody uses, then their records. The
+ * volume itself is not touched, and leaving without installing the draft takes every file back.
+ *
+ * Memory: a buffer for the files of one batch, a bit per vnode number, 8 bytes per restored vnode.
+ */
+
+import type { DumpReader } from "../common/dump/dump-reader.ts"
+import type { DumpVnode } from "../common/dump/dump-tags.ts"
+import { AfsError, FormatError } from "../common/error.ts"
+import { dataInode, type Inode, inodeParts } from "../common/partition/inode-number.ts"
+import { InodeStore } from "../common/partition/inode-store.ts"
+import { type IndexPiece, indexPieceSize, pieceOffsetOf, readIndexPiece } from "../common/vnode/index-piece.ts"
+import { encodeRecord } from "../common/vnode/vnode-index.ts"
+import {
+  classOf,
+  lengthHalves,
+  newVnodeRecord,
+  recordOffset,
+  type VnodeClass,
+  vnodeClasses,
+} from "../common/vnode/vnode-record.ts"
+import type { Volume } from "../common/volume/volume.ts"
+import type { VolumeDraft } from "../common/volume/volume-draft.ts"
+import { blocksOf } from "../common/volume/volume-info.ts"
+import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
+import { InodeList, releaseInodes } from "./inode-list.ts"
+import { RecordWriter } from "./record-writer.ts"
+import { writeSparse } from "./sparse-copy.ts"
+import { VnodeSet } from "./vnode-set.ts"
+
+/** Files up to this size wait for others; larger ones are copied by themselves. */
+const smallFileMax = 256 * 1024
+/** Bytes of data, and files, that a batch takes. */
+const batchBytesMax = 1024 * 1024
+const batchFilesMax = 256
+/** Vnode numbers of a batch lie so close: the rows between are read at once. */
+const batchSpanMax = 32_768
+const pieceBytes = 256 * 1024
+
+interface WaitingFile {
+  readonly vnode: DumpVnode
+  /** Where its data lies in the batch buffer. */
+  readonly start: number
+  readonly end: number
+}
+
+/** Called between pieces of a long copy, and awaited if it gives a promise. */
+export type Step = () => Promise<void> | undefined
+
+/** A large file that has been copied already. */
+export interface CopiedFile {
+  readonly inode: Inode
+  /** Its owner data. */
+  readonly dataVersion: number
+}
+
+/** What the vnodes put so far come to. */
+export interface RestoredContents {
+  readonly filecount: number
+  /** KiB. */
+  readonly diskused: number
+  readonly highestUnique: number
+  readonly hasRoot: boolean
+}
+
+export interface RestoreOptions {
+  /** Name of the stream, for errors. */
+  readonly path: string
+  /** A vnode that the dump only mentions is taken over from the volume; else it is an error. */
+  readonly incremental: boolean
+}
+
+export class RestoredVnodes {
+  readonly #volume: Volume
+  readonly #store: InodeStore
+  readonly #options: RestoreOptions
+  readonly #writers: Readonly<Record<VnodeClass, RecordWriter>>
+  readonly #seen = new VnodeSet()
+  readonly #created = new InodeList()
+  readonly #pieces: Partial<Record<VnodeClass, IndexPiece>> = {}
+  readonly #buffer = new Uint8Array(batchBytesMax)
+  #waiting: WaitingFile[] = []
+  #filled = 0
+  #filecount = 0
+  #diskused = 0
+  #highestUnique = 0
+
+  constructor(volume: Volume, draft: VolumeDraft, options: RestoreOptions) {
+    this.#volume = volume
+    this.#store = new InodeStore(volume.partition, volume.header.parent)
+    this.#options = options
+    this.#writers = { large: new RecordWriter(draft.large, "large"), small: new RecordWriter(draft.small, "small") }
+  }
+
+  /** What came in, once `finish` was called. */
+  get contents(): RestoredContents {
+    const counts = { filecount: this.#filecount, diskused: this.#diskused, highestUnique: this.#highestUnique }
+    return { ...counts, hasRoot: this.#seen.has(1) }
+  }
+
+  /** Takes the data of a vnode from the reader. @returns the copied file, for `put`, if it was too large to wait */
+  async data(reader: DumpReader, vnode: DumpVnode, length: number, step: Step): Promise<CopiedFile | undefined> {
+    if (length <= smallFileMax) {
+      this.#makeRoom(vnode, length)
+      reader.read(this.#buffer.subarray(this.#filled, this.#filled + length))
+      return undefined
+    }
+    this.flush()
+    return this.#copyLarge(reader, vnode, length, step)
+  }
+
+  /** Puts a vnode that came in full; `file` is what `data` gave. */
+  put(vnode: DumpVnode, file: CopiedFile | undefined): void {
+    this.#count(vnode)
+    if (file !== undefined) {
+      this.#putRecord(vnode, file)
+      return
+    }
+    const length = vnode.dataLength ?? 0
+    if (vnode.dataLength === undefined) this.#makeRoom(vnode, 0)
+    this.#waiting.push({ vnode, start: this.#filled, end: this.#filled + length })
+    this.#filled += length
+    this.#requireContent(vnode)
+  }
+
+  /**
+   * Takes over a vnode that the dump says has not changed.
+   * @throws AfsError EINVAL if the volume does not have it: the dump does not fit
+   */
+  keep(vnode: number, unique: number): void {
+    this.#mark(vnode)
+    const record = this.#options.incremental ? this.#oldRecord(vnode) : undefined
+    if (record === undefined || record.piece.uniquifier(record.slot) !== unique) throw this.#misfit(vnode, unique)
+    this.#writers[classOf(vnode)].put(vnode, record.piece.record(record.slot))
+    this.#tally(record.piece.length(record.slot), unique)
+  }
+
+  /** Makes the files that wait. @throws AfsError VDISKFULL if a vnode has no free tag; DiskError */
+  flush(): void {
+    if (this.#waiting.length === 0) return
+    const made: { vnode: DumpVnode; inode: Inode }[] = []
+    {
+      using transaction = new VolumeTransaction(this.#store)
+      const tags = transaction.allocate(this.#waiting.map(({ vnode }) => vnode.vnode))
+      for (const [index, { vnode, start, end }] of this.#waiting.entries()) {
+        const inode = dataInode(vnode.vnode, vnode.unique, tags[index] ?? 0)
+        using file = transaction.create(inode, vnode.dataVersion)
+        const length = end - start
+        const written = writeSparse(file, this.#buffer.subarray(start, end), 0)
+        if (written < length) file.truncate(length)
+        made.push({ vnode, inode })
+      }
+      transaction.commit()
+    }
+    for (const { inode } of made) this.#created.push(inode)
+    for (const { vnode, inode } of made) this.#writeRecord(vnode, inode)
+    this.#waiting = []
+    this.#filled = 0
+  }
+
+  /** Writes everything that is still in memory into the draft. */
+  finish(): void {
+    this.flush()
+    this.#writers.large.flush()
+    this.#writers.small.flush()
+  }
+
+  /** Takes back every data file. */
+  undo(): void {
+    releaseInodes(this.#store, this.#created)
+  }
+
+  /** Puts a record behind those that wait, so that they go in order. */
+  #putRecord(vnode: DumpVnode, { inode, dataVersion }: CopiedFile): void {
+    this.flush()
+    if (dataVersion !== vnode.dataVersion) {
+      using file = this.#store.open(inode, "write") // the dump told the version only after the data
+      this.#store.setOwner(file, { parameter: vnode.dataVersion, number: inodeParts(inode).tag })
+    }
+    this.#writeRecord(vnode, inode)
+  }
+
+  #writeRecord(vnode: DumpVnode, inode: Inode): void {
+    const cls = classOf(vnode.vnode)
+    const { type, mode, linkCount, unique, dataVersion, unixModifyTime, author, owner, group, parent } = vnode
+    const record = newVnodeRecord(cls, {
+      type,
+      mode,
+      linkCount,
+      ...lengthHalves(vnode.dataLength ?? 0),
+      uniquifier: unique,
+      dataVersion,
+      inodeLow: inode.low,
+      inodeHigh: inode.high,
+      unixModifyTime,
+      author,
+      owner,
+      parent,
+      group,
+      serverModifyTime: vnode.serverModifyTime,
+    })
+    this.#writers[cls].put(vnode.vnode, encodeRecord(cls, record, vnode.accessList))
+  }
+
+  async #copyLarge(reader: DumpReader, vnode: DumpVnode, length: number, step: Step): Promise<CopiedFile> {
+    const { dataVersion } = vnode
+    using transaction = new VolumeTransaction(this.#store)
+    const [tag = 0] = transaction.allocate([vnode.vnode])
+    const inode = dataInode(vnode.vnode, vnode.unique, tag)
+    {
+      using file = transaction.create(inode, dataVersion)
+      let written = 0
+      for (let at = 0; at < length; ) {
+        const piece = this.#buffer.subarray(0, Math.min(pieceBytes, length - at))
+        reader.read(piece)
+        written = Math.max(written, writeSparse(file, piece, at))
+        at += piece.length
+        const turn = step()
+        if (turn !== undefined) await turn
+      }
+      if (written < length) file.truncate(length)
+    }
+    transaction.commit()
+    this.#created.push(inode)
+    return { inode, dataVersion }
+  }
+
+  #makeRoom(vnode: DumpVnode, length: number): void {
+    const first = this.#waiting[0]
+    if (first === undefined) return
+    const isFar = Math.abs(vnode.vnode - first.vnode.vnode) >= batchSpanMax
+    if (isFar || this.#waiting.length >= batchFilesMax || this.#filled + length > this.#buffer.length) this.flush()
+  }
+
+  #count(vnode: DumpVnode): void {
+    if (vnode.unique === 0) throw this.#fault(`vnode ${vnode.vnode} with uniquifier 0`, "1 or more")
+    this.#mark(vnode.vnode)
+    this.#tally(vnode.dataLength ?? 0, vnode.unique)
+  }
+
+  #tally(length: number, unique: number): void {
+    this.#filecount++
+    this.#diskused += blocksOf(length)
+    this.#highestUnique = Math.max(this.#highestUnique, unique)
+  }
+
+  #mark(vnode: number): void {
+    if (!this.#seen.add(vnode)) throw this.#fault(`vnode ${vnode} a second time`)
+  }
+
+  #requireContent(vnode: DumpVnode): void {
+    if (classOf(vnode.vnode) === "small" || (vnode.dataLength ?? 0) > 0) return
+    throw this.#fault(`directory ${vnode.vnode} without contents`, "its pages")
+  }
+
+  #fault(found: string, wanted?: string): FormatError {
+    return new FormatError("volume dump", { path: this.#options.path }, found, wanted)
+  }
+
+  #misfit(vnode: number, unique: number): AfsError {
+    const why = this.#options.incremental
+      ? "the volume does not have it: restore the dump that goes before this one first"
+      : "there is nothing to take it from: this is an incremental dump, restore the full one first"
+    const detail = `${this.#options.path} says that vnode ${vnode}.${unique} has not changed, but ${why}`
+    return new AfsError(
+      "EINVAL",
+      "restore",
+      { volume: this.#volume.id, partition: this.#volume.partition.name },
+      { detail },
+    )
+  }
+
+  #oldRecord(vnode: number): { piece: IndexPiece; slot: number } | undefined {
+    const cls = classOf(vnode)
+    const offset = pieceOffsetOf(vnode, cls)
+    let piece = this.#pieces[cls]
+    if (piece?.offset !== offset) piece = readIndexPiece(this.#volume.index(cls).file, cls, offset, indexPieceSize)
+    this.#pieces[cls] = piece
+    const slot = (recordOffset(vnode) - offset) / vnodeClasses[cls].recordSize
+    return piece.used(slot) ? { piece, slot } : undefined
+  }
+}
