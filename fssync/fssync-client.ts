@@ -40,8 +40,8 @@ import type {
 export type Done = SyncReply<undefined>
 
 export interface FssyncClientOptions extends Omit<SyncClientOptions, "protocol" | "sender"> {
-  /** Who asks: decides what the fileserver allows. */
-  readonly programType: ProgramType
+  /** Who asks: decides what the fileserver allows. Any number may be claimed. */
+  readonly programType: ProgramType | number
   /** Default: this process. */
   readonly pid?: number
   /** Default 0. */
@@ -52,7 +52,8 @@ export class FssyncClient implements AsyncDisposable {
   readonly #client: SyncClient
 
   constructor({ programType, pid = process.pid, thread = 0, ...options }: FssyncClientOptions) {
-    const sender = { programType: programTypes[programType], pid, thread }
+    const number = typeof programType === "number" ? programType : programTypes[programType]
+    const sender = { programType: number, pid, thread }
     this.#client = new SyncClient({ ...options, protocol: fssyncProtocol, sender })
   }
 

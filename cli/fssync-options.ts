@@ -1,0 +1,133 @@
+/** The options of `dafs fssync`, and what may be said with them. */
+import type { Argv, Options } from "yargs"
+import { AfsError } from "../common/error.ts"
+import { fullPartitionName } from "../common/partition/partition.ts"
+import { attachModes } from "../common/protocol/codes.ts"
+import { commonReasons, fssyncReasons, type SyncRequest } from "../fssync/message.ts"
+
+/** What people may say; strings are names or numbers. */
+export interface Wanted {
+  readonly "state-dir": string
+  readonly json: boolean
+  readonly programtype: string
+  readonly reason: string
+  readonly volumeid: number
+  readonly partition: string
+  readonly mode: string
+  readonly address: string
+  readonly vnodeid: number
+  readonly unique: number
+  readonly parent: number
+  readonly child: number
+  readonly bucket: number
+  readonly generation: string
+  readonly subsystem: string
+  readonly hold: number
+  readonly "only-register": boolean
+}
+
+export type Option = Exclude<keyof Wanted, "state-dir" | "json" | "programtype" | "reason" | "subsystem">
+
+const options: Readonly<Record<Option, Options>> = {
+  volumeid: { type: "number", requiresArg: true, default: 0, describe: "the volume" },
+  partition: { type: "string", requiresArg: true, default: "", describe: "the partition's name, /vicepa or a" },
+  mode: { type: "string", requiresArg: true, default: "", describe: "attach mode, by name or number" },
+  address: { type: "string", requiresArg: true, default: "0", describe: "IPv4 address of the new site" },
+  vnodeid: { type: "number", requiresArg: true, default: 0, describe: "the vnode" },
+  unique: { type: "number", requiresArg: true, default: 0, describe: "the vnode's uniquifier" },
+  parent: { type: "number", requiresArg: true, default: 0, describe: "the group's read-write volume" },
+  child: { type: "number", requiresArg: true, default: 0, describe: "the member" },
+  bucket: { type: "number", requiresArg: true, default: 0, describe: "hash: the bucket" },
+  generation: {
+    type: "string",
+    requiresArg: true,
+    default: "new",
+    describe: "vlru: the generation, by name or number",
+  },
+  hold: { type: "number", requiresArg: true, default: 0, describe: "seconds to keep the volume in use" },
+  "only-register": { type: "boolean", default: false, describe: "only make the volume known, as VOL_ATTACH does" },
+}
+
+/** What commands that do not take an option work with. */
+export const defaults: Wanted = {
+  "state-dir": "",
+  json: false,
+  programtype: "debugUtility",
+  reason: "WHATEVER",
+  volumeid: 0,
+  partition: "",
+  mode: "",
+  address: "0",
+  vnodeid: 0,
+  unique: 0,
+  parent: 0,
+  child: 0,
+  bucket: 0,
+  generation: "new",
+  subsystem: "",
+  hold: 0,
+  "only-register": false,
+}
+
+export function usage(detail: string): AfsError {
+  return new AfsError("USAGE", "fssync", {}, { detail })
+}
+
+/** A number, or a name of the table (in any case, with or without `prefix`). @throws AfsError USAGE */
+export function numberOf(word: string, table: Readonly<Record<string, number>>, option: string, prefix = ""): number {
+  if (/^\d+$/.test(word)) return Number(word)
+  const bare = word.toLowerCase().replace(prefix.toLowerCase(), "")
+  for (const [name, number] of Object.entries(table)) if (name.toLowerCase() === bare) return number
+  throw usage(`--${option} ${word}: a number, or one of ${Object.keys(table).join(", ")}`)
+}
+
+export const modeOf = (word: string): number => numberOf(word, attachModes, "mode", "V_")
+const reasonOf = (word: string): number => numberOf(word, { ...commonReasons, ...fssyncReasons }, "reason")
+
+/** An IPv4 address as a number, first byte highest. @throws AfsError USAGE */
+export function addressOf(word: string): number {
+  if (/^\d+$/.test(word)) return Number(word)
+  const bytes = word.split(".").map(Number)
+  const isAddress = bytes.length === 4 && bytes.every((byte) => Number.isInteger(byte) && byte >= 0 && byte <= 255)
+  if (!isAddress) throw usage(`--address ${word}: an IPv4 address is wanted`)
+  return bytes.reduce((sum, byte) => sum * 256 + byte, 0)
+}
+
+/** The fields that most commands send. */
+export function commonFields(wanted: Wanted): Pick<SyncRequest, "volume" | "partition" | "reason"> {
+  return { volume: wanted.volumeid, partition: fullPartitionName(wanted.partition), reason: reasonOf(wanted.reason) }
+}
+
+/** Numbers that the protocol can carry. @throws AfsError USAGE */
+export function checkNumbers(wanted: Wanted): void {
+  for (const option of ["volumeid", "vnodeid", "unique", "parent", "child", "bucket"] as const) {
+    const value = wanted[option] ?? 0
+    if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff)
+      throw usage(`--${option}: a number from 0 to 4294967295 is wanted`)
+  }
+}
+
+/** Options that every command has, and those it needs or takes. */
+export function addOptions(parser: Argv, needs: readonly Option[], takes: readonly Option[]): Argv<Partial<Wanted>> {
+  let built: Argv = parser
+    .option("state-dir", {
+      type: "string",
+      requiresArg: true,
+      default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
+      describe: "folder of the fileserver's socket",
+    })
+    .option("programtype", {
+      type: "string",
+      requiresArg: true,
+      default: "debugUtility",
+      describe: "who to be, by name or number",
+    })
+    .option("reason", { type: "string", requiresArg: true, default: "WHATEVER", describe: "reason, by name or number" })
+    .option("json", { type: "boolean", default: false, describe: "print one JSON document" })
+  for (const option of takes) if (!needs.includes(option)) built = built.option(option, options[option])
+  for (const option of needs) {
+    const { default: _, ...needed } = options[option]
+    built = built.option(option, { ...needed, demandOption: true })
+  }
+  return built
+}
