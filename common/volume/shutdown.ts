@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from "node:timers/promises"
 import type { Millis } from "../clock.ts"
 import { type DiskFile, isDiskError } from "../disk/disk.ts"
 import { InodeStore } from "../partition/inode-store.ts"
+import type { Attachment } from "./attachment.ts"
 import { detach, type OfflineResult, takeOffline } from "./offline.ts"
 import { factsOf, type PackageContext } from "./package-context.ts"
 import type { ServerVolume } from "./server-volume.ts"
@@ -32,28 +33,41 @@ export async function detachAll(
   volumes: Iterable<ServerVolume>,
   timeoutMs: Millis | undefined,
 ): Promise<ShutdownReport> {
-  const busy: Promise<OfflineResult>[] = []
   const syncs = new Syncs(context)
-  let detached = 0
-  let failed = 0
+  const results: (OfflineResult | Promise<OfflineResult>)[] = []
   let sliceEnd = performance.now() + sliceMs
   for (const volume of volumes) {
-    if (volume.state === "PREATTACHED" || volume.state === "ERROR")
-      volume.cell.change("UNATTACHED", context.clock.now())
-    if (volume.state === "GOING_OFFLINE") busy.push(ended(volume))
-    if (volume.state !== "ATTACHED") continue
-    if (volume.users > 0)
-      busy.push(Promise.resolve(takeOffline(context, volume, { reason: "shutdown", timeoutMs, code: "VOFFLINE" })))
-    else if (detachIdle(context, volume, syncs)) detached++
-    else failed++
+    const result = stop(context, volume, timeoutMs, syncs)
+    if (result !== undefined) results.push(result)
+    if (syncs.isFull) await syncs.room()
     if (performance.now() < sliceEnd) continue
-    await syncs.room()
     await nextTurn()
     sliceEnd = performance.now() + sliceMs
   }
-  for (const result of await Promise.all(busy)) result === "offline" ? detached++ : failed++
+  const settled = await Promise.all(results)
   await syncs.done()
-  return { detached, failed }
+  const detached = settled.filter((result) => result === "offline").length
+  return { detached, failed: settled.length - detached }
+}
+
+/** Undefined for a volume that has nothing to write. */
+function stop(
+  context: PackageContext,
+  volume: ServerVolume,
+  timeoutMs: Millis | undefined,
+  syncs: Syncs,
+): OfflineResult | Promise<OfflineResult> | undefined {
+  const { state, attachment } = volume
+  if (state === "PREATTACHED" || state === "ERROR") volume.cell.change("UNATTACHED", context.clock.now())
+  if (state === "GOING_OFFLINE") return ended(volume)
+  if (state !== "ATTACHED" || attachment === undefined) return undefined
+  if (volume.users === 0) return detachIdle(context, volume, attachment, syncs)
+  const result = takeOffline(context, volume, { reason: "shutdown", timeoutMs, code: "VOFFLINE" })
+  return Promise.resolve(result).then((how) => {
+    const file = openInfo(volume, attachment)
+    if (file !== undefined) syncs.add(volume, file)
+    return how
+  })
 }
 
 /** Resolves when a volume that somebody else takes offline is. */
@@ -62,18 +76,22 @@ async function ended(volume: ServerVolume): Promise<OfflineResult> {
   return volume.state === "ATTACHED" ? "withdrawn" : "offline"
 }
 
-function detachIdle(context: PackageContext, volume: ServerVolume, syncs: Syncs): boolean {
+/** One open file for writing and syncing. */
+function detachIdle(
+  context: PackageContext,
+  volume: ServerVolume,
+  attachment: Attachment,
+  syncs: Syncs,
+): OfflineResult {
   volume.cell.change("GOING_OFFLINE", context.clock.now())
-  const file = openInfo(volume)
-  const done = detach(context, volume, "shutdown", file) === "offline"
+  const file = openInfo(volume, attachment)
+  const result = detach(context, volume, "shutdown", file)
   if (file !== undefined) syncs.add(volume, file)
-  return done
+  return result
 }
 
 /** Undefined if it cannot be opened: writing will then fail for the same reason, and say so. */
-function openInfo(volume: ServerVolume): DiskFile | undefined {
-  const { attachment } = volume
-  if (attachment === undefined) return undefined
+function openInfo(volume: ServerVolume, attachment: Attachment): DiskFile | undefined {
   try {
     return new InodeStore(volume.partition, attachment.group).open(attachment.infoInode, "write")
   } catch (error) {
@@ -97,9 +115,13 @@ class Syncs {
     this.#running.add(running)
   }
 
+  get isFull(): boolean {
+    return this.#running.size >= syncsMax
+  }
+
   /** Resolves when another file may be added. */
   async room(): Promise<void> {
-    while (this.#running.size >= syncsMax) await Promise.race(this.#running)
+    while (this.isFull) await Promise.race(this.#running)
   }
 
   async done(): Promise<void> {
