@@ -40,4 +40,6 @@ export const vosCommands: Readonly<Record<string, Row>> = {
   size: { describe: "Compute the size of a volume's dump", load: async () => (await import("./size.ts")).command },
   zap: { describe: "Remove a damaged volume", load: async () => (await import("./zap.ts")).command },
   partinfo: { describe: "Show the space on partitions", load: async () => (await import("./partinfo.ts")).command },
+  status: { describe: "Show the jobs of the volserver", load: async () => (await import("./status.ts")).command },
+  endtrans: { describe: "End a job of the volserver", load: async () => (await import("./endtrans.ts")).command },
 }

@@ -24,6 +24,7 @@ export const command = vosCommand({
     ["vos restore home.ann2 --file ann.dump --partition /vicepa", "into a new volume"],
     ["vos restore home.ann --file ann.inc --overwrite incremental --partition /vicepa", "what changed"],
   ],
+  readsInput: ({ file }) => file === undefined || file === "-",
   run: async (context, values) => {
     using source = openByteSource(values.file ?? "-")
     return restoreVolume(context, {

@@ -28,6 +28,8 @@ export interface VosCommand<T extends OptionTable, R> {
   readonly needsNoFileserver?: boolean
   /** The result of `run` is on standard output already: nothing else may go there. */
   readonly writesOutput?: ((values: ValuesOf<T> & CommonValues) => boolean) | undefined
+  /** It reads standard input. */
+  readonly readsInput?: ((values: ValuesOf<T> & CommonValues) => boolean) | undefined
 }
 
 /** A subcommand whose types are known to itself alone. */
@@ -40,6 +42,7 @@ export interface AnyVosCommand {
   print(result: never, values: never): string
   readonly needsNoFileserver?: boolean
   writesOutput?: ((values: never) => boolean) | undefined
+  readsInput?: ((values: never) => boolean) | undefined
 }
 
 /** Ties the types of a subcommand together. */
