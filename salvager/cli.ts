@@ -1,0 +1,190 @@
+/** `dafs salvager`: options, and what they start. */
+import type { Argv, CommandModule } from "yargs"
+import { exitCodes } from "../common/cli/exit-codes.ts"
+import { isWatched } from "../common/cli/progress.ts"
+import { AfsError, isAfsError } from "../common/error.ts"
+import { lockPartition, lockSalvage } from "../common/lock/partition-lock.ts"
+import { openPartition, type Partition } from "../common/partition/partition.ts"
+import type { ProgramType } from "../common/protocol/codes.ts"
+import { openFileserver } from "../fssync/fileserver-link.ts"
+import type { FssyncClient } from "../fssync/fssync-client.ts"
+import type { OperationEvent } from "../fssync/volume-checkout.ts"
+import { type OrphanPolicy, orphanPolicies } from "./model.ts"
+import { type ReportStyle, reporter, summaryOf } from "./report.ts"
+import { type Emit, type GroupResult, type SalvageOptions, salvagePartition, salvageVolume } from "./salvage.ts"
+
+const salvagerPrograms = ["salvager", "salvageServer", "volumeSalvager"] as const
+
+interface SalvagerArguments {
+  partition: string
+  volumeid: number | undefined
+  force: boolean
+  nowrite: boolean
+  orphans: OrphanPolicy
+  salvagedirs: boolean
+  showlog: boolean
+  json: boolean
+  "state-dir": string
+  offline: boolean
+  "program-type": (typeof salvagerPrograms)[number] | undefined
+}
+
+/** The fileserver, if one answers; nobody is waited for. */
+async function findFileserver(wanted: SalvagerArguments): Promise<FssyncClient | undefined> {
+  const program = wanted["program-type"] ?? "volumeSalvager"
+  try {
+    return await openFileserver({ stateDirectory: wanted["state-dir"], program, offline: wanted.offline })
+  } catch (error) {
+    if (isAfsError(error, "UNREACHABLE") && program !== "salvageServer") return undefined
+    throw error
+  }
+}
+
+/** Which program the volumes are told to be held by. */
+function programOf(wanted: SalvagerArguments, fileserver: FssyncClient | undefined): ProgramType {
+  return wanted["program-type"] ?? (fileserver === undefined ? "salvager" : "volumeSalvager")
+}
+
+/**
+ * A salvage of a whole partition without a fileserver has it for itself, as dasalvager wants it; any other lets salvages of
+ * other groups go on. Looking takes no such locks: it writes nothing.
+ */
+function lockOthersOut(wanted: SalvagerArguments, partition: Partition, hasFileserver: boolean): Disposable {
+  const locks: Disposable[] = []
+  const release = (): void => {
+    for (const lock of locks) lock[Symbol.dispose]()
+  }
+  if (wanted.nowrite) return { [Symbol.dispose]: release }
+  const isWhole = wanted.volumeid === undefined
+  const state = wanted["state-dir"]
+  try {
+    if (hasFileserver || partition.disk.stat(state) !== undefined)
+      locks.push(lockSalvage(state, isWhole && !hasFileserver ? "write" : "read", "salvager"))
+    if (isWhole) locks.push(lockPartition(partition))
+  } catch (error) {
+    release()
+    throw error
+  }
+  return { [Symbol.dispose]: release }
+}
+
+function reportProgress(event: OperationEvent): void {
+  const texts = {
+    checkedOutAgain: "the fileserver restarted: checked out again",
+    notCheckedIn: "the fileserver could not be told",
+    salvaging: "waiting for a salvage",
+    draft: "a draft was dealt with",
+  } as const
+  const why = "why" in event ? `: ${event.why}` : ""
+  process.stderr.write(`dafs salvager: volume ${event.volume}: ${texts[event.type]}${why}\n`)
+}
+
+/** One line on a terminal that says what is being done. */
+function progressLine(): { emit: Emit; clear: () => void } {
+  if (!isWatched()) return { emit: () => undefined, clear: () => undefined }
+  const clear = (): void => void process.stderr.write("\r\x1b[K")
+  return {
+    clear,
+    emit(event) {
+      clear()
+      if (event.type === "phase")
+        process.stderr.write(`group ${event.group}: ${event.phase}, ${event.files} data files`)
+    },
+  }
+}
+
+async function run(wanted: SalvagerArguments): Promise<void> {
+  if (wanted.volumeid !== undefined && !(wanted.volumeid > 0 && wanted.volumeid <= 0xffff_ffff))
+    throw new AfsError("USAGE", "salvager", {}, { detail: `--volumeid ${wanted.volumeid} is no volume id` })
+  const partition = openPartition(wanted.partition)
+  await using fileserver = await findFileserver(wanted)
+  using _locks = lockOthersOut(wanted, partition, fileserver !== undefined)
+  const options: SalvageOptions = {
+    readOnly: wanted.nowrite,
+    force: wanted.force || wanted.volumeid !== undefined,
+    orphans: wanted.orphans,
+    salvageDirs: wanted.salvagedirs,
+    claimant: { program: programOf(wanted, fileserver), fileserver, report: reportProgress },
+  }
+  const results = await salvageAndReport(wanted, partition, options)
+  process.exitCode = exitCodeOf(results, wanted)
+}
+
+async function salvageAndReport(
+  wanted: SalvagerArguments,
+  partition: Partition,
+  options: SalvageOptions,
+): Promise<GroupResult[]> {
+  const style: ReportStyle = wanted.json ? "json" : wanted.showlog ? "log" : "text"
+  const report = reporter(style, process.stdout)
+  const progress = progressLine()
+  const emit: Emit = (event) => {
+    progress.emit(event)
+    report.emit(event)
+  }
+  const results =
+    wanted.volumeid === undefined
+      ? await salvagePartition(partition, options, emit)
+      : [await salvageVolume(partition, wanted.volumeid, options, emit)]
+  progress.clear()
+  report.end(summaryOf(partition.name, options.readOnly, results))
+  for (const { status, error, group } of results)
+    if (error !== undefined) process.stderr.write(`dafs salvager: group ${group}: ${status}: ${error.message}\n`)
+  return results
+}
+
+/** 0: everything may be served. A worker of the salvage server says no more than that it did its work. */
+function exitCodeOf(results: readonly GroupResult[], wanted: SalvagerArguments): number {
+  const bad = results.filter(({ status }) => status === "busy" || status === "failed")
+  if (bad.length > 0) {
+    if (bad.length < results.length) return exitCodes.partlyDone
+    return bad.every(({ status }) => status === "busy") ? exitCodes.busy : exitCodes.failed
+  }
+  return wanted.nowrite && results.some(({ status }) => status === "damaged") ? exitCodes.damageLeft : exitCodes.done
+}
+
+export const salvagerCommand: CommandModule<object, SalvagerArguments> = {
+  command: "salvager",
+  describe: "Check and repair volumes",
+  builder: (parser: Argv): Argv<SalvagerArguments> =>
+    parser
+      .option("partition", { type: "string", demandOption: true, describe: "the partition's directory" })
+      .option("volumeid", { type: "number", describe: "salvage the group of this volume only; implies --force" })
+      .option("force", {
+        type: "boolean",
+        alias: "f",
+        default: false,
+        describe: "look at groups that are marked as consistent too",
+      })
+      .option("nowrite", {
+        type: "boolean",
+        alias: "dry-run",
+        default: false,
+        describe: "say what would be done; write nothing",
+      })
+      .option("orphans", {
+        choices: orphanPolicies,
+        default: "attach" as const,
+        describe: "what to do with vnodes that no directory leads to",
+      })
+      .option("salvagedirs", { type: "boolean", default: false, describe: "rebuild every directory" })
+      .option("showlog", { type: "boolean", default: false, describe: "print lines as in OpenAFS's SalvageLog" })
+      .option("json", { type: "boolean", default: false, describe: "print one JSON object per finding, group and run" })
+      .option("state-dir", {
+        type: "string",
+        default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
+        describe: "folder of the servers' sockets and locks",
+      })
+      .option("offline", { type: "boolean", default: false, describe: "insist on working without a fileserver" })
+      .option("program-type", {
+        choices: salvagerPrograms,
+        hidden: true,
+        describe: "in whose place this salvager works",
+      })
+      .example("$0 salvager --partition /vicepa --force --nowrite", "what is wrong on a partition?")
+      .example("$0 salvager --partition /vicepa --volumeid 536870915", "repair the group of one volume")
+      .epilog(
+        "Exit status: 0 all may be served, 3 some groups were not salvaged, 4 damage found and nothing written, 11 somebody has the volumes.",
+      ),
+  handler: run,
+}

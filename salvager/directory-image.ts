@@ -1,0 +1,179 @@
+/**
+ * Directories as a salvage reads and writes them: the entries of an image, sound or not, and the image that a list of
+ * entries makes. Names are bytes throughout.
+ */
+import { newDirectory } from "../common/directory/directory.ts"
+import {
+  blobSize,
+  blobsNeeded,
+  blobsPerPage,
+  dotBlob,
+  dotDotBlob,
+  headerBlobsOf,
+  isMarked,
+  nameAt,
+  nameLengthAt,
+  nameLengthMax,
+  pageCountOf,
+  uniqueAt,
+  vnodeAt,
+} from "../common/directory/directory-page.ts"
+import { recoverEntries } from "../common/directory/directory-recovery.ts"
+import { isAfsError } from "../common/error.ts"
+import { unique, vnodeNumber } from "../common/ids.ts"
+import type { DirectoryEdit, Fid } from "./model.ts"
+
+/** An entry of a directory, without `.` and `..`. */
+export interface ImageEntry extends Fid {
+  readonly blob: number
+  readonly name: Buffer
+  /** Reached by the chain where its name belongs; always true in a sound directory. */
+  readonly isChained: boolean
+}
+
+const slash = 0x2f
+const underscore = 0x5f
+
+/** `.` or `..`. */
+export function isDots(name: Uint8Array): boolean {
+  return name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e))
+}
+
+const word = (image: Buffer, at: number): number => image.readUInt32BE(at)
+
+/** What the entry at a blob leads to. */
+export function fidAt(image: Buffer, blob: number): Fid {
+  const at = blob * blobSize
+  return { vnode: word(image, at + vnodeAt), unique: word(image, at + uniqueAt) }
+}
+
+/** Calls `visit` for each entry of a sound directory but `.` and `..`, in the order of blobs. Makes no objects. */
+export function visitSound(
+  image: Buffer,
+  visit: (blob: number, vnode: number, unique: number, nameLength: number) => void,
+): void {
+  const pages = pageCountOf(image)
+  for (let page = 0; page < pages; page++) {
+    const end = (page + 1) * blobsPerPage
+    for (let blob = page * blobsPerPage + headerBlobsOf(page); blob < end; ) {
+      if (!isMarked(image, blob)) {
+        blob++
+        continue
+      }
+      const length = nameLengthAt(image, blob)
+      const at = blob * blobSize
+      if (blob !== dotBlob && blob !== dotDotBlob)
+        visit(blob, word(image, at + vnodeAt), word(image, at + uniqueAt), length)
+      blob += blobsNeeded(length)
+    }
+  }
+}
+
+/** True if a name contains a slash, which no client can ask for. */
+export function hasSlash(image: Buffer, blob: number, nameLength: number): boolean {
+  const start = blob * blobSize + nameAt
+  for (let at = start; at < start + nameLength; at++) if (image[at] === slash) return true
+  return false
+}
+
+/** Entries of a sound directory. */
+function soundEntries(image: Buffer): ImageEntry[] {
+  const entries: ImageEntry[] = []
+  visitSound(image, (blob, vnode, unique, length) => {
+    const start = blob * blobSize + nameAt
+    entries.push({ blob, vnode, unique, name: Buffer.from(image.subarray(start, start + length)), isChained: true })
+  })
+  return entries
+}
+
+/** Entries of an image: all of a sound one, those that can be told from other bytes of a damaged one. */
+export function readEntries(image: Buffer, isSound: boolean): ImageEntry[] {
+  if (isSound) return soundEntries(image)
+  return recoverEntries(image)
+    .filter(({ name }) => !isDots(name))
+    .map(({ blob, vnode, unique, name, found }) => ({ blob, vnode, unique, name, isChained: found === "chained" }))
+}
+
+/** A name that was changed, because it was there already or cannot be used. */
+export interface Renamed {
+  readonly from: Buffer
+  readonly to: Buffer
+  readonly why: "duplicate" | "name"
+}
+
+/** The entries after the planned changes; names are made unique and usable. */
+export function editedEntries(
+  entries: readonly ImageEntry[],
+  edits: readonly DirectoryEdit[],
+): { entries: (Fid & { readonly name: Buffer })[]; renamed: Renamed[] } {
+  const dropped = new Set<number>()
+  const led = new Map<number, Fid>()
+  const added: (Fid & { readonly name: Buffer })[] = []
+  for (const edit of edits) {
+    if (edit.kind === "drop") dropped.add(edit.blob)
+    else if (edit.kind === "lead") led.set(edit.blob, edit)
+    else added.push(edit)
+  }
+  const kept = entries
+    .filter(({ blob }) => !dropped.has(blob))
+    .map((entry) => ({ ...(led.get(entry.blob) ?? entry), name: entry.name }))
+  const names = new NameSet()
+  const result: (Fid & { readonly name: Buffer })[] = []
+  for (const { vnode, unique, name: wanted } of [...kept, ...added]) {
+    const name = names.take(wanted, { vnode, unique })
+    if (name !== undefined) result.push({ vnode, unique, name })
+  }
+  return { entries: result, renamed: names.renamed }
+}
+
+/** The names of one directory: what is taken twice, or cannot be used, gets another name that can be found. */
+class NameSet {
+  readonly renamed: Renamed[] = []
+  readonly #taken = new Map<string, string>()
+
+  /** The name to use; undefined if the same object has it already. */
+  take(name: Buffer, { vnode, unique }: Fid): Buffer | undefined {
+    const usable = withoutSlashes(name)
+    const fid = `${vnode}.${unique}`
+    const holder = this.#taken.get(usable.toString("latin1"))
+    if (holder === fid) return undefined
+    const to = holder === undefined ? usable : this.#free(usable, `.__DUPLICATE__.${fid}`)
+    this.#taken.set(to.toString("latin1"), fid)
+    if (!to.equals(name)) this.renamed.push({ from: name, to, why: holder === undefined ? "name" : "duplicate" })
+    return to
+  }
+
+  #free(name: Buffer, suffix: string): Buffer {
+    for (let count = 0; ; count++) {
+      const end = Buffer.from(count === 0 ? suffix : `${suffix}.${count}`)
+      const candidate = Buffer.concat([name.subarray(0, nameLengthMax - end.length), end])
+      if (!this.#taken.has(candidate.toString("latin1"))) return candidate
+    }
+  }
+}
+
+function withoutSlashes(name: Buffer): Buffer {
+  const usable = Buffer.from(name)
+  for (const [at, byte] of usable.entries()) if (byte === slash) usable[at] = underscore
+  return usable
+}
+
+/** The image of a directory with these entries. `left` are those for which there was no room. */
+export function makeImage(
+  self: Fid,
+  parent: Fid,
+  entries: readonly (Fid & { readonly name: Buffer })[],
+): { bytes: Uint8Array; left: Buffer[] } {
+  const id = (fid: Fid) => ({ vnode: vnodeNumber(fid.vnode), unique: unique(fid.unique) })
+  const directory = newDirectory(id(self), id(parent))
+  const left: Buffer[] = []
+  for (const entry of entries) {
+    try {
+      directory.add(entry.name, id(entry))
+    } catch (error) {
+      if (!isAfsError(error, "EFBIG", "EINVAL")) throw error
+      left.push(entry.name)
+    }
+  }
+  return { bytes: directory.bytes, left }
+}

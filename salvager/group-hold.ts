@@ -1,0 +1,157 @@
+/**
+ * Having a whole volume group: every member checked out of the fileserver, locked and verified, and all given back at the
+ * end, whatever the end is.
+ *
+ * The members are those that lie on the disk, and those that the fileserver's volume group cache knows: a salvage that
+ * overlooked one would take its files for nobody's. OpenAFS asks the cache alone.
+ */
+import { setTimeout as delay } from "node:timers/promises"
+import { AfsError, isAfsError } from "../common/error.ts"
+import { volumeLockPath } from "../common/lock/lock-path.ts"
+import { programOf } from "../common/lock/process-name.ts"
+import type { Partition } from "../common/partition/partition.ts"
+import { programTypeName } from "../common/protocol/codes.ts"
+import { fssyncReasons, responses } from "../fssync/message.ts"
+import { type Claimant, checkOutVolume, VolumeCheckout } from "../fssync/volume-checkout.ts"
+import type { Survey } from "./survey.ts"
+
+/** Pauses while the fileserver still reads the partition's headers, in seconds; the last one repeats. */
+const scanPauses = [0.1, 0.2, 0.5, 1, 2, 5, 10]
+
+export interface HoldOptions {
+  readonly claimant: Claimant
+  /** Locks are taken only where their file exists already: nothing is written. */
+  readonly readOnly: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a salvage made of the members. */
+export interface HoldOutcome {
+  readonly deleted: readonly number[]
+  readonly created: readonly number[]
+  readonly changed: readonly number[]
+}
+
+export class GroupHold {
+  readonly partition: Partition
+  readonly group: number
+  readonly #survey: Survey
+  readonly #options: HoldOptions
+  readonly #checkouts = new Map<number, VolumeCheckout>()
+  /** Members that the fileserver's cache lists; undefined if there is no fileserver, or it could not tell. */
+  #listed: ReadonlySet<number> | undefined
+
+  private constructor(survey: Survey, group: number, options: HoldOptions) {
+    this.partition = survey.partition
+    this.group = group
+    this.#survey = survey
+    this.#options = options
+  }
+
+  /**
+   * Takes all members of a group, the one that was asked for first.
+   * @throws AfsError LOCKED or VBUSY, naming who has a member: then none is held
+   */
+  static async take(survey: Survey, group: number, first: number, options: HoldOptions): Promise<GroupHold> {
+    const hold = new GroupHold(survey, group, options)
+    try {
+      await hold.#take(first)
+      for (const member of await hold.#askMembers(first)) await hold.#take(member)
+      // a member may have come into being before the last lock was ours
+      for (let news = survey.membersOf(group); news.some((id) => !hold.has(id)); news = survey.membersOf(group))
+        for (const member of news) await hold.#take(member)
+      return hold
+    } catch (error) {
+      await hold.abort()
+      throw error
+    }
+  }
+
+  has(volume: number): boolean {
+    return this.#checkouts.has(volume)
+  }
+
+  get members(): readonly number[] {
+    return [...this.#checkouts.keys()]
+  }
+
+  /** Gives everything back as it was: nothing was done, or it went wrong. */
+  async abort(): Promise<void> {
+    for (const checkout of this.#checkouts.values()) checkout.unlock()
+    for (const checkout of this.#checkouts.values()) await checkout.end("on")
+  }
+
+  /** Tells the fileserver what became of the members, and gives them back. */
+  async end(outcome: HoldOutcome): Promise<void> {
+    const existing = new Set(this.#survey.forGroup(this.group).membersOf(this.group))
+    await this.#tellGroup(outcome, existing)
+    for (const checkout of this.#checkouts.values()) checkout.unlock()
+    for (const [volume, checkout] of this.#checkouts) await checkout.end(existing.has(volume) ? "on" : "done")
+  }
+
+  async #take(volume: number): Promise<void> {
+    if (this.has(volume)) return
+    this.#checkouts.set(volume, await this.#checkOut(volume))
+  }
+
+  async #checkOut(volume: number): Promise<VolumeCheckout> {
+    const { claimant, readOnly } = this.#options
+    const hasLockFile = this.partition.disk.stat(volumeLockPath(this.partition)) !== undefined
+    if (readOnly && !hasLockFile) return this.#claimOnly(volume)
+    try {
+      return await checkOutVolume(claimant, this.partition, volume)
+    } catch (error) {
+      throw isAfsError(error, "VBUSY", "DENIED") ? await this.#named(error, volume) : error
+    }
+  }
+
+  /** Nobody can hold a lock in a file that does not exist. */
+  async #claimOnly(volume: number): Promise<VolumeCheckout> {
+    const checkout = new VolumeCheckout(this.#options.claimant, this.partition, volume, undefined)
+    await checkout.claim()
+    return checkout
+  }
+
+  /** The error, with who has the volume checked out. */
+  async #named(error: AfsError, volume: number): Promise<AfsError> {
+    const answer = await this.#options.claimant.fileserver?.queryVolumeOperation(volume, this.partition.name)
+    const owner = answer?.payload?.request
+    if (owner === undefined) return error
+    const holder = `pid ${owner.pid} (${programOf(owner.pid) ?? programTypeName(owner.programType)})`
+    return new AfsError("VBUSY", "checkOut", { volume, partition: this.partition.name, holder }, { cause: error })
+  }
+
+  /** The members as the fileserver knows them; waits while it reads the partition. */
+  async #askMembers(volume: number): Promise<readonly number[]> {
+    const { fileserver } = this.#options.claimant
+    if (fileserver === undefined) return []
+    for (let round = 0; ; round++) {
+      const answer = await fileserver.groupQuery(volume, this.partition.name)
+      if (answer.response === responses.OK) {
+        const members = answer.payload?.members ?? []
+        this.#listed = new Set(members)
+        return members.filter((member) => member !== 0)
+      }
+      if (answer.reason === fssyncReasons.UNKNOWN_VOLID) this.#listed = new Set()
+      if (answer.reason !== fssyncReasons.PART_SCANNING) return []
+      const seconds = scanPauses[Math.min(round, scanPauses.length - 1)] ?? 1
+      await delay(1000 * seconds, undefined, this.#options.signal === undefined ? {} : { signal: this.#options.signal })
+    }
+  }
+
+  /** Header files that came and went, and contents that changed. A fileserver that is gone by now reads it all anew. */
+  async #tellGroup({ deleted, created, changed }: HoldOutcome, existing: ReadonlySet<number>): Promise<void> {
+    const { fileserver, report } = this.#options.claimant
+    if (fileserver === undefined) return
+    const unlisted = this.#listed === undefined ? [] : this.members.filter((id) => this.#listed?.has(id) === false)
+    try {
+      for (const volume of deleted) await fileserver.groupDelete(this.group, volume, this.partition.name)
+      for (const volume of new Set([...created, ...unlisted]))
+        if (existing.has(volume)) await fileserver.groupAdd(this.group, volume, this.partition.name)
+      for (const volume of changed) await fileserver.breakCallbacks(volume, this.partition.name)
+    } catch (error) {
+      if (!isAfsError(error, "UNREACHABLE")) throw error
+      report?.({ type: "notCheckedIn", volume: this.group, why: error.message })
+    }
+  }
+}

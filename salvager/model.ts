@@ -1,0 +1,249 @@
+/**
+ * One volume group in memory: what is on disk, and what a salvage plans to make of it. The passes read the disk, change
+ * this model and report findings; nothing is written before the plan is complete (repair.ts).
+ */
+import { AfsError } from "../common/error.ts"
+import { type Inode, type SpecialType, vnodeMask } from "../common/partition/inode-number.ts"
+import type { InodeStore } from "../common/partition/inode-store.ts"
+import type { Partition } from "../common/partition/partition.ts"
+import { classOf, type VnodeClass } from "../common/vnode/vnode-record.ts"
+import type { VolumeInfo } from "../common/volume/volume-info.ts"
+import { DataFiles } from "./data-files.ts"
+import { Findings } from "./finding.ts"
+import type { HeaderFile, Survey } from "./survey.ts"
+import { VnodeTable } from "./vnode-table.ts"
+
+/** What to do with vnodes that no directory leads to. */
+export const orphanPolicies = ["ignore", "remove", "attach"] as const
+export type OrphanPolicy = (typeof orphanPolicies)[number]
+
+export interface PlanOptions {
+  readonly orphans: OrphanPolicy
+  /** Rebuild every directory, sound or not. */
+  readonly salvageDirs: boolean
+  /** Seconds since 1970. */
+  readonly now: number
+}
+
+/** A special file that was found. */
+export interface SpecialFile {
+  readonly size: number
+  /** Owner data is as it should be. */
+  readonly ownerRight: boolean
+}
+
+/**
+ * - `keep`: checked and repaired;
+ * - `delete`: goes away with what only it uses;
+ * - `foreign`: belongs to another group; what it uses here is left alone.
+ */
+export type VolumeFate = "keep" | "delete" | "foreign"
+
+/** What is known of one vnode index file. */
+export interface IndexState {
+  /** Bytes of the file; 0 if there is none. */
+  size: number
+  stampRight: boolean
+  /** Bytes behind the last whole record. */
+  tail: number
+}
+
+/** A directory of a volume, as it was read. */
+export interface DirectoryFacts {
+  /** Why it has to be rebuilt, if it has. */
+  readonly fault: string | undefined
+  /** What `.` and `..` lead to; undefined where they could not be read. */
+  readonly self: Fid | undefined
+  readonly parent: Fid | undefined
+}
+
+/** Vnode number and uniquifier. */
+export interface Fid {
+  readonly vnode: number
+  readonly unique: number
+}
+
+/** An entry, by the directory it is in and the blob that it begins with. */
+export interface EntryPlace extends Fid {
+  /** Vnode number of the directory. */
+  readonly directory: number
+  readonly blob: number
+}
+
+/** A planned change of a directory. */
+export type DirectoryEdit =
+  | { readonly kind: "drop"; readonly blob: number }
+  | ({ readonly kind: "lead"; readonly blob: number } & Fid)
+  | ({ readonly kind: "add"; readonly name: Buffer } & Fid)
+
+export class VolumeModel {
+  readonly id: number
+  readonly group: number
+  fate: VolumeFate = "keep"
+  readonly specials = new Map<SpecialType, SpecialFile>()
+  headerFile: HeaderFile | undefined
+  /** The header file has to be written. */
+  headerWrong = false
+  /** As planned. */
+  info: VolumeInfo | undefined
+  /** VolumeInfo as it is on disk, if it is whole; what the plan is compared with. */
+  infoOnDisk: Uint8Array | undefined
+  /** VolumeInfo's name, quota and dates had to be made up. */
+  infoInvented = false
+  readonly indexes: Record<VnodeClass, IndexState> = {
+    small: { size: 0, stampRight: false, tail: 0 },
+    large: { size: 0, stampRight: false, tail: 0 },
+  }
+  readonly vnodes = new VnodeTable()
+  /** Planned access lists (192 bytes), by vnode number. */
+  readonly accessLists = new Map<number, Uint8Array>()
+  /** Access lists on disk that cannot be used (192 bytes), by vnode number. */
+  readonly badAccessLists = new Map<number, Uint8Array>()
+  /** Records that could not be used as they are but may still tell something, by vnode number. */
+  readonly leftovers = new Map<number, Uint8Array>()
+  /** Vnode numbers of records on disk that say nothing and are not in `vnodes`. */
+  readonly garbage = new Set<number>()
+  /** Directories that were read, by vnode number. */
+  readonly directories = new Map<number, DirectoryFacts>()
+  /** Entries that lead to no record, or to one with another uniquifier. */
+  readonly missing: EntryPlace[] = []
+  readonly mismatched: EntryPlace[] = []
+  /** Entries that lead to nothing, and will be removed. */
+  readonly dangling: EntryPlace[] = []
+  /** Entries that can never be right: to the root, or of a directory to itself. */
+  readonly impossible: EntryPlace[] = []
+  /** Vnodes that were made for data files that no directory named. */
+  readonly unnamed: number[] = []
+  /** Vnodes that several directories name, and these. */
+  readonly contested = new Map<number, Set<number>>()
+  /** Planned changes of directories, by vnode number; a directory with none may still have to be rebuilt. */
+  readonly edits = new Map<number, DirectoryEdit[]>()
+  /** Positions of the data files that rewritten directories have on disk (-1: none), by vnode number. */
+  readonly sources = new Map<number, number>()
+  /** A new root directory was made, without content of its own. */
+  rootMade = false
+  /** Vnode records or directories changed. */
+  contentChanged = false
+
+  constructor(id: number, group: number) {
+    this.id = id
+    this.group = group
+  }
+
+  get isReadWrite(): boolean {
+    return this.id === this.group
+  }
+
+  /** True if the volume had records before the salvage, or has them now. */
+  get hasVnodes(): boolean {
+    return !this.vnodes.live().next().done
+  }
+
+  index(vnode: number): IndexState {
+    return this.indexes[classOf(vnode)]
+  }
+
+  /** Plans a change of a directory. */
+  edit(directory: number, edit: DirectoryEdit): void {
+    const edits = this.edits.get(directory)
+    if (edits === undefined) this.edits.set(directory, [edit])
+    else edits.push(edit)
+  }
+}
+
+/** How the link table was found: with a wrong stamp its rows are there but prove nothing; empty is too short for a stamp. */
+export type LinkTableState = "sound" | "stamp" | "empty" | "missing"
+
+export class GroupModel {
+  readonly partition: Partition
+  readonly store: InodeStore
+  readonly survey: Survey
+  readonly id: number
+  readonly findings: Findings
+  readonly files = new DataFiles()
+  readonly volumes: VolumeModel[] = []
+  linkTable: LinkTableState = "missing"
+  linkTableOwnerRight = true
+  /** Rows as on disk; empty if there is no usable link table. */
+  rows: Uint16Array = new Uint16Array(0)
+  /** Rows as they shall be. */
+  plannedRows: Uint16Array = new Uint16Array(0)
+  /** The group has a folder. */
+  hasFolder = false
+  /** Special files to remove: of kinds that no program uses, and link tables of other groups. */
+  readonly rubbish: Inode[] = []
+  /** Data files whose owner data is wrong, and the data version that it says. */
+  readonly wrongOwners: { readonly inode: Inode; readonly parameter: number }[] = []
+  /** Header files to remove, by name: of volumes that do not exist, and misnamed ones. */
+  readonly headersToRemove: string[] = []
+  /** Rewritten directories, by what they replace and what they will hold: volumes that share one go on sharing. */
+  readonly rewritten = new Map<string, number>()
+  /** New data files of directories: position, and from which volume's plan the content comes. */
+  readonly newFiles: { readonly file: number; readonly volume: VolumeModel; readonly directory: number }[] = []
+  /** Data files that rewritten directories had: positions. */
+  readonly replaced = new Set<number>()
+  /** Directories that are written over, because no version of theirs is free. */
+  readonly overwrites: { readonly volume: VolumeModel; readonly directory: number; readonly size: number }[] = []
+  /** Data files that get another name, because their vnode number is another object's: positions. */
+  readonly moves: { readonly from: number; readonly to: number }[] = []
+  #lastVnode = 0
+  #lastUnique = 0
+  /** Volumes whose broken-off restore or clone is thrown away. */
+  readonly draftsToDiscard: number[] = []
+  /** Something unfinished is thrown away in this run: what only it used goes with it. */
+  unfinished = false
+
+  constructor(survey: Survey, store: InodeStore) {
+    this.survey = survey
+    this.partition = survey.partition
+    this.store = store
+    this.id = store.group
+    this.findings = new Findings(store.group)
+  }
+
+  /** Volumes that are checked and repaired, the read-write volume first. */
+  get kept(): VolumeModel[] {
+    return this.volumes.filter((volume) => volume.fate === "keep")
+  }
+
+  volume(id: number): VolumeModel | undefined {
+    return this.volumes.find((volume) => volume.id === id)
+  }
+
+  /** A vnode number of a class that nothing in the group has used. @throws AfsError VDISKFULL if there is none */
+  freshVnode(cls: VnodeClass): number {
+    if (this.#lastVnode === 0) this.#lastVnode = this.#highestVnode()
+    this.#lastVnode += classOf(this.#lastVnode + 1) === cls ? 1 : 2
+    if (this.#lastVnode < vnodeMask) return this.#lastVnode
+    throw new AfsError("VDISKFULL", "salvage", { volume: this.id }, { detail: "no vnode number is left" })
+  }
+
+  #highestVnode(): number {
+    let highest = this.files.found === 0 ? 0 : this.files.vnode(this.files.found - 1)
+    for (const volume of this.volumes) for (const vnode of volume.garbage) highest = Math.max(highest, vnode)
+    return Math.max(
+      highest,
+      this.#highest((volume, slot) => volume.vnodes.vnode(slot)),
+    )
+  }
+
+  /** A uniquifier that nothing in the group has used. */
+  freshUnique(volume: VolumeModel): number {
+    if (this.#lastUnique === 0) this.#lastUnique = this.#highest((other, slot) => other.vnodes.unique(slot))
+    this.#lastUnique = Math.max(this.#lastUnique, volume.info?.uniquifier ?? 0) + 1
+    return this.#lastUnique
+  }
+
+  #highest(numberOf: (volume: VolumeModel, slot: number) => number): number {
+    let highest = 1
+    for (const volume of this.volumes)
+      for (const slot of volume.vnodes.live()) highest = Math.max(highest, numberOf(volume, slot))
+    return highest
+  }
+
+  /** Where files that no volume uses are attached: the read-write volume, else a read-only one, else any. */
+  get home(): VolumeModel | undefined {
+    const kept = this.kept
+    return kept.find((volume) => volume.isReadWrite) ?? kept.find((volume) => volume.info?.type === 1) ?? kept[0]
+  }
+}

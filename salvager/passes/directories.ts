@@ -1,0 +1,197 @@
+/**
+ * Seventh pass: every directory of every volume that stays is read once: is it sound, and which vnodes does it name? Only
+ * counts are kept; entries that do not fit are remembered one by one. Records that a directory shows to be missing are
+ * rebuilt on the way, and directories among them read in turn.
+ */
+import { findDirectoryFault } from "../../common/directory/directory-check.ts"
+import { dotBlob, dotDotBlob } from "../../common/directory/directory-page.ts"
+import { recoverEntries } from "../../common/directory/directory-recovery.ts"
+import { vnodeMask } from "../../common/partition/inode-number.ts"
+import { classOf } from "../../common/vnode/vnode-record.ts"
+import { fidAt, hasSlash, isDots, readEntries, visitSound } from "../directory-image.ts"
+import type { EntryPlace, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
+import { readDirectory } from "../read-data.ts"
+import { fileFor, rebuildRecord } from "./lost-records.ts"
+
+export const rootVnode = 1
+
+/** Reads all directories, rebuilds what they show to be missing, and finds a use for data files that nobody names. */
+export function readTrees(group: GroupModel, options: PlanOptions): void {
+  for (const volume of group.kept) {
+    findRoot(group, volume, options)
+    for (const slot of volume.vnodes.directories()) readOne(group, volume, slot, options)
+    rebuildMissing(group, volume, options)
+  }
+  rebuildUnused(group, options)
+}
+
+/** A volume without a record for its root, but with a data file of one. */
+function findRoot(group: GroupModel, volume: VolumeModel, options: PlanOptions): void {
+  if (volume.vnodes.find(rootVnode) >= 0) return
+  const file = fileFor(group, rootVnode, 1)
+  if (file >= 0) rebuildRecord(group, volume, file, 0, options)
+}
+
+/** Reads one directory, once. */
+function readOne(group: GroupModel, volume: VolumeModel, slot: number, options: PlanOptions): void {
+  const vnode = volume.vnodes.vnode(slot)
+  if (volume.directories.has(vnode)) return
+  const file = volume.vnodes.file(slot)
+  if (file < 0) {
+    volume.directories.set(vnode, { fault: "its data file is missing", self: undefined, parent: undefined })
+    volume.vnodes.mark(slot, "damaged")
+    volume.edits.set(vnode, volume.edits.get(vnode) ?? [])
+    return
+  }
+  const image = readDirectory(group, file)
+  const fault = findDirectoryFault(image)
+  if (fault === undefined) readSound(volume, vnode, image)
+  else readDamaged(group, volume, slot, image, fault.text)
+  if (fault === undefined && options.salvageDirs) {
+    group.findings.add("directory-redone", { volume: volume.id, vnode, unique: volume.vnodes.unique(slot) })
+    volume.edits.set(vnode, volume.edits.get(vnode) ?? [])
+  }
+}
+
+function readSound(volume: VolumeModel, vnode: number, image: Buffer): void {
+  volume.directories.set(vnode, { fault: undefined, self: fidAt(image, dotBlob), parent: fidAt(image, dotDotBlob) })
+  visitSound(image, (blob, target, unique, length) => {
+    if (hasSlash(image, blob, length) && !volume.edits.has(vnode)) volume.edits.set(vnode, [])
+    takeEntry(volume, { directory: vnode, blob, vnode: target, unique })
+  })
+}
+
+function readDamaged(group: GroupModel, volume: VolumeModel, slot: number, image: Buffer, fault: string): void {
+  const vnode = volume.vnodes.vnode(slot)
+  const { vnodes } = volume
+  vnodes.mark(slot, "damaged")
+  const all = recoverEntries(image)
+  const dotDot = all.find(({ name }) => name.length === 2 && isDots(name))
+  volume.directories.set(vnode, { fault, self: undefined, parent: dotDot })
+  const entries = readEntries(image, false)
+  const detail = `${fault}; ${entries.length} entries can be read`
+  group.findings.add("directory-damaged", { volume: volume.id, vnode, unique: vnodes.unique(slot), detail })
+  volume.edits.set(vnode, volume.edits.get(vnode) ?? [])
+  for (const { blob, vnode: target, unique, isChained } of entries) {
+    const place = { directory: vnode, blob, vnode: target, unique }
+    // what is only found by its looks may be part of a long name: it counts if there is such an object
+    if (isChained || exists(group, volume, place)) takeEntry(volume, place)
+    else volume.edit(vnode, { kind: "drop", blob })
+  }
+}
+
+function exists(group: GroupModel, volume: VolumeModel, { vnode, unique }: EntryPlace): boolean {
+  const slot = volume.vnodes.find(vnode)
+  return slot >= 0 ? volume.vnodes.unique(slot) === unique : fileFor(group, vnode, unique) >= 0
+}
+
+/** Enters an entry into the accounts of the vnode that it leads to. */
+export function takeEntry(volume: VolumeModel, place: EntryPlace): void {
+  const { vnodes } = volume
+  const { directory, vnode, unique } = place
+  const slot = vnodes.find(vnode)
+  if (vnode === rootVnode || vnode === directory) volume.impossible.push(place)
+  else if (slot < 0) volume.missing.push(place)
+  else if (vnodes.unique(slot) !== unique) volume.mismatched.push(place)
+  else takeName(volume, slot, directory)
+}
+
+function takeName(volume: VolumeModel, slot: number, directory: number): void {
+  const { vnodes } = volume
+  const holder = vnodes.holder(slot)
+  if (holder === 0) vnodes.setHolder(slot, directory, 1)
+  else if (holder === directory) vnodes.setHolder(slot, directory, vnodes.names(slot) + 1)
+  else {
+    const vnode = vnodes.vnode(slot)
+    const rivals = volume.contested.get(vnode) ?? new Set([holder])
+    volume.contested.set(vnode, rivals.add(directory))
+    vnodes.mark(slot, "contested")
+  }
+}
+
+/** Works off the entries that lead to no record; a rebuilt directory may bring more of them. */
+function rebuildMissing(group: GroupModel, volume: VolumeModel, options: PlanOptions): void {
+  const { missing, vnodes } = volume
+  // not for…of with a copy: the list grows while it is worked off
+  for (let index = 0; index < missing.length; index++) {
+    const place = missing[index]
+    if (place === undefined) continue
+    if (vnodes.find(place.vnode) < 0 && !rebuildFor(group, volume, place, options)) {
+      volume.edit(place.directory, { kind: "drop", blob: place.blob })
+      volume.dangling.push(place)
+    } else takeEntry(volume, place)
+  }
+  missing.length = 0
+}
+
+/** Makes the record that an entry leads to. False if there is no data file for it. */
+function rebuildFor(group: GroupModel, volume: VolumeModel, place: EntryPlace, options: PlanOptions): boolean {
+  const isPossible = place.vnode > 0 && place.vnode < vnodeMask
+  const file = isPossible ? fileFor(group, place.vnode, place.unique) : -1
+  if (file < 0) return false
+  const slot = rebuildRecord(group, volume, file, place.directory, options)
+  if (classOf(place.vnode) === "large") readOne(group, volume, slot, options)
+  return true
+}
+
+/** Data files that no record uses, now that all directories were asked. */
+function rebuildUnused(group: GroupModel, options: PlanOptions): void {
+  const { home } = group
+  if (home === undefined) return
+  for (const cls of ["large", "small"] as const) {
+    for (let file = 0; file < group.files.found; file++) {
+      if (group.files.users(file) > 0 || classOf(group.files.vnode(file)) !== cls) continue
+      if (!isWorthKeeping(group, home, file)) continue
+      const isTaken = home.vnodes.find(group.files.vnode(file)) >= 0
+      const kept = isTaken ? planMove(group, home, file) : file
+      const slot = rebuildRecord(group, home, kept, parentOf(group, file), options)
+      home.unnamed.push(home.vnodes.vnode(slot))
+      if (cls === "large") readOne(group, home, slot, options)
+      rebuildMissing(group, home, options)
+    }
+  }
+}
+
+/** The directory that a directory's own `..` names. */
+function parentOf(group: GroupModel, file: number): number {
+  if (classOf(group.files.vnode(file)) === "small") return 0
+  const image = readDirectory(group, file)
+  return recoverEntries(image).find(({ name }) => name.length === 2 && isDots(name))?.vnode ?? 0
+}
+
+/**
+ * False for what somebody meant to be gone, and for what is there in a better version: files of something unfinished, files
+ * that are empty or no longer counted, and other versions of an object that the volume has.
+ */
+function isWorthKeeping(group: GroupModel, home: VolumeModel, file: number): boolean {
+  const { files } = group
+  if (group.unfinished || files.size(file) === 0) return false
+  if (group.linkTable === "sound" && isUncounted(group, file)) return false
+  const slot = home.vnodes.find(files.vnode(file))
+  if (classOf(files.vnode(file)) === "large") return slot < 0 && holdsEntries(group, file)
+  return slot < 0 || home.vnodes.unique(slot) !== files.unique(file)
+}
+
+/** The vnode number is another object's now: the data file gets a number of its own. @returns the planned file */
+function planMove(group: GroupModel, home: VolumeModel, file: number): number {
+  const { files } = group
+  const vnode = group.freshVnode("small")
+  const to = files.plan({
+    vnode,
+    unique: group.freshUnique(home),
+    tag: 0,
+    size: files.size(file),
+    version: files.version(file),
+  })
+  group.moves.push({ from: file, to })
+  return to
+}
+
+function isUncounted(group: GroupModel, file: number): boolean {
+  const row = group.rows[group.files.vnode(file)] ?? 0
+  return ((row >>> (3 * group.files.tag(file))) & 7) === 0
+}
+
+function holdsEntries(group: GroupModel, file: number): boolean {
+  return recoverEntries(readDirectory(group, file)).some(({ name }) => !isDots(name))
+}

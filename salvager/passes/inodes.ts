@@ -1,0 +1,155 @@
+/**
+ * First pass: the files of the group. Lists every folder once, takes one stat for each file and reads the link table.
+ * OpenAFS vol/namei_ops.c (ListViceInodes).
+ */
+import type { DiskStat } from "../../common/disk/disk.ts"
+import {
+  type Inode,
+  inodeParts,
+  type SpecialType,
+  specialInode,
+  specialTypes,
+  vnodeMask,
+} from "../../common/partition/inode-number.ts"
+import { linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../../common/partition/link-table.ts"
+import { decodeInode, decodeNumber, specialFolder } from "../../common/partition/namei-path.ts"
+import { type GroupModel, VolumeModel } from "../model.ts"
+
+const typeOf = new Map<number, SpecialType>()
+for (const type of ["volumeInfo", "smallIndex", "largeIndex", "accessList", "mountTable", "linkTable"] as const)
+  typeOf.set(specialTypes[type], type)
+
+/** Reads the names of all files, their owner data, and the link table. */
+export function scanInodes(group: GroupModel): void {
+  const { disk } = group.partition
+  const folders = disk.list(group.store.root)
+  group.hasFolder = folders !== undefined
+  for (const first of folders ?? []) {
+    if (!first.isDirectory) foreign(group, `${group.store.root}/${first.name}`)
+    else if (first.name === specialFolder) scanSpecial(group)
+    else scanFirst(group, first.name)
+  }
+  group.files.sort()
+  group.volumes.sort((a, b) => Number(b.isReadWrite) - Number(a.isReadWrite) || a.id - b.id)
+  readLinkTable(group)
+}
+
+function foreign(group: GroupModel, file: string): void {
+  group.findings.add("file-foreign", { file })
+}
+
+function misplaced(group: GroupModel, file: string, inode: Inode): void {
+  group.findings.add("file-misplaced", { file, detail: `it would belong to ${group.store.path(inode)}` })
+}
+
+function scanSpecial(group: GroupModel): void {
+  const folder = `${group.store.root}/${specialFolder}`
+  for (const { name, isDirectory } of group.partition.disk.list(folder) ?? []) {
+    const path = `${folder}/${name}`
+    const inode = decodeInode(name)
+    const stat = isDirectory ? undefined : group.partition.disk.stat(path)
+    if (inode === undefined || stat?.isFile !== true) foreign(group, path)
+    else if (!inodeParts(inode).special || inodeParts(inode).rest !== 0) misplaced(group, path, inode)
+    else takeSpecial(group, inode, stat)
+  }
+}
+
+function takeSpecial(group: GroupModel, inode: Inode, stat: DiskStat): void {
+  const { high: id, tag } = inodeParts(inode)
+  const type = typeOf.get(tag)
+  const ownerRight = group.store.ownerMatches(stat, { parameter: id, number: tag })
+  if (type === "linkTable" && id === group.id) {
+    group.linkTable = "sound"
+    group.linkTableOwnerRight = ownerRight
+  } else if (type === "volumeInfo" || type === "smallIndex" || type === "largeIndex") {
+    volumeOf(group, id).specials.set(type, { size: stat.size, ownerRight })
+  } else {
+    group.rubbish.push(inode)
+    group.findings.add("special-obsolete", { file: group.store.path(inode) })
+  }
+}
+
+/** The model of a volume, made at first need. */
+export function volumeOf(group: GroupModel, id: number): VolumeModel {
+  const known = group.volume(id)
+  if (known !== undefined) return known
+  const volume = new VolumeModel(id, group.id)
+  group.volumes.push(volume)
+  return volume
+}
+
+function scanFirst(group: GroupModel, first: string): void {
+  const high = decodeNumber(first)
+  for (const { name, isDirectory } of group.partition.disk.list(`${group.store.root}/${first}`) ?? []) {
+    const folder = `${group.store.root}/${first}/${name}`
+    const low = decodeNumber(name)
+    if (!isDirectory) foreign(group, folder)
+    else scanData(group, folder, high === undefined || low === undefined ? -1 : high * 512 + low)
+  }
+}
+
+/** Data files with vnode numbers >> 9 equal to `place` (as far as folders tell) belong into this folder. */
+function scanData(group: GroupModel, folder: string, place: number): void {
+  const { disk } = group.partition
+  for (const { name, isDirectory } of disk.list(folder) ?? []) {
+    const path = `${folder}/${name}`
+    const inode = isDirectory ? undefined : decodeInode(name)
+    if (inode === undefined) foreign(group, path)
+    else takeData(group, path, inode, place)
+  }
+}
+
+function takeData(group: GroupModel, path: string, inode: Inode, place: number): void {
+  const { special, vnode, high: unique, tag, rest } = inodeParts(inode)
+  if (special || rest !== 0 || placeOf(vnode) !== place) {
+    misplaced(group, path, inode)
+    return
+  }
+  const stat = group.partition.disk.stat(path)
+  if (stat?.isFile !== true) return // gone meanwhile, or no file at all
+  const owner = group.store.ownerOf(stat)
+  group.files.add({ vnode, unique, tag, size: stat.size, version: owner?.parameter ?? 0 })
+  if (owner === undefined || group.store.ownerMatches(stat, { parameter: owner.parameter, number: tag })) return
+  group.wrongOwners.push({ inode, parameter: owner.parameter })
+  group.findings.add("file-owner", { file: path })
+}
+
+/** The folders of a vnode as one number: two levels of 8 and 9 bits. */
+const placeOf = (vnode: number): number => ((vnode >>> 14) & 0xff) * 512 + ((vnode >>> 9) & 0x1ff)
+
+/** Rows for higher vnode numbers than a data file can have mean nothing. */
+const tableBytesMax = rowOffset(vnodeMask + 1)
+
+function readLinkTable(group: GroupModel): void {
+  const file = group.store.path(specialInode(group.id, "linkTable"))
+  if (group.linkTable === "missing") {
+    if (group.files.found > 0 || group.volumes.length > 0) group.findings.add("link-table-missing", { file })
+    return
+  }
+  const bytes = readTable(group)
+  if (bytes.length < linkTableStamp.size) {
+    group.linkTable = "empty"
+    group.findings.add("link-table-missing", { file, detail: `the file has ${bytes.length} bytes` })
+    return
+  }
+  const { magic, version } = linkTableStamp.read(bytes)
+  group.rows = rowsOf(bytes)
+  if (magic === linkTableMagic && version === linkTableVersion) return
+  group.linkTable = "stamp"
+  group.findings.add("link-table-damaged", { file, detail: `magic 0x${magic.toString(16)}, version ${version}` })
+}
+
+function readTable(group: GroupModel): Uint8Array {
+  using file = group.store.open(specialInode(group.id, "linkTable"), "read")
+  const bytes = new Uint8Array(Math.min(file.stat().size, tableBytesMax))
+  return bytes.subarray(0, file.read(bytes, 0))
+}
+
+function rowsOf(table: Uint8Array): Uint16Array {
+  const rows = new Uint16Array((table.length - linkTableStamp.size) >>> 1)
+  for (let row = 0; row < rows.length; row++) {
+    const at = rowOffset(row)
+    rows[row] = (table[at] ?? 0) | ((table[at + 1] ?? 0) << 8)
+  }
+  return rows
+}

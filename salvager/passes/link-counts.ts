@@ -1,0 +1,97 @@
+/**
+ * Eleventh pass: who uses which data file, now that all records are settled. Files that nobody uses go; the link table says
+ * what the records say. OpenAFS vol/vol-salvage.c (the end of SalvageVolumeGroup).
+ */
+import { countIn, linkCountMax, withCount } from "../../common/partition/link-table.ts"
+import type { GroupModel } from "../model.ts"
+
+/** Plans the rows of the link table, and which data files are removed. */
+export function planLinks(group: GroupModel): void {
+  markCloned(group)
+  const rows = new Uint16Array(rowCount(group))
+  const { files } = group
+  const moved = new Set(group.moves.map(({ from }) => from))
+  for (const { from } of group.moves) group.findings.add("data-moved", { file: group.store.path(files.inode(from)) })
+  for (let file = 0; file < files.count; file++) {
+    const users = files.users(file)
+    if (users > 0) count(group, rows, file, users)
+    else if (file < files.found && !moved.has(file)) reportUnused(group, file)
+  }
+  countVolumes(group, rows)
+  reportDangling(group, rows)
+  group.plannedRows = rows
+}
+
+function rowCount(group: GroupModel): number {
+  let highest = 0
+  for (let file = 0; file < group.files.count; file++) highest = Math.max(highest, group.files.vnode(file))
+  return Math.max(highest + 1, group.rows.length)
+}
+
+function count(group: GroupModel, rows: Uint16Array, file: number, users: number): void {
+  const { files, findings } = group
+  const [vnode, tag] = [files.vnode(file), files.tag(file)]
+  const subject = { vnode, unique: files.unique(file), file: group.store.path(files.inode(file)) }
+  if (users > linkCountMax) findings.add("link-count-full", { ...subject, detail: `${users} volumes` })
+  const wanted = Math.min(users, linkCountMax)
+  // two files of one place (damage) share its count; the greater one keeps both
+  rows[vnode] = withCount(rows[vnode] ?? 0, tag, Math.max(wanted, countIn(rows[vnode] ?? 0, tag)))
+  const found = countIn(group.rows[vnode] ?? 0, tag)
+  const isKnown = group.linkTable !== "missing" && group.linkTable !== "empty" && file < files.found
+  if (isKnown && found !== wanted) findings.add("link-count", { ...subject, detail: `${found}, used by ${users}` })
+}
+
+function reportUnused(group: GroupModel, file: number): void {
+  const { files, home } = group
+  const vnode = files.vnode(file)
+  const isSuperseded = home !== undefined && home.vnodes.find(vnode) >= 0
+  if (files.isOfUnfinished(file) || group.replaced.has(file)) return // it goes with its volume, or for a better one
+  group.findings.add(isSuperseded ? "data-superseded" : "data-unused", {
+    file: group.store.path(files.inode(file)),
+    vnode,
+    unique: files.unique(file),
+    detail: `${files.size(file)} bytes`,
+  })
+}
+
+/** Row 0 counts the volumes of the group. */
+function countVolumes(group: GroupModel, rows: Uint16Array): void {
+  const volumes = group.kept.length
+  rows[0] = withCount(0, 0, Math.min(volumes, linkCountMax))
+  const found = countIn(group.rows[0] ?? 0, 0)
+  const isKnown = group.linkTable !== "missing" && group.linkTable !== "empty"
+  const hasDeleted = group.volumes.some((volume) => volume.fate === "delete")
+  if (isKnown && found !== volumes && !hasDeleted)
+    group.findings.add("link-count-group", { detail: `${found}, there are ${volumes}` })
+}
+
+/** Counts of files that do not exist. */
+function reportDangling(group: GroupModel, rows: Uint16Array): void {
+  const existing = new Uint16Array(rows.length)
+  for (let file = 0; file < group.files.found; file++) {
+    const vnode = group.files.vnode(file)
+    existing[vnode] = withCount(existing[vnode] ?? 0, group.files.tag(file), 1)
+  }
+  for (let vnode = 1; vnode < group.rows.length; vnode++) {
+    for (let tag = 0; tag < 5; tag++) {
+      const counted = countIn(group.rows[vnode] ?? 0, tag)
+      if (counted > 0 && countIn(existing[vnode] ?? 0, tag) === 0)
+        group.findings.add("link-count-dangling", { vnode, detail: `${counted} for tag ${tag}` })
+    }
+  }
+}
+
+/** A directory whose data file another volume uses too must say so: a server would change it in place. */
+function markCloned(group: GroupModel): void {
+  for (const volume of group.kept) {
+    if (!volume.isReadWrite) continue
+    const { vnodes } = volume
+    for (const slot of vnodes.directories()) {
+      const file = vnodes.file(slot)
+      if (file < 0 || group.files.users(file) < 2 || vnodes.record(slot).cloned === 1) continue
+      vnodes.change(slot, { cloned: 1 })
+      if (vnodes.has(slot, "rebuilt") || file >= group.files.found) continue
+      group.findings.add("vnode-cloned", { volume: volume.id, vnode: vnodes.vnode(slot), unique: vnodes.unique(slot) })
+    }
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * Sixth pass: records that are gone although their data files are there. A directory entry says that the object existed and
+ * in which volume; another volume's record of the same object says what else it was. A data file that nobody names at all
+ * gets a record too, and is attached later under a name of its own.
+ */
+import { specialInode } from "../../common/partition/inode-number.ts"
+import { newRootAccessList } from "../../common/vnode/access-list.ts"
+import {
+  accessListOffset,
+  accessListSize,
+  classOf,
+  lengthHalves,
+  newVnodeRecord,
+  recordOffset,
+  type VnodeRecord,
+  vnodeClasses,
+  vnodeRecordLayout,
+  vnodeTypes,
+} from "../../common/vnode/vnode-record.ts"
+import { hasSoundAccessList, mendedAccessList } from "../access-list-repair.ts"
+import type { GroupModel, PlanOptions, VolumeModel } from "../model.ts"
+import { readStart } from "../read-data.ts"
+import { siblingOf, uncountedUsers } from "./records.ts"
+import { indexType } from "./vnode-indexes.ts"
+
+/**
+ * Added to the data version of an object whose version is not known: clients that have an old copy must not take it for
+ * the present one.
+ */
+const unknownVersionStep = 2 ** 20
+/** Longer than any mount point's text. */
+const mountTextMax = 256
+const rootVnode = 1
+
+/** The best data file for an object that lost its record: nobody's, else one that is counted once more than used, else the newest. */
+export function fileFor(group: GroupModel, vnode: number, unique: number): number {
+  const { files } = group
+  let best = -1
+  for (const file of files.ofVnode(vnode)) {
+    if (files.unique(file) === unique && (best < 0 || rank(group, file) > rank(group, best))) best = file
+  }
+  return best
+}
+
+function rank(group: GroupModel, file: number): number {
+  const { files } = group
+  const unused = files.users(file) === 0 ? 4 : 0
+  const counted = uncountedUsers(group, file) > 0 ? 2 : 0
+  return unused + counted + files.version(file) / 2 ** 33
+}
+
+/**
+ * Gives a data file a record in a volume. `parent` is the directory that names it, 0 if none is known.
+ * @returns the slot of the new record
+ */
+export function rebuildRecord(
+  group: GroupModel,
+  volume: VolumeModel,
+  file: number,
+  parent: number,
+  options: PlanOptions,
+): number {
+  const vnode = group.files.vnode(file)
+  const unique = group.files.unique(file)
+  const known = knownRecord(group, volume, vnode, unique)
+  const record = known === undefined ? guessedRecord(group, volume, file, parent, options) : fitted(group, known, file)
+  const slot = volume.vnodes.add(vnode, vnodeRecordLayout.encode(record), file)
+  volume.vnodes.mark(slot, "changed")
+  volume.vnodes.mark(slot, "rebuilt")
+  volume.vnodes.mark(slot, "contentChanged")
+  volume.garbage.delete(vnode)
+  volume.contentChanged = true
+  group.files.use(file)
+  const detail = `${group.files.size(file)} bytes`
+  group.findings.add(known === undefined ? "vnode-guessed" : "vnode-rebuilt", {
+    volume: volume.id,
+    vnode,
+    unique,
+    detail,
+  })
+  if (classOf(vnode) === "large") restoreAccessList(group, volume, vnode, unique)
+  return slot
+}
+
+/** What is left of the record, or what another volume has of the same object. */
+function knownRecord(group: GroupModel, volume: VolumeModel, vnode: number, unique: number): VnodeRecord | undefined {
+  const left = volume.leftovers.get(vnode)
+  const leftover = left === undefined ? undefined : vnodeRecordLayout.read(left)
+  if (leftover?.uniquifier === unique) return leftover
+  const sibling = siblingOf(group, volume, vnode, unique)
+  return sibling?.volume.vnodes.record(sibling.slot)
+}
+
+/** A known record with what the data file says. */
+function fitted(group: GroupModel, known: VnodeRecord, file: number): VnodeRecord {
+  const { files } = group
+  const { high: inodeHigh, low: inodeLow } = files.inode(file)
+  const sameFile = known.inodeHigh === inodeHigh && known.inodeLow === inodeLow
+  const step = sameFile ? 0 : unknownVersionStep
+  const cls = classOf(files.vnode(file))
+  const base = {
+    ...known,
+    inodeHigh,
+    inodeLow,
+    ...lengthHalves(files.size(file)),
+    cloned: 0,
+    lockCount: 0,
+    lockTime: 0,
+  }
+  const dataVersion = Math.max(known.dataVersion, files.version(file)) + step
+  const type = cls === "large" ? vnodeTypes.directory : known.type === vnodeTypes.symlink ? known.type : vnodeTypes.file
+  return { ...base, magic: vnodeClasses[cls].recordMagic, dataVersion, type }
+}
+
+/** A record of which only the data file is known: class and content tell the type, the directory the owner. */
+function guessedRecord(
+  group: GroupModel,
+  volume: VolumeModel,
+  file: number,
+  parent: number,
+  options: PlanOptions,
+): VnodeRecord {
+  const { files } = group
+  const { high: inodeHigh, low: inodeLow } = files.inode(file)
+  const cls = classOf(files.vnode(file))
+  const holder = volume.vnodes.find(parent)
+  const owner = holder < 0 ? 0 : volume.vnodes.record(holder).owner
+  const modified = group.store.stat(files.inode(file))?.modified ?? options.now
+  return newVnodeRecord(cls, {
+    ...guessedKind(group, file),
+    ...lengthHalves(files.size(file)),
+    uniquifier: files.unique(file),
+    dataVersion: files.version(file) + unknownVersionStep,
+    inodeHigh,
+    inodeLow,
+    unixModifyTime: modified,
+    serverModifyTime: options.now,
+    author: owner,
+    owner,
+    parent,
+    linkCount: 1,
+  })
+}
+
+function guessedKind(group: GroupModel, file: number): { type: number; mode: number } {
+  const vnode = group.files.vnode(file)
+  if (classOf(vnode) === "large") return { type: vnodeTypes.directory, mode: vnode === rootVnode ? 0o777 : 0o755 }
+  const text = readStart(group, file, mountTextMax).toString("latin1")
+  const isMountPoint = /^[#%][\w.:-]+\.$/.test(text) && text.length < mountTextMax
+  return { type: isMountPoint ? vnodeTypes.symlink : vnodeTypes.file, mode: 0o644 }
+}
+
+/** The access list on disk if it is sound, else that of another volume, else one that lets in administrators alone. */
+function restoreAccessList(group: GroupModel, volume: VolumeModel, vnode: number, unique: number): void {
+  const own = readAccessList(group, volume, vnode)
+  if (own !== undefined && hasSoundAccessList(own) && hasEntries(own)) {
+    volume.accessLists.set(vnode, own)
+    return
+  }
+  const found = siblingAccessList(group, volume, vnode, unique)
+  if (found === undefined) group.findings.add("acl-lost", { volume: volume.id, vnode, unique })
+  volume.accessLists.set(vnode, found ?? newRootAccessList())
+}
+
+const hasEntries = (area: Uint8Array): boolean => area.subarray(8, 12).some((byte) => byte !== 0)
+
+function siblingAccessList(
+  group: GroupModel,
+  volume: VolumeModel,
+  vnode: number,
+  unique: number,
+): Uint8Array | undefined {
+  const sibling = siblingOf(group, volume, vnode, unique)
+  if (sibling === undefined || sibling.volume.badAccessLists.has(vnode)) return undefined
+  const found = readAccessList(group, sibling.volume, vnode)
+  return found !== undefined && hasSoundAccessList(found) ? found : undefined
+}
+
+function readAccessList(group: GroupModel, volume: VolumeModel, vnode: number): Uint8Array | undefined {
+  if (!volume.specials.has(indexType.large)) return undefined
+  const area = new Uint8Array(accessListSize)
+  using file = group.store.open(specialInode(volume.id, indexType.large), "read")
+  return file.read(area, recordOffset(vnode) + accessListOffset) === accessListSize ? area : undefined
+}
+
+/** Access lists of records that are there, but make no sense. */
+export function checkAccessLists(group: GroupModel): void {
+  for (const volume of group.kept) {
+    for (const [vnode, area] of volume.badAccessLists) {
+      const slot = volume.vnodes.find(vnode)
+      if (slot >= 0 && !volume.accessLists.has(vnode)) mendAccessList(group, volume, slot, area)
+    }
+  }
+}
+
+function mendAccessList(group: GroupModel, volume: VolumeModel, slot: number, area: Uint8Array): void {
+  const vnode = volume.vnodes.vnode(slot)
+  const unique = volume.vnodes.unique(slot)
+  const subject = { volume: volume.id, vnode, unique }
+  const sibling = siblingAccessList(group, volume, vnode, unique)
+  const mended = mendedAccessList(area) ?? sibling
+  const repair = mended === sibling ? { repair: "taken from another volume of the group" } : {}
+  group.findings.add(mended === undefined ? "acl-lost" : "acl-damaged", {
+    ...subject,
+    ...(mended === undefined ? {} : repair),
+  })
+  volume.accessLists.set(vnode, mended ?? newRootAccessList())
+  volume.vnodes.mark(slot, "contentChanged")
+}

@@ -1,0 +1,111 @@
+/**
+ * Fourth pass: both vnode indexes of every volume, record by record, against the data files. First all are read, so that
+ * it is known who uses which file; then each record is judged. OpenAFS vol/vol-salvage.c (SalvageIndex).
+ */
+import { specialInode, vnodeMask } from "../../common/partition/inode-number.ts"
+import { findAccessCheckFault } from "../../common/vnode/access-list.ts"
+import { vnodeIndexStamp } from "../../common/vnode/vnode-index.ts"
+import {
+  accessListOffset,
+  recordOffset,
+  type VnodeClass,
+  type VnodeRecord,
+  vnodeAt,
+  vnodeClasses,
+  vnodeIndexVersion,
+  vnodeRecordLayout,
+  vnodeTypes,
+} from "../../common/vnode/vnode-record.ts"
+import type { GroupModel, VolumeModel } from "../model.ts"
+
+const classes: readonly VnodeClass[] = ["large", "small"]
+export const indexType = { small: "smallIndex", large: "largeIndex" } as const
+/** Bytes read at once. */
+const pieceSize = 1 << 20
+/** Vnode numbers from here on cannot have a data file. */
+const vnodeLimit = vnodeMask
+/** Word of an access list that holds its version. */
+const versionAt = 4
+
+/** Reads the indexes of all volumes and counts who uses which data file. */
+export function loadIndexes(group: GroupModel): void {
+  for (const volume of group.volumes)
+    for (const cls of classes) if (volume.specials.has(indexType[cls])) loadIndex(group, volume, cls)
+}
+
+function loadIndex(group: GroupModel, volume: VolumeModel, cls: VnodeClass): void {
+  const { recordSize, fileMagic } = vnodeClasses[cls]
+  using file = group.store.open(specialInode(volume.id, indexType[cls]), "read")
+  const { size } = file.stat()
+  const stamp = new Uint8Array(vnodeIndexStamp.size)
+  const hasStamp = file.read(stamp, 0) === stamp.length
+  const { magic, version } = vnodeIndexStamp.read(stamp)
+  const state = volume.indexes[cls]
+  state.size = size
+  state.stampRight = hasStamp && magic === fileMagic && version === vnodeIndexVersion
+  state.tail = size <= recordSize ? (size === vnodeIndexStamp.size ? 0 : size % recordSize) : size % recordSize
+  const end = Math.min(size, recordOffset(cls === "large" ? vnodeLimit - 2 : vnodeLimit - 1))
+  const piece = new Uint8Array(pieceSize)
+  for (let start = recordSize; start + recordSize <= end; start += piece.length) {
+    const length = file.read(piece, start)
+    for (let at = 0; at + recordSize <= Math.min(length, end - start); at += recordSize)
+      takeSlot(group, volume, cls, vnodeAt(cls, start + at), piece.subarray(at, at + recordSize))
+  }
+}
+
+function takeSlot(group: GroupModel, volume: VolumeModel, cls: VnodeClass, vnode: number, bytes: Uint8Array): void {
+  if (((bytes[0] ?? 0) & 7) === vnodeTypes.free) {
+    takeFreed(group, volume, cls, vnode, bytes)
+    return
+  }
+  const record = vnodeRecordLayout.read(bytes)
+  const file = namedFile(group, vnode, record)
+  if (file < 0 && !isTrustworthy(group, cls, vnode, record)) {
+    volume.garbage.add(vnode)
+    return
+  }
+  volume.vnodes.add(vnode, bytes, file)
+  if (file >= 0) group.files.use(file)
+  if (cls === "large") takeAccessList(volume, vnode, bytes)
+}
+
+/** A free slot that still has a magic may have lost its type alone. */
+function takeFreed(group: GroupModel, volume: VolumeModel, cls: VnodeClass, vnode: number, bytes: Uint8Array): void {
+  const record = bytes[36] === 0 ? undefined : vnodeRecordLayout.read(bytes)
+  if (record?.magic !== vnodeClasses[cls].recordMagic || namedFile(group, vnode, record) < 0) return
+  volume.leftovers.set(vnode, bytes.slice())
+  volume.garbage.add(vnode)
+}
+
+/** Position of the data file that a record names, if it is one of this vnode; else -1. */
+function namedFile(group: GroupModel, vnode: number, record: VnodeRecord): number {
+  if ((record.inodeLow & vnodeMask) !== vnode || record.inodeLow >>> 29 !== 0) return -1
+  return group.files.find(vnode, record.inodeHigh, record.inodeLow >>> 26)
+}
+
+/** Worth to be kept although its data file is not there: it has its magic, or there is a file of its uniquifier. */
+function isTrustworthy(group: GroupModel, cls: VnodeClass, vnode: number, record: VnodeRecord): boolean {
+  if (record.magic === vnodeClasses[cls].recordMagic) return true
+  return group.files.ofVnode(vnode).some((file) => group.files.unique(file) === record.uniquifier)
+}
+
+function takeAccessList(volume: VolumeModel, vnode: number, bytes: Uint8Array): void {
+  const area = bytes.subarray(accessListOffset)
+  const versionRight =
+    area[versionAt] === 1 && area[versionAt + 1] === 0 && area[versionAt + 2] === 0 && area[versionAt + 3] === 0
+  if (!versionRight || findAccessCheckFault(area) !== undefined) volume.badAccessLists.set(vnode, area.slice())
+}
+
+/** Reports indexes that are missing, cut, or have a wrong stamp. */
+export function checkIndexFiles(group: GroupModel): void {
+  for (const volume of group.kept) for (const cls of classes) checkIndexFile(group, volume, cls)
+}
+
+function checkIndexFile(group: GroupModel, volume: VolumeModel, cls: VnodeClass): void {
+  const { size, stampRight, tail } = volume.indexes[cls]
+  const inode = specialInode(volume.id, indexType[cls])
+  const subject = { volume: volume.id, file: group.store.path(inode) }
+  if (!volume.specials.has(indexType[cls])) group.findings.add("index-missing", subject)
+  else if (!stampRight) group.findings.add("index-stamp", subject)
+  if (tail > 0) group.findings.add("index-cut", { ...subject, detail: `${tail} bytes behind the last of ${size}` })
+}

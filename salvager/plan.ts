@@ -1,0 +1,89 @@
+/**
+ * The plan of one group: all passes, in order, over a model in memory. Reads only; whatever goes wrong, nothing has changed.
+ */
+import { InodeStore } from "../common/partition/inode-store.ts"
+import type { Finding, Severity } from "./finding.ts"
+import { GroupModel, type PlanOptions } from "./model.ts"
+import { planContents } from "./passes/contents.ts"
+import { readTrees } from "./passes/directories.ts"
+import { checkDrafts, decideFates } from "./passes/fates.ts"
+import { checkHeaders, matchHeaders } from "./passes/headers.ts"
+import { scanInodes } from "./passes/inodes.ts"
+import { planLinks } from "./passes/link-counts.ts"
+import { checkAccessLists } from "./passes/lost-records.ts"
+import { settleOrphans } from "./passes/orphans.ts"
+import { checkRecords } from "./passes/records.ts"
+import { planSummary } from "./passes/summary.ts"
+import { settleTree } from "./passes/tree.ts"
+import { checkIndexFiles, loadIndexes } from "./passes/vnode-indexes.ts"
+import { checkInfos, readInfos } from "./passes/volume-info.ts"
+import { PathFinder } from "./paths.ts"
+import type { Survey } from "./survey.ts"
+
+/** What a group is found to be, and what is to be done. */
+export interface GroupPlan {
+  readonly model: GroupModel
+  /** Without their paths where there are very many; see Findings. */
+  readonly findings: readonly Finding[]
+  readonly counts: Readonly<Record<Severity, number>>
+}
+
+/** Steps of a plan, for progress. */
+export type PlanPhase = "scan" | "records" | "directories" | "tree" | "counts"
+
+/**
+ * Looks at everything in a group. The caller holds the locks of all its volumes (or only wants to know).
+ * @throws DiskError if something cannot be read
+ */
+export function planGroup(
+  survey: Survey,
+  group: number,
+  options: PlanOptions,
+  progress: (phase: PlanPhase) => void = () => undefined,
+): GroupPlan {
+  const model = new GroupModel(survey, new InodeStore(survey.partition, group))
+  progress("scan")
+  scanInodes(model)
+  matchHeaders(model)
+  if (checkDrafts(model)) return concluded(model)
+  readInfos(model)
+  progress("records")
+  loadIndexes(model)
+  decideFates(model)
+  noteEmptyGroup(model)
+  checkHeaders(model)
+  checkIndexFiles(model)
+  checkInfos(model)
+  checkRecords(model)
+  progress("directories")
+  readTrees(model, options)
+  checkAccessLists(model)
+  noteGarbage(model)
+  progress("tree")
+  for (const volume of model.kept) {
+    settleTree(model, volume)
+    settleOrphans(model, volume, options)
+    planContents(model, volume, options)
+  }
+  progress("counts")
+  planLinks(model)
+  for (const volume of model.kept) planSummary(model, volume, options)
+  return concluded(model)
+}
+
+/** Records on disk that say nothing and were not rebuilt. */
+function noteGarbage(model: GroupModel): void {
+  for (const volume of model.kept)
+    for (const vnode of volume.garbage) model.findings.add("vnode-garbage", { volume: volume.id, vnode })
+}
+
+function noteEmptyGroup(model: GroupModel): void {
+  if (model.hasFolder && model.volumes.length === 0 && model.files.found === 0)
+    model.findings.add("group-empty", { file: model.store.root })
+}
+
+function concluded(model: GroupModel): GroupPlan {
+  const paths = new PathFinder(model)
+  const findings = model.findings.list((volume, vnode) => paths.pathOf(volume, vnode))
+  return { model, findings, counts: model.findings.counts() }
+}

@@ -1,0 +1,329 @@
+/**
+ * Carries out a plan, through volume transactions, in an order that leaves something to go on from wherever it breaks off:
+ *
+ * 1. the volumes that change say so in VolumeInfo (inUse), so that nobody takes them for sound before the end;
+ * 2. link counts are raised, a lost link table is made; new files are made, which nothing points to yet;
+ * 3. special files, records and headers: what points;
+ * 4. link counts are lowered, files that nobody uses go, then volumes that go, their headers last;
+ * 5. VolumeInfo as it shall be.
+ *
+ * Each step is on the platter before the next begins. A second salvage after a kill finds what is left to do, and comes to
+ * the same end.
+ */
+import {
+  type Inode,
+  inodeParts,
+  type SpecialType,
+  specialInode,
+  specialTypes,
+} from "../common/partition/inode-number.ts"
+import { countIn, linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../common/partition/link-table.ts"
+import type { ProgramTypeNumber } from "../common/protocol/codes.ts"
+import { newVnodeIndex } from "../common/vnode/vnode-index.ts"
+import { accessListOffset, classOf, recordOffset, type VnodeClass, vnodeClasses } from "../common/vnode/vnode-record.ts"
+import { discardDraft } from "../common/volume/volume-draft.ts"
+import { newVolumeHeader, volumeHeaderLayout } from "../common/volume/volume-header.ts"
+import { dontSalvageMark, type VolumeInfo, volumeInfoLayout } from "../common/volume/volume-info.ts"
+import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
+import type { GroupModel, VolumeModel } from "./model.ts"
+import { editedDirectory } from "./passes/edits.ts"
+import { indexType } from "./passes/vnode-indexes.ts"
+
+export interface RepairOptions {
+  /** Whose mark VolumeInfo carries meanwhile. */
+  readonly program: ProgramTypeNumber
+  /** True if a fileserver breaks the callbacks when it gets the volumes back. */
+  readonly callbacksBroken: boolean
+  /** Seconds since 1970. */
+  readonly now: number
+}
+
+/** Files that one transaction makes or opens at most: all of them are open until its end. */
+const filesPerTransaction = 128
+const classes: readonly VnodeClass[] = ["large", "small"]
+
+/** What was changed, for those who have to be told. */
+export interface Repaired {
+  /** Volumes that were deleted, and whose header files are gone. */
+  readonly deleted: readonly number[]
+  /** Volumes whose header files were made. */
+  readonly created: readonly number[]
+  /** Volumes whose contents changed: clients have to learn of it. */
+  readonly changed: readonly number[]
+  /** True if anything was written. */
+  readonly wrote: boolean
+}
+
+/**
+ * Writes what the plan says. Writes nothing if nothing is to be done.
+ * @throws DiskError, AfsError if a write fails; the group then needs another salvage
+ */
+export function repairGroup(group: GroupModel, options: RepairOptions): Repaired {
+  return new Repair(group, options).run()
+}
+
+class Repair {
+  readonly #group: GroupModel
+  readonly #options: RepairOptions
+  #wrote = false
+
+  constructor(group: GroupModel, options: RepairOptions) {
+    this.#group = group
+    this.#options = options
+  }
+
+  run(): Repaired {
+    const group = this.#group
+    const changing = group.kept.filter((volume) => this.#isChanging(volume))
+    this.#commit((transaction) => {
+      for (const volume of changing) this.#markInUse(transaction, volume)
+    })
+    this.#raiseCounts()
+    this.#makeFiles()
+    this.#commit((transaction) => this.#writeVolumes(transaction))
+    this.#commit((transaction) => this.#lowerAndRemove(transaction))
+    for (const volume of group.draftsToDiscard) discardDraft(group.partition, volume)
+    this.#commit((transaction) => {
+      for (const volume of group.kept) this.#writeInfo(transaction, volume, changing.includes(volume))
+    })
+    const deleted = group.volumes.filter((volume) => volume.fate === "delete")
+    return {
+      deleted: deleted.map(({ id }) => id),
+      created: group.kept.filter((volume) => volume.headerWrong).map(({ id }) => id),
+      changed: group.kept.filter((volume) => volume.contentChanged).map(({ id }) => id),
+      wrote: this.#wrote || group.draftsToDiscard.length > 0,
+    }
+  }
+
+  /** Runs one step; a step without changes touches nothing. */
+  #commit(fill: (transaction: VolumeTransaction) => void): void {
+    using transaction = new VolumeTransaction(this.#group.store)
+    fill(transaction)
+    if (transaction.writes.length === 0) return
+    this.#wrote = true
+    transaction.commit("always")
+  }
+
+  // step 1
+
+  /** More than VolumeInfo changes. */
+  #isChanging(volume: VolumeModel): boolean {
+    if (volume.contentChanged || volume.garbage.size > 0 || volume.accessLists.size > 0) return true
+    if (classes.some((cls) => !volume.indexes[cls].stampRight || volume.indexes[cls].tail > 0)) return true
+    for (const slot of volume.vnodes.live()) if (volume.vnodes.has(slot, "changed")) return true
+    return false
+  }
+
+  #markInUse(transaction: VolumeTransaction, volume: VolumeModel): void {
+    const found = volume.infoOnDisk
+    if (found === undefined) return
+    const at = volumeInfoLayout.offsets
+    transaction.write(infoInode(volume), at["inUse"] ?? 0, Uint8Array.of(this.#options.program))
+    transaction.write(infoInode(volume), at["dontSalvage"] ?? 0, Uint8Array.of(0))
+  }
+
+  // step 2
+
+  #raiseCounts(): void {
+    const { id, linkTable, linkTableOwnerRight, plannedRows } = this.#group
+    const inode = specialInode(id, "linkTable")
+    if (this.#group.kept.length === 0) return
+    this.#commit((transaction) => {
+      if (linkTable === "missing") transaction.createWhole(inode, id, tableBytes(plannedRows))
+      else if (linkTable === "empty") transaction.write(inode, 0, tableBytes(plannedRows))
+      else if (linkTable === "stamp") transaction.write(inode, 0, stampBytes())
+      if (!linkTableOwnerRight && linkTable !== "missing")
+        transaction.add({ kind: "owner", inode, parameter: id, number: specialTypes.linkTable })
+    })
+    this.#setCounts((found, wanted) => wanted > found)
+  }
+
+  /** Sets the counts for which `isDue`. A table that was made anew has them already. */
+  #setCounts(isDue: (found: number, wanted: number) => boolean): void {
+    const { linkTable } = this.#group
+    if (linkTable === "missing" || linkTable === "empty" || this.#group.kept.length === 0) return
+    this.#commit((transaction) => {
+      for (const { vnode, tag, found, wanted } of this.#differences())
+        if (isDue(found, wanted)) transaction.add({ kind: "count", vnode, tag, count: wanted })
+    })
+  }
+
+  *#differences(): Generator<{ vnode: number; tag: number; found: number; wanted: number }> {
+    const { rows, plannedRows } = this.#group
+    for (let vnode = 0; vnode < plannedRows.length; vnode++) {
+      if (rows[vnode] === plannedRows[vnode]) continue
+      for (let tag = 0; tag < 5; tag++) {
+        const [found, wanted] = [countIn(rows[vnode] ?? 0, tag), countIn(plannedRows[vnode] ?? 0, tag)]
+        if (found !== wanted) yield { vnode, tag, found, wanted }
+      }
+    }
+  }
+
+  #makeFiles(): void {
+    const { files, newFiles, moves } = this.#group
+    for (const some of chunks(newFiles)) {
+      this.#commit((transaction) => {
+        for (const { file, volume, directory } of some) {
+          const { bytes } = editedDirectory(this.#group, volume, directory)
+          transaction.createWhole(files.inode(file), files.version(file), bytes)
+        }
+      })
+    }
+    for (const some of chunks(moves)) {
+      this.#commit((transaction) => {
+        for (const { from, to } of some)
+          transaction.add({ kind: "move", from: files.inode(from), to: files.inode(to), parameter: files.version(to) })
+      })
+    }
+    for (const some of chunks(this.#group.wrongOwners))
+      this.#commit((transaction) => this.#setOwners(transaction, some))
+  }
+
+  #setOwners(transaction: VolumeTransaction, some: GroupModel["wrongOwners"]): void {
+    const { files } = this.#group
+    for (const { inode, parameter } of some) {
+      const { vnode, high, tag } = inodeParts(inode)
+      // what nobody uses goes away instead
+      if (files.users(files.find(vnode, high, tag)) > 0)
+        transaction.add({ kind: "owner", inode, parameter, number: tag })
+    }
+  }
+
+  // step 3
+
+  #writeVolumes(transaction: VolumeTransaction): void {
+    for (const { volume, directory, size } of this.#group.overwrites) {
+      const slot = volume.vnodes.find(directory)
+      const inode = this.#group.files.inode(volume.vnodes.file(slot))
+      transaction.write(inode, 0, editedDirectory(this.#group, volume, directory).bytes)
+      transaction.add({ kind: "truncate", inode, size })
+    }
+    for (const volume of this.#group.kept) this.#writeVolume(transaction, volume)
+  }
+
+  #writeVolume(transaction: VolumeTransaction, volume: VolumeModel): void {
+    if (!volume.specials.has("volumeInfo"))
+      transaction.createWhole(infoInode(volume), volume.id, this.#infoBytes(volume, { inUse: this.#options.program }))
+    for (const cls of classes) this.#writeIndex(transaction, volume, cls)
+    for (const [type, { ownerRight }] of volume.specials) {
+      const inode = specialInode(volume.id, type)
+      if (!ownerRight) transaction.add({ kind: "owner", inode, parameter: volume.id, number: specialTypes[type] })
+    }
+    if (!volume.headerWrong) return
+    const bytes = volumeHeaderLayout.encode(newVolumeHeader(volume.id, volume.group))
+    transaction.add({ kind: "header", volume: volume.id, bytes, replace: volume.headerFile !== undefined })
+  }
+
+  #writeIndex(transaction: VolumeTransaction, volume: VolumeModel, cls: VnodeClass): void {
+    const inode = specialInode(volume.id, indexType[cls])
+    const { size, stampRight, tail } = volume.indexes[cls]
+    if (!volume.specials.has(indexType[cls])) transaction.createWhole(inode, volume.id, newVnodeIndex(cls))
+    else if (!stampRight) transaction.write(inode, 0, newVnodeIndex(cls))
+    let end = size - tail
+    for (const { offset, bytes } of recordWrites(volume, cls)) {
+      transaction.write(inode, offset, bytes)
+      end = Math.max(
+        end,
+        offset + (bytes.length > 64 || cls === "small" ? bytes.length : vnodeClasses.large.recordSize),
+      )
+    }
+    if (tail > 0) transaction.add({ kind: "truncate", inode, size: Math.max(end, newVnodeIndex(cls).length) })
+  }
+
+  // step 4
+
+  #lowerAndRemove(transaction: VolumeTransaction): void {
+    const { files, moves, kept, volumes, rubbish, headersToRemove, hasFolder } = this.#group
+    this.#setCounts((found, wanted) => wanted < found)
+    const moved = new Set(moves.map(({ from }) => from))
+    for (let file = 0; file < files.found; file++)
+      if (files.users(file) === 0 && !moved.has(file)) transaction.add({ kind: "unlink", inode: files.inode(file) })
+    for (const inode of rubbish) transaction.add({ kind: "unlink", inode })
+    for (const volume of volumes) if (volume.fate === "delete") this.#removeVolume(transaction, volume)
+    for (const name of headersToRemove) transaction.add({ kind: "removeHeader", volume: 0, name })
+    if (kept.length === 0 && hasFolder && volumes.every((volume) => volume.fate === "delete"))
+      this.#removeGroup(transaction)
+  }
+
+  #removeVolume(transaction: VolumeTransaction, volume: VolumeModel): void {
+    // VolumeInfo, which carries the mark, goes last: until then everybody can see that the rest may go
+    const order: readonly SpecialType[] = ["largeIndex", "smallIndex", "volumeInfo"]
+    for (const type of order)
+      if (volume.specials.has(type)) transaction.add({ kind: "unlink", inode: specialInode(volume.id, type) })
+    if (volume.headerFile !== undefined) transaction.add({ kind: "removeHeader", volume: volume.id })
+  }
+
+  /** With the last volume the link table goes, and the folders. */
+  #removeGroup(transaction: VolumeTransaction): void {
+    if (this.#group.linkTable === "sound" && countIn(this.#group.rows[0] ?? 0, 0) > 1)
+      transaction.add({ kind: "count", vnode: 0, tag: 0, count: 1 })
+    transaction.add({ kind: "leaveGroup" })
+  }
+
+  // step 5
+
+  #writeInfo(transaction: VolumeTransaction, volume: VolumeModel, isChanging: boolean): void {
+    const { contentChanged, infoOnDisk: found } = volume
+    const { now, callbacksBroken } = this.#options
+    const changes = contentChanged ? { needsCallback: callbacksBroken ? 0 : 1, updateDate: now } : {}
+    const bytes = this.#infoBytes(volume, changes)
+    if (!isChanging && found !== undefined && Buffer.compare(found, bytes) === 0) return
+    transaction.write(infoInode(volume), 0, this.#infoBytes(volume, { ...changes, dontSalvage: dontSalvageMark }))
+  }
+
+  #infoBytes(volume: VolumeModel, changes: Partial<VolumeInfo>): Uint8Array {
+    const bytes = volume.infoOnDisk?.slice() ?? new Uint8Array(volumeInfoLayout.size)
+    if (volume.info !== undefined) volumeInfoLayout.write({ ...volume.info, ...changes }, bytes)
+    return bytes
+  }
+}
+
+const infoInode = (volume: VolumeModel): Inode => specialInode(volume.id, "volumeInfo")
+
+const stampBytes = (): Uint8Array => linkTableStamp.encode({ magic: linkTableMagic, version: linkTableVersion })
+
+function tableBytes(rows: Uint16Array): Uint8Array {
+  const bytes = new Uint8Array(rowOffset(rows.length))
+  bytes.set(stampBytes())
+  for (let row = 0; row < rows.length; row++) {
+    bytes[rowOffset(row)] = (rows[row] ?? 0) & 0xff
+    bytes[rowOffset(row) + 1] = (rows[row] ?? 0) >>> 8
+  }
+  return bytes
+}
+
+function* chunks<T>(items: readonly T[]): Generator<T[]> {
+  for (let start = 0; start < items.length; start += filesPerTransaction)
+    yield items.slice(start, start + filesPerTransaction)
+}
+
+interface RecordWrite {
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
+
+/** What has to be written to an index: changed records, access lists, and zeros over records that go. */
+function* recordWrites(volume: VolumeModel, cls: VnodeClass): Generator<RecordWrite> {
+  const { vnodes, accessLists, garbage } = volume
+  const { recordSize } = vnodeClasses[cls]
+  for (const vnode of garbage)
+    if (classOf(vnode) === cls) yield { offset: recordOffset(vnode), bytes: new Uint8Array(recordSize) }
+  for (let slot = 0; slot < vnodes.count; slot++) {
+    const vnode = vnodes.vnode(slot)
+    if (classOf(vnode) !== cls) continue
+    const offset = recordOffset(vnode)
+    const list = accessLists.get(vnode)
+    if (vnodes.has(slot, "freed")) yield { offset, bytes: new Uint8Array(recordSize) }
+    else if (list !== undefined && !vnodes.has(slot, "changed"))
+      yield { offset: offset + accessListOffset, bytes: list }
+    else if (vnodes.has(slot, "changed")) yield { offset, bytes: recordBytes(vnodes.bytes(slot), list) }
+  }
+}
+
+function recordBytes(record: Uint8Array, list: Uint8Array | undefined): Uint8Array {
+  if (list === undefined) return record.slice()
+  const bytes = new Uint8Array(accessListOffset + list.length)
+  bytes.set(record)
+  bytes.set(list, accessListOffset)
+  return bytes
+}

@@ -1,0 +1,99 @@
+/** What a salvage says: to people, to programs (one JSON object per line), or as OpenAFS's SalvageLog. */
+import { printable, type TextSink } from "../common/cli/output.ts"
+import type { Emit, GroupResult, SalvageEvent } from "./salvage.ts"
+
+export type ReportStyle = "text" | "json" | "log"
+
+/** Totals of a whole run. */
+export interface SalvageSummary {
+  readonly type: "summary"
+  readonly partition: string
+  readonly readOnly: boolean
+  /** Number of groups by what became of them. */
+  readonly groups: Readonly<Record<GroupResult["status"], number>>
+  /** Number of findings by severity. */
+  readonly findings: Readonly<Record<"note" | "repaired" | "loss" | "left", number>>
+}
+
+type Finding = Extract<SalvageEvent, { type: "finding" }>
+
+export function summaryOf(partition: string, readOnly: boolean, results: readonly GroupResult[]): SalvageSummary {
+  const groups = { clean: 0, repaired: 0, damaged: 0, skipped: 0, busy: 0, failed: 0 }
+  const findings = { note: 0, repaired: 0, loss: 0, left: 0 }
+  for (const { status, counts } of results) {
+    groups[status]++
+    for (const severity of ["note", "repaired", "loss", "left"] as const) findings[severity] += counts[severity]
+  }
+  return { type: "summary", partition, readOnly, groups, findings }
+}
+
+/** Prints events as they come, and the summary. Phases are not for here. */
+export function reporter(style: ReportStyle, out: TextSink): { emit: Emit; end: (summary: SalvageSummary) => void } {
+  if (style === "json") {
+    const print = (value: object): void => void out.write(`${JSON.stringify(value)}\n`)
+    return { emit: (event) => event.type !== "phase" && print(event), end: print }
+  }
+  const line =
+    style === "log" ? (text: string): void => void out.write(`${logDate(new Date())} ${text}\n`) : plainLine(out)
+  return { emit: (event) => textOf(event).forEach(line), end: (summary) => summaryText(summary).forEach(line) }
+}
+
+const plainLine =
+  (out: TextSink): ((text: string) => void) =>
+  (text) =>
+    void out.write(`${text}\n`)
+
+/** `Sat Nov 21 08:02:41 2026`, as every line of a SalvageLog begins. */
+function logDate(date: Date): string {
+  const [day, month, number] = date.toDateString().split(" ")
+  return `${day} ${month} ${number} ${date.toTimeString().slice(0, 8)} ${date.getFullYear()}`
+}
+
+function textOf(event: SalvageEvent): string[] {
+  if (event.type === "phase") return []
+  return (event.type === "finding" ? findingText(event) : groupText(event)).map(printable)
+}
+
+const marks = { note: "note", repaired: "repaired", loss: "LOSS", left: "LEFT" } as const
+
+function findingText({ severity, volume, group, vnode, unique, path, file, text, repair, done }: Finding): string[] {
+  const where = [
+    volume === undefined ? `group ${group}` : `volume ${volume}`,
+    ...(path === undefined ? [] : [path]),
+    ...(vnode === undefined ? [] : [unique === undefined ? `(vnode ${vnode})` : `(vnode ${vnode}.${unique})`]),
+    ...(file === undefined ? [] : [file]),
+  ]
+  const mark = done ? marks[severity] : severity === "note" || severity === "left" ? marks[severity] : "DAMAGE"
+  return [`${mark.padEnd(8)} ${where.join(" ")}: ${text}; ${done ? "" : "would be: "}${repair}`]
+}
+
+function groupText({ partition, group, status, volumes, error, milliseconds }: GroupResult): string[] {
+  const said = volumes.map(
+    ({ volume, name, fate, files, blocks }) =>
+      `  ${name ?? "(without a name)"} (${volume}): ${fate === "deleted" ? "deleted" : `${files} files, ${blocks} blocks`}`,
+  )
+  const why = error === undefined ? "" : `: ${error.message}`
+  return [`${partition} group ${group}: ${status}${why} (${milliseconds} ms)`, ...(status === "skipped" ? [] : said)]
+}
+
+function summaryText({ partition, readOnly, groups, findings }: SalvageSummary): string[] {
+  const list = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .filter(([, count]) => count > 0)
+      .map(([name, count]) => `${count} ${name}`)
+      .join(", ") || "none"
+  const next = nextStep(readOnly, groups, findings)
+  return [`${partition}: groups: ${list(groups)}; findings: ${list(findings)}`, ...(next === undefined ? [] : [next])]
+}
+
+function nextStep(
+  readOnly: boolean,
+  groups: SalvageSummary["groups"],
+  findings: SalvageSummary["findings"],
+): string | undefined {
+  if (readOnly && groups.damaged > 0) return "Nothing was written. Run again without --nowrite to repair."
+  if (groups.failed > 0) return "Some groups could not be salvaged: mend what the messages say, and run again."
+  if (groups.busy > 0) return "Some groups are in use: run again when their holders have ended."
+  if (findings.loss > 0) return "Some things could not be saved: restore what is marked LOSS from a dump."
+  return undefined
+}

@@ -1,0 +1,267 @@
+/**
+ * Salvages of a partition's volume groups: each group by itself, checked out, looked at, repaired and given back. One group
+ * that cannot be salvaged stops no other.
+ */
+import { isDiskError } from "../common/disk/disk.ts"
+import { AfsError, FormatError, isAfsError } from "../common/error.ts"
+import { InodeStore } from "../common/partition/inode-store.ts"
+import type { Partition } from "../common/partition/partition.ts"
+import { programTypes } from "../common/protocol/codes.ts"
+import { findDraft, finishDraft } from "../common/volume/volume-draft.ts"
+import { newVolumeHeader } from "../common/volume/volume-header.ts"
+import type { Claimant } from "../fssync/volume-checkout.ts"
+import type { Finding, Severity } from "./finding.ts"
+import { GroupHold } from "./group-hold.ts"
+import type { OrphanPolicy } from "./model.ts"
+import { type GroupPlan, type PlanPhase, planGroup } from "./plan.ts"
+import { needsNoSalvage } from "./quick-check.ts"
+import { type Repaired, type RepairOptions, repairGroup } from "./repair.ts"
+import { Survey } from "./survey.ts"
+
+export interface SalvageOptions {
+  /** Look only: nothing is written to the partition. */
+  readonly readOnly: boolean
+  /** Look at groups that are marked as consistent too. */
+  readonly force: boolean
+  readonly orphans: OrphanPolicy
+  readonly salvageDirs: boolean
+  readonly claimant: Claimant
+  readonly signal?: AbortSignal | undefined
+  /** Seconds since 1970; default: the clock. */
+  readonly now?: () => number
+}
+
+/**
+ * - `clean`: nothing to repair; `repaired`: everything that was planned was done;
+ * - `damaged`: there is something to repair, and nothing was to be written;
+ * - `skipped`: marked as consistent, not looked at;
+ * - `busy`: somebody has a volume of the group; `failed`: it broke off.
+ */
+export type GroupStatus = "clean" | "repaired" | "damaged" | "skipped" | "busy" | "failed"
+
+/** What became of one group. */
+export interface GroupResult {
+  readonly type: "group"
+  readonly partition: string
+  readonly group: number
+  readonly status: GroupStatus
+  readonly volumes: readonly VolumeSummary[]
+  readonly counts: Readonly<Record<Severity, number>>
+  /** Data files of the group. */
+  readonly files: number
+  readonly milliseconds: number
+  /** Why it is busy or failed. */
+  readonly error?: { readonly code: string | undefined; readonly message: string }
+}
+
+export interface VolumeSummary {
+  readonly volume: number
+  readonly name: string | undefined
+  readonly fate: "kept" | "deleted"
+  /** Vnodes. */
+  readonly files: number
+  /** KiB. */
+  readonly blocks: number
+}
+
+/** What is told on the way. */
+export type SalvageEvent =
+  | {
+      readonly type: "phase"
+      readonly group: number
+      readonly phase: PlanPhase | "checkOut" | "repair"
+      readonly files: number
+    }
+  /** `done`: the repair was carried out. */
+  | ({ readonly type: "finding"; readonly partition: string; readonly done: boolean } & Finding)
+  | GroupResult
+
+export type Emit = (event: SalvageEvent) => void
+
+const noCounts: Record<Severity, number> = { note: 0, repaired: 0, loss: 0, left: 0 }
+
+/** Salvages every group of a partition, one after the other. */
+export async function salvagePartition(
+  partition: Partition,
+  options: SalvageOptions,
+  emit: Emit,
+): Promise<GroupResult[]> {
+  const survey = new Survey(partition)
+  const results: GroupResult[] = []
+  for (const group of survey.allGroups()) {
+    if (options.signal?.aborted === true) throw new AfsError("INTERRUPTED", "salvage", { partition: partition.name })
+    results.push(await salvageInSurvey(survey, group, group, options, emit))
+  }
+  return results
+}
+
+/** Salvages the group of a volume, given by any of its ids. */
+export async function salvageVolume(
+  partition: Partition,
+  volume: number,
+  options: SalvageOptions,
+  emit: Emit,
+): Promise<GroupResult> {
+  const survey = new Survey(partition)
+  return salvageInSurvey(survey, survey.groupOf(volume), volume, options, emit)
+}
+
+async function salvageInSurvey(
+  survey: Survey,
+  group: number,
+  asked: number,
+  options: SalvageOptions,
+  emit: Emit,
+): Promise<GroupResult> {
+  const salvage = new GroupSalvage(survey, group, options, emit)
+  const result = await salvage.run(asked)
+  emit(result)
+  return result
+}
+
+class GroupSalvage {
+  readonly #survey: Survey
+  readonly #partition: Partition
+  readonly #group: number
+  readonly #options: SalvageOptions
+  readonly #emit: Emit
+  readonly #started = performance.now()
+  #plan: GroupPlan | undefined
+
+  constructor(survey: Survey, group: number, options: SalvageOptions, emit: Emit) {
+    this.#survey = survey
+    this.#partition = survey.partition
+    this.#group = group
+    this.#options = options
+    this.#emit = emit
+  }
+
+  async run(asked: number): Promise<GroupResult> {
+    try {
+      if (!this.#options.force && needsNoSalvage(this.#survey, this.#group)) return this.#result("skipped")
+      return await this.#salvage(asked)
+    } catch (error) {
+      if (!isExpected(error)) throw error
+      const status = isAfsError(error, "LOCKED", "VBUSY", "VSALVAGING", "DENIED") ? "busy" : "failed"
+      return this.#result(status, error)
+    }
+  }
+
+  async #salvage(asked: number): Promise<GroupResult> {
+    const { claimant, readOnly, signal } = this.#options
+    this.#tell("checkOut")
+    const hold = await GroupHold.take(this.#survey, this.#group, asked, { claimant, readOnly, signal })
+    let outcome: Repaired
+    try {
+      outcome = this.#lookAndRepair()
+    } catch (error) {
+      await hold.abort()
+      throw error
+    }
+    await hold.end(outcome)
+    const { counts } = this.#plan ?? { counts: noCounts }
+    const isDamaged = counts.repaired + counts.loss + counts.left > 0
+    return this.#result(outcome.wrote ? "repaired" : readOnly && isDamaged ? "damaged" : "clean")
+  }
+
+  #lookAndRepair(): Repaired {
+    const { readOnly, claimant, orphans, salvageDirs } = this.#options
+    const now = this.#now()
+    const finished = readOnly ? [] : this.#finishDrafts()
+    const survey = this.#survey.forGroup(this.#group)
+    const plan = planGroup(survey, this.#group, { orphans, salvageDirs, now }, (phase) => this.#tell(phase))
+    this.#plan = plan
+    if (readOnly) {
+      this.#emitFindings(finished, false)
+      return { deleted: [], created: [], changed: [], wrote: false }
+    }
+    this.#tell("repair")
+    const repaired = this.#repair(plan, finished, {
+      program: programTypes[claimant.program],
+      callbacksBroken: claimant.fileserver !== undefined,
+      now,
+    })
+    this.#emitFindings(finished, true)
+    return { ...repaired, wrote: repaired.wrote || finished.length > 0 }
+  }
+
+  /** What was found is told even if it cannot be repaired. */
+  #repair(plan: GroupPlan, finished: readonly Finding[], options: RepairOptions): Repaired {
+    try {
+      return repairGroup(plan.model, options)
+    } catch (error) {
+      this.#emitFindings(finished, false)
+      throw error
+    }
+  }
+
+  /** Puts restores and clones into place that were complete when they were broken off. */
+  #finishDrafts(): Finding[] {
+    const store = new InodeStore(this.#partition, this.#group)
+    const finished: Finding[] = []
+    for (const volume of store.volumes()) {
+      const header = newVolumeHeader(volume, this.#group)
+      if (findDraft(store, header) !== "complete") continue
+      finishDraft(store, header)
+      const text = "a restore or clone was complete but not yet in place"
+      finished.push({
+        code: "draft-finished",
+        severity: "note",
+        group: this.#group,
+        volume,
+        text,
+        repair: "put into place",
+      })
+    }
+    return finished
+  }
+
+  #emitFindings(first: readonly Finding[], done: boolean): void {
+    const partition = this.#partition.name
+    for (const finding of [...first, ...(this.#plan?.findings ?? [])])
+      this.#emit({ type: "finding", partition, done, ...finding })
+  }
+
+  #tell(phase: PlanPhase | "checkOut" | "repair"): void {
+    this.#emit({ type: "phase", group: this.#group, phase, files: this.#plan?.model.files.found ?? 0 })
+  }
+
+  #now(): number {
+    return this.#options.now?.() ?? Math.floor(Date.now() / 1000)
+  }
+
+  #result(status: GroupStatus, error?: Error): GroupResult {
+    const model = this.#plan?.model
+    const result = {
+      type: "group" as const,
+      partition: this.#partition.name,
+      group: this.#group,
+      status,
+      volumes: (model?.volumes ?? []).filter(({ fate }) => fate !== "foreign").map(summaryOf),
+      counts: this.#plan?.counts ?? noCounts,
+      files: model?.files.found ?? 0,
+      milliseconds: Math.round(performance.now() - this.#started),
+    }
+    if (error === undefined) return result
+    return { ...result, error: { code: isAfsError(error) ? error.code : undefined, message: error.message } }
+  }
+}
+
+function summaryOf(volume: GroupPlan["model"]["volumes"][number]): VolumeSummary {
+  const { id, info, fate, vnodes } = volume
+  let files = 0
+  for (const _slot of vnodes.live()) files++
+  const kept = fate === "keep"
+  return {
+    volume: id,
+    name: info?.name,
+    fate: kept ? "kept" : "deleted",
+    files,
+    blocks: kept ? (info?.diskused ?? 0) : 0,
+  }
+}
+
+/** Failures of a disk, of a format or of an answer: they end a group. Anything else is a mistake in this program. */
+function isExpected(error: unknown): error is Error {
+  return error instanceof FormatError || isAfsError(error) || isDiskError(error)
+}
