@@ -41,26 +41,27 @@ export function takeOffline(
 ): OfflineResult | Promise<OfflineResult> {
   volume.cell.change("GOING_OFFLINE", context.clock.now())
   if (volume.users === 0) return detach(context, volume, options.reason)
-  return drain(context, volume, "GOING_OFFLINE", options).then((drained) =>
+  return drain<OfflineResult>(context, volume, "GOING_OFFLINE", options, (drained) =>
     drained ? detach(context, volume, options.reason) : "withdrawn",
   )
 }
 
 /**
- * Waits until nobody uses the volume, asking its users to end after the time limit. False if the volume's state is
- * no longer the given one.
+ * Waits until nobody uses the volume, asking its users to end after the time limit, and then does `finish` before anything
+ * else can happen to the volume. `drained` is false if its state is no longer the given one.
  */
-export async function drain(
+export async function drain<T>(
   context: PackageContext,
   volume: ServerVolume,
   state: "GOING_OFFLINE" | "SALVAGE_REQ",
   { timeoutMs, code }: Pick<OfflineOptions, "timeoutMs" | "code">,
-): Promise<boolean> {
+  finish: (drained: boolean) => T,
+): Promise<T> {
   const cancel =
     timeoutMs === undefined ? undefined : context.clock.after(timeoutMs, () => interrupt(context, volume, state, code))
   while (isIn(volume, state) && volume.users > 0) await volume.cell.changed()
   cancel?.()
-  return isIn(volume, state)
+  return finish(isIn(volume, state))
 }
 
 /** The state, read anew: it changes while others run. */

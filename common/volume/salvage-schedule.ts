@@ -132,7 +132,9 @@ export class SalvageSchedule {
 
   async #drain(volume: ServerVolume): Promise<void> {
     const options = { timeoutMs: this.#context.offlineTimeoutMs, code: "VBUSY" } as const
-    if (await drain(this.#context, volume, "SALVAGE_REQ", options)) this.#leaveService(volume)
+    await drain(this.#context, volume, "SALVAGE_REQ", options, (drained) => {
+      if (drained) this.#leaveService(volume)
+    })
   }
 
   #leaveService(volume: ServerVolume): void {

@@ -32,14 +32,14 @@ test("lost checkouts: each is looked at again until it is settled, and nothing i
   const lost = new LostCheckouts(served.volumes.context, (volume: ServerVolume) => void dropped.push(volume.id), probes)
   const volserver = served.asker("volumeServer")
   for (const volume of [clones.rw, clones.otherRw]) {
-    volserver.ask("VOL_NEEDVOLUME", { volume, reason: 2 })
+    void volserver.ask("VOL_NEEDVOLUME", { volume, reason: 2 })
     const found = served.volumes.find(volume)
     if (found !== undefined) lost.add(found, false)
   }
   t.is(lost.count, 2)
   served.clock.advance(5_000)
   t.deepEqual(dropped, [])
-  volserver.ask("VOL_ON", { volume: clones.otherRw })
+  void volserver.ask("VOL_ON", { volume: clones.otherRw })
   locked = false
   served.clock.advance(500)
   t.deepEqual(dropped, [clones.rw], "the other one was given back")
@@ -49,7 +49,7 @@ test("lost checkouts: each is looked at again until it is settled, and nothing i
 test("lost checkouts: closing ends the looking", (t) => {
   const served = serve(t, { lru: false, probes: { isAlive: () => true, isLocked: () => true } })
   const lost = new LostCheckouts(served.volumes.context, () => t.fail(), { isAlive: () => true, isLocked: () => true })
-  served.asker("volumeServer").ask("VOL_NEEDVOLUME", { volume: clones.rw, reason: 2 })
+  void served.asker("volumeServer").ask("VOL_NEEDVOLUME", { volume: clones.rw, reason: 2 })
   const found = served.volumes.find(clones.rw)
   if (found !== undefined) lost.add(found, true)
   t.is(served.clock.pending, 1)

@@ -57,7 +57,7 @@ test("salvage: one asked for by request takes the volume from its users, marks i
 test("salvage: users of a volume that waits for its salvage are interrupted in time", async (t) => {
   const served = serve(t, { offlineTimeoutMs: 5_000 })
   const use = await served.volumes.acquire(clones.rw)
-  served.asker("volumeServer").ask("VOL_FORCE_ERROR", { volume: clones.rw, reason: fssyncReasons.SALVAGE })
+  void served.asker("volumeServer").ask("VOL_FORCE_ERROR", { volume: clones.rw, reason: fssyncReasons.SALVAGE })
   served.clock.advance(5_000)
   t.is(use.abortCode, "VBUSY")
   use.release()
@@ -68,16 +68,16 @@ test("salvage: users of a volume that waits for its salvage are interrupted in t
 test("salvage: every state that nobody owns can be sent to a salvage", async (t) => {
   const served = serve(t)
   const operator = served.asker("debugUtility")
-  operator.ask("VOL_LEAVE_OFF", { volume: clones.ro })
-  operator.ask("VOL_FORCE_ERROR", { volume: clones.bk, reason: fssyncReasons.WHATEVER })
-  operator.ask("VOL_DONE", { volume: clones.otherBk })
+  void operator.ask("VOL_LEAVE_OFF", { volume: clones.ro })
+  void operator.ask("VOL_FORCE_ERROR", { volume: clones.bk, reason: fssyncReasons.WHATEVER })
+  void operator.ask("VOL_DONE", { volume: clones.otherBk })
   for (const volume of [clones.rw, clones.ro, clones.bk, clones.otherBk]) {
-    operator.ask("VOL_FORCE_ERROR", { volume, reason: fssyncReasons.SALVAGE })
+    void operator.ask("VOL_FORCE_ERROR", { volume, reason: fssyncReasons.SALVAGE })
     await settled()
     t.is(served.state(volume), "SALVAGING")
   }
   t.is(served.salvager.jobs.length, 4)
-  operator.ask("VOL_FORCE_ERROR", { volume: clones.rw, reason: fssyncReasons.SALVAGE })
+  void operator.ask("VOL_FORCE_ERROR", { volume: clones.rw, reason: fssyncReasons.SALVAGE })
   t.is(served.salvager.jobs.length, 4, "a salvage that is wanted already is not wanted twice")
 })
 
@@ -176,7 +176,7 @@ test("salvage: after 16 salvages that did not help the volume goes to ERROR and 
   t.is(await served.access(clones.rw), "VNOVOL")
   t.is(served.state(clones.rw), "ERROR")
   t.is(served.salvager.jobs.length, salvagesMax)
-  served.asker("volumeServer").ask("VOL_ON", { volume: clones.rw })
+  void served.asker("volumeServer").ask("VOL_ON", { volume: clones.rw })
   t.is(await served.access(clones.rw), "VNOVOL", "and again after VOL_ON")
 })
 
@@ -185,7 +185,7 @@ test("salvage: a worker's failure puts the volume into ERROR and ends the wish f
   damage(served, clones.rw)
   await served.access(clones.rw)
   await settled()
-  served.asker("salvageServer").ask("VOL_FORCE_ERROR", { volume: clones.rw, reason: fssyncReasons.WHATEVER })
+  void served.asker("salvageServer").ask("VOL_FORCE_ERROR", { volume: clones.rw, reason: fssyncReasons.WHATEVER })
   t.is(served.state(clones.rw), "ERROR")
   t.is(await served.access(clones.rw), "VNOVOL")
   t.is(served.volumes.find(clones.rw)?.salvage, undefined)

@@ -22,7 +22,7 @@ test("server volume: it is idle only while attached, unused, not waited for and 
   t.false(volume?.isIdle, "waited for")
   volume?.cell.wake()
   t.true(volume?.isIdle)
-  served.asker("volumeServer").ask("VOL_NEEDVOLUME", { volume: clones.bk, reason: 2 })
+  void served.asker("volumeServer").ask("VOL_NEEDVOLUME", { volume: clones.bk, reason: 2 })
   t.false(volume?.isIdle, "checked out, though online")
 })
 

@@ -71,8 +71,8 @@ test("shutdown: a volume whose information cannot be written counts as failed; t
 test("shutdown: volumes that are not attached have nothing to write, and are served no more", async (t) => {
   const served = serve(t)
   const operator = served.asker("debugUtility")
-  operator.ask("VOL_FORCE_ERROR", { volume: clones.rw, reason: 65536 })
-  operator.ask("VOL_DONE", { volume: clones.ro })
+  void operator.ask("VOL_FORCE_ERROR", { volume: clones.rw, reason: 65536 })
+  void operator.ask("VOL_DONE", { volume: clones.ro })
   const report = await detachAll(served.volumes.context, served.volumes.volumes(), undefined)
   t.deepEqual(report, { detached: 0, failed: 0 })
   t.deepEqual(Object.values(clones).map(served.state), [

@@ -1,5 +1,6 @@
 import test from "ava"
 import { groupMembersMax, VolumeGroupCache } from "../../../common/volume/volume-group.ts"
+import { seededRandom } from "../../support/random.ts"
 
 function scanned(...pairs: [parent: number, child: number][]): VolumeGroupCache {
   const cache = new VolumeGroupCache()
@@ -183,13 +184,7 @@ test("volume groups: a scan that failed leaves no answer", (t) => {
 })
 
 test("volume groups: whatever the order of additions, removals and sights, the end is what the headers say", (t) => {
-  const seed = Number(process.env["DAFS_SEED"] ?? Date.now() % 1_000_000)
-  t.log(`DAFS_SEED=${seed}`)
-  let state = seed
-  const random = (below: number): number => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
+  const random = seededRandom(t).below
   for (let round = 0; round < 300; round++) {
     const headers = new Map<number, number>()
     for (let id = 1; id <= 30; id++) if (random(2) === 0) headers.set(id, id - (id % 5))

@@ -6,6 +6,7 @@ import {
   lruDefaults,
   VolumeLru,
 } from "../../../common/volume/volume-lru.ts"
+import { seededRandom } from "../../support/random.ts"
 
 interface Volume extends LruMember {
   readonly name: string
@@ -197,13 +198,7 @@ test("VLRU: members of a generation are listed longest unused first", (t) => {
 })
 
 test("VLRU: after any walk of accesses, uses and time every member is in exactly one generation", (t) => {
-  const seed = Number(process.env["DAFS_SEED"] ?? Date.now() % 1_000_000)
-  t.log(`DAFS_SEED=${seed}`)
-  let state = seed
-  const random = (below: number): number => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
+  const random = seededRandom(t).below
   const clock = { now: 0 }
   const lru = new VolumeLru<Volume>(short, 0)
   const volumes = Array.from({ length: 40 }, (_, index) => volume(`v${index}`))

@@ -174,7 +174,7 @@ test("access: an error is left by VOL_ON once its cause is gone", async (t) => {
   t.is(await served.access(clones.rw), "VNOVOL")
   renameSync(`${path}.away`, path)
   t.is(await served.access(clones.rw), "VNOVOL")
-  served.asker("volumeServer").ask("VOL_ON", { volume: clones.rw })
+  void served.asker("volumeServer").ask("VOL_ON", { volume: clones.rw })
   t.is(await served.access(clones.rw), "ok")
 })
 
@@ -208,7 +208,7 @@ test("access: VOL_ON by who held the lock ends the hold-off", async (t) => {
   const lock = lockVolume(served.partition, clones.rw, "write", "somebody")
   t.is(await served.access(clones.rw), "VBUSY")
   lock.release()
-  served.asker("volumeServer").ask("VOL_ON", { volume: clones.rw })
+  void served.asker("volumeServer").ask("VOL_ON", { volume: clones.rw })
   t.is(await served.access(clones.rw), "ok")
 })
 
@@ -251,7 +251,7 @@ test("soft detach: volumes in use, checked out, or accessed lately stay attached
   served.clock.advance(20_000)
   const use = await served.volumes.acquire(clones.rw)
   await served.access(clones.bk)
-  served.asker("volumeServer").ask("VOL_NEEDVOLUME", { volume: clones.bk, reason: attachModes.CLONE })
+  void served.asker("volumeServer").ask("VOL_NEEDVOLUME", { volume: clones.bk, reason: attachModes.CLONE })
   await served.access(clones.ro)
   for (let round = 0; round < 30; round++) {
     served.clock.advance(10_000)
@@ -330,7 +330,7 @@ test("shutdown: a volume with users is waited for, interrupted in time, and deta
 test("shutdown: a salvage that is wanted stays wanted on disk", async (t) => {
   const served = serve(t)
   await served.access(clones.rw)
-  served.asker("debugUtility").ask("VOL_FORCE_ERROR", { volume: clones.rw, reason: fssyncReasons.SALVAGE })
+  void served.asker("debugUtility").ask("VOL_FORCE_ERROR", { volume: clones.rw, reason: fssyncReasons.SALVAGE })
   await served.volumes.close()
   t.is(infoOnDisk(served.partition, clones.rw).needsSalvaged, 1)
 })
