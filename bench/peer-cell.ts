@@ -1,0 +1,42 @@
+/** An OpenAFS cell to measure against, by way of test/openafs/cell. Needs root and OpenAFS's programs. */
+import { execFileSync } from "node:child_process"
+import { accessSync, constants } from "node:fs"
+import { join } from "node:path"
+
+const script = join(import.meta.dirname, "..", "..", "test", "openafs", "cell")
+
+/** Servers of a cell: location, protection, salvage, file and volume server. */
+export type PeerServer = "vl" | "pt" | "sal" | "fs" | "vol"
+
+export interface PeerCell extends Disposable {
+  /** Holds local/ (the state directory), vicepa/ and vicepb/. */
+  readonly directory: string
+  /** Of dafileserver, as it can be opened from outside. */
+  readonly fssyncSocket: string
+  /** Runs a program inside and gives what it printed. */
+  exec(program: string, ...args: string[]): string
+}
+
+/** True where a cell can be brought up. */
+export function canHaveCell(): boolean {
+  if (process.geteuid?.() !== 0) return false
+  try {
+    for (const program of ["/usr/lib/openafs/dafileserver", "/usr/bin/vos"]) accessSync(program, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Brings a cell up in `directory`; it goes down when it is disposed of, and when this process ends. */
+export function startPeerCell(directory: string, ...servers: PeerServer[]): PeerCell {
+  const env = { ...process.env, CELL_OWNER: String(process.pid) }
+  const call = (...words: string[]): string => execFileSync(script, words, { encoding: "utf8", env })
+  call("up", directory, ...servers)
+  return {
+    directory,
+    fssyncSocket: join(directory, "local", "fssync.sock"),
+    exec: (program, ...args) => call("exec", directory, program, ...args),
+    [Symbol.dispose]: () => void call("down", directory),
+  }
+}
