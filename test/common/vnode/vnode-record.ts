@@ -23,7 +23,7 @@ const file = bytesOf(`
   411a 0300 1500 0000 6200 0000 0100 0000
   3e00 0000 6d62 016b fe7f 0000 fe7f 0000
   8500 0000 1f04 8cda 0000 0000 0000 0000
-  6e62 016b 0000 0000 6200 0000 0000 0000`)
+  6d62 016b 0000 0000 6200 0000 0000 0000`)
 
 /** A directory at offset 0x5500 of a large index, without its access list. */
 const directory = bytesOf(`
@@ -50,7 +50,7 @@ test("vnode record: the worked example of a file with three names", (t) => {
     magic: vnodeClasses.small.recordMagic,
     lockCount: 0,
     lockTime: 0,
-    serverModifyTime: 0x6b01_626e,
+    serverModifyTime: 0x6b01_626d,
     group: 0,
     inodeHigh: 98,
     lengthHigh: 0,
