@@ -77,7 +77,7 @@ function namingOf(path: string): Naming | undefined {
 }
 
 /** A field: its path, its value, and the value's name. */
-export interface Fact {
+interface Fact {
   readonly path: string
   readonly value: unknown
   readonly name: string | undefined
@@ -133,7 +133,7 @@ function nameReason(facts: readonly Fact[]): Fact[] {
 }
 
 /** Every field of a payload, in its order. */
-export function factsOf(payload: unknown): Fact[] {
+function factsOf(payload: unknown): Fact[] {
   return nameReason([...factsIn(payload, "")])
 }
 

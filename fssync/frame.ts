@@ -17,7 +17,7 @@ type Head = Of<typeof headLayout>
 /** First byte of every frame. */
 export const frameMark = 0xda
 /** Second byte. A peer of another version is refused: both ends of a socket are one installation. */
-export const frameVersion = 1
+const frameVersion = 1
 /** Longest request body: eleven numbers and a partition name take 80 bytes at most. */
 export const requestBytesMax = 256
 /** Longest answer body: VOL_LIST of a million volumes takes about 40 MB. */

@@ -57,7 +57,6 @@ export type SalvsyncCommand = keyof typeof salvsyncCommands
 
 /** How a request ended. */
 export const responses = { OK: 0, DENIED: 1, COM_ERROR: 2, BAD_COMMAND: 3, FAILED: 4 } as const
-export type Response = keyof typeof responses
 
 /** Reasons common to both protocols. */
 export const commonReasons = { NONE: 0, MALFORMED_PACKET: 1, NOMEM: 2, ENCODING_ERROR: 3, PAYLOAD_TOO_BIG: 4 } as const
@@ -91,7 +90,6 @@ export const salvsyncReasons = {
 
 /** State of a pending volume operation, as QUERY_VOP reports it. */
 export const volumeOperationStates = { pending: 0, denied: 1, runningOnline: 2, runningOffline: 3, unknown: 4 } as const
-export type VolumeOperationState = keyof typeof volumeOperationStates
 
 /** Longest partition name in bytes: OpenAFS's frames have 16 with the NUL. */
 export const partitionNameMax = 15

@@ -186,7 +186,7 @@ export type VlruStats = ShapeOf<typeof vlruStatsShape>
 export const volumeGroupShape: Shape<VolumeGroupInfo> = record("VolumeGroupInfo", { parent: u32, members: list(u32) })
 
 /** VOL_LIST: one row per volume. */
-export const volumeRowShape = record("VolumeRow", {
+const volumeRowShape = record("VolumeRow", {
   volume: u32,
   partition: text,
   attach_state: u32,

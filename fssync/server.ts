@@ -31,7 +31,7 @@ export interface SyncChannel {
 export type SyncHandler = (request: SyncRequest, channel: SyncChannel) => SyncAnswer | Promise<SyncAnswer>
 
 /** What the server reports; pino's loggers fit. */
-export interface SyncLog {
+interface SyncLog {
   info(facts: object, message: string): void
   warn(facts: object, message: string): void
   error(facts: object, message: string): void
@@ -59,7 +59,7 @@ export interface SyncServer extends AsyncDisposable {
 }
 
 /** Clients at a time; more are hung up on. Every daemon and worker of a server holds one or two connections. */
-export const channelsMax = 4096
+const channelsMax = 4096
 /** Clients that do not take their last answers are cut off this long after the server began to close. */
 const closeGraceMs = 1000
 

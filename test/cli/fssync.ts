@@ -1,6 +1,5 @@
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
-import yargs from "yargs"
 import { fssyncCommand } from "../../cli/fssync.ts"
 import { newVnodeRecord, vnodeRecordLayout } from "../../common/vnode/vnode-record.ts"
 import { newVolumeInfo } from "../../common/volume/volume-info.ts"
@@ -14,6 +13,7 @@ import {
   type SyncRequest,
 } from "../../fssync/message.ts"
 import { listenSync } from "../../fssync/server.ts"
+import { runInProcess } from "../support/in-process-cli.ts"
 import { runDafs, spawnDafs } from "../support/spawned.ts"
 import { okAnswer, sampleRequest, sampleRow, sampleVolume } from "../support/sync-samples.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
@@ -101,29 +101,8 @@ async function stage(t: ExecutionContext): Promise<Staged> {
   return staged
 }
 
-/** Runs the command in this process and gives what it printed. One at a time: it prints to this process's stdout. */
-async function run(state: string, ...words: string[]): Promise<string> {
-  let printed = ""
-  const write = process.stdout.write
-  process.stdout.write = (text: string | Uint8Array): boolean => {
-    printed += String(text)
-    return true
-  }
-  try {
-    const parser = yargs(["fssync", ...words, "--state-dir", state])
-      .command(fssyncCommand)
-      .strict()
-      .exitProcess(false)
-    await parser
-      .fail((message, error) => {
-        throw error ?? new Error(message)
-      })
-      .parseAsync()
-  } finally {
-    process.stdout.write = write
-  }
-  return printed
-}
+const run = (state: string, ...words: string[]): Promise<string> =>
+  runInProcess(fssyncCommand, ["fssync", ...words, "--state-dir", state])
 
 /** Words of the command line; what they ask; what of the answer is shown. */
 const commands: readonly (readonly [string, Partial<SyncRequest>, RegExp])[] = [
