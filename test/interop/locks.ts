@@ -1,159 +1,154 @@
-/** Our locks against OpenAFS's own volserver, salvage server and salvager, in both directions. */
+/** Our locks and those of OpenAFS's own programs are the same locks: each side keeps the other off, and neither of us waits. */
 import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
+import type { ExecutionContext } from "ava"
 import { nodeDisk } from "../../common/disk/node-disk.ts"
-import { AfsError } from "../../common/error.ts"
-import { tryLockHeaders } from "../../common/lock/header-lock.ts"
-import { parseKernelLocks } from "../../common/lock/kernel-locks.ts"
-import { listLocks, listVolumeLocks } from "../../common/lock/lock-holder.ts"
-import { lockPartition, lockSalvage } from "../../common/lock/partition-lock.ts"
-import { type LockedPartition, lockVolume } from "../../common/lock/volume-lock.ts"
+import { isAfsError } from "../../common/error.ts"
+import { type LockHolder, listLocks, listVolumeLocks } from "../../common/lock/lock-holder.ts"
+import { salvageLockPath } from "../../common/lock/lock-path.ts"
+import { lockPartition } from "../../common/lock/partition-lock.ts"
+import { lockVolume } from "../../common/lock/volume-lock.ts"
+import { openPartition, type Partition } from "../../common/partition/partition.ts"
 import { type Cell, cellAddress, sharedCell, wholeCell } from "../support/cell.ts"
-import { projectFile } from "../support/project.ts"
+import { manyFiles, treeDump } from "../support/dump-builder.ts"
+import { partitionProblems } from "../support/partition-state.ts"
 import { needsCell } from "../support/requirements.ts"
-import { runDafs, type Spawned, spawnProgram } from "../support/spawned.ts"
+import { isAlive, spawnProgram } from "../support/spawned.ts"
 
-const theCell = needsCell.met ? sharedCell(...wholeCell) : undefined
-const dasalvager = "/usr/lib/openafs/dasalvager"
+const cell = sharedCell(...wholeCell)
+const salvager = "/usr/lib/openafs/dasalvager"
 
-function inCell(): { cell: Cell; partition: LockedPartition } {
-  const cell = theCell?.()
-  if (cell === undefined) throw new Error("there is no cell")
-  return { cell, partition: { path: cell.partition("a"), name: "/vicepa", disk: nodeDisk } }
+async function restoreThere(name: string, bytes: Uint8Array): Promise<number> {
+  const end = await cell().try("vos", ["restore", cellAddress, "a", name, "-noauth"], { input: bytes })
+  if (end.status !== 0) throw new Error(end.stderr)
+  return await cell().volumeId(name)
 }
 
-const dump = (cell: Cell, volume: string) =>
-  cell.try("vos", ["dump", volume, "-noauth", "-file", join(cell.directory, "volume.dump")])
+const partitionOf = (inside: Cell): Partition => openPartition(inside.partition("a"))
 
-/** Looks again each turn of the event loop until there is something. */
-async function found<T>(look: () => T | undefined): Promise<T> {
-  for (const end = performance.now() + 20_000; performance.now() < end; ) {
-    const value = look()
-    if (value !== undefined) return value
-    await new Promise((resolve) => setTimeout(resolve, 5))
+/** Waits until another program holds a lock on the volume. */
+async function foreignHolder(partition: Partition, volume: number): Promise<LockHolder> {
+  for (;;) {
+    const holder = listVolumeLocks(partition).find((one) => one.first <= volume && one.last >= volume)
+    if (holder !== undefined) return holder
+    await pause(1)
   }
-  throw new Error("not within 20 s")
 }
 
+async function nobodyHolds(partition: Partition, volume: number): Promise<void> {
+  while (listVolumeLocks(partition).some((one) => one.first <= volume && one.last >= volume)) await pause(5)
+}
+
+/** The lock is refused within moments, and the error says who has it. */
+function isRefused(t: ExecutionContext, partition: Partition, volume: number, program: RegExp): void {
+  for (const type of ["read", "write"] as const) {
+    const start = performance.now()
+    const error = t.throws(() => lockVolume(partition, volume, type))
+    t.true(isAfsError(error, "LOCKED"))
+    t.regex(error.message, program)
+    t.true(performance.now() - start < 1000)
+  }
+}
+
+/** What OpenAFS logs about a lock of this process on a volume. */
+const conflictWithUs = (volume: number): RegExp =>
+  new RegExp(`conflicting lock held on fd \\d+, offset ${volume} by pid ${process.pid} `)
+
+for (const id of [2_000_000_000, 4_294_967_000])
+  needsCell.serial(`locks: davolserver is refused volume ${id} that we have locked, and does not wait`, async (t) => {
+    await cell().vos("create", cellAddress, "a", `ours.${id}`, "-id", String(id), "-noauth")
+    const lock = lockVolume(partitionOf(cell()), id, "write", "a test")
+    const start = performance.now()
+    const end = await cell().try("vos", ["offline", cellAddress, "a", String(id), "-noauth"])
+    t.not(end.status, 0)
+    t.true(performance.now() - start < 10_000)
+    t.regex(await cell().exec("cat", "/var/log/openafs/VolserLog"), conflictWithUs(id))
+    lock.release()
+    await cell().stop("vol", "fs") // the fileserver keeps a volume in error after a refused lock
+    await cell().start("fs", "vol")
+    await cell().vos("dump", String(id), "-file", join(cell().directory, "out.dump"), "-noauth")
+  })
+
 needsCell.serial(
-  "locks: davolserver cannot have a volume whose byte we hold, and can as soon as we let go",
+  "locks: a read lock of ours lets davolserver read a backup volume beside us, not renew it",
   async (t) => {
-    const { cell, partition } = inCell()
-    const volume = await cell.createVolume("ours")
+    const id = await cell().createVolume("shared")
+    await cell().vos("backup", "shared", "-noauth")
+    const backup = await cell().volumeId("shared.backup")
+    t.is(backup, id + 2)
     {
-      using _lock = lockVolume(partition, volume, "write")
-      const refused = await dump(cell, "ours")
-      t.not(refused.status, 0)
-      t.regex(refused.stdout + refused.stderr, /Volume not attached, does not exist, or not on line/)
+      using _lock = lockVolume(partitionOf(cell()), backup, "read", "a test")
+      await cell().vos("dump", "shared.backup", "-file", join(cell().directory, "out.dump"), "-noauth")
+      const end = await cell().try("vos", ["backup", "shared", "-noauth"])
+      t.not(end.status, 0)
     }
-    t.is((await dump(cell, "ours")).status, 0)
   },
 )
 
-needsCell.serial("locks: davolserver shares a backup volume with our reader, and not the volume itself", async (t) => {
-  const { cell, partition } = inCell()
-  const volume = await cell.createVolume("shared")
-  await cell.vos("backup", "shared", "-noauth")
-  const listing = await cell.vos("examine", "shared", "-format", "-noauth")
-  const backup = Number(/^backupID\s+(\d+)/m.exec(listing)?.[1])
-  using _backup = lockVolume(partition, backup, "read")
-  using _volume = lockVolume(partition, volume, "read")
-  t.is((await dump(cell, "shared.backup")).status, 0)
-  t.not((await dump(cell, "shared")).status, 0)
-})
-
-const kernelTable = (): string => Buffer.from(nodeDisk.readFile("/proc/locks") ?? []).toString("latin1")
-
-/** The kernel's line for a process that waits for a lock of this file. */
-function waiterFor(path: string): string | undefined {
-  const inode = nodeDisk.stat(path)?.identity.split(":")[1]
-  const lines = kernelTable().split("\n")
-  return lines.find((line) => line.includes("->") && line.includes(`:${inode} `))
-}
-
-/** A restore that waits for its input: davolserver holds the new volume's byte for so long. */
-async function unfinishedRestore(
-  t: Parameters<typeof spawnProgram>[0],
-  cell: Cell,
-  partition: LockedPartition,
-  name: string,
-): Promise<{ volume: number; vos: Spawned }> {
-  const script = `sleep infinity | "$0" exec "$1" vos restore ${cellAddress} a ${name} -noauth`
-  const cellScript = projectFile("test", "openafs", "cell")
-  const vos = spawnProgram(t, "setsid", [
-    "bash",
-    "-c",
-    `trap 'kill 0' TERM; (${script}) & wait`,
-    cellScript,
-    cell.directory,
-  ])
-  t.teardown(() => vos.signal("SIGTERM"))
-  const lock = await found(() => listVolumeLocks(partition).find((held) => held.program === "davolserver"))
-  return { volume: lock.first, vos }
-}
-
-// SIGSTOP comes first: a stopped volserver in the middle of its work must keep its volume, and must keep nobody waiting.
 needsCell.serial(
-  "locks: what davolserver has is refused to us at once, by name, while it is stopped too",
+  "locks: a volume that davolserver is dumping is refused to us at once, by the name of davolserver",
   async (t) => {
-    const { cell, partition } = inCell()
-    const pid = await cell.pid("vol")
-    const { volume, vos } = await unfinishedRestore(t, cell, partition, "theirs")
-    process.kill(pid, "SIGSTOP")
-    try {
-      const begin = performance.now()
-      for (const type of ["read", "write"] as const) {
-        const error = t.throws(() => lockVolume(partition, volume, type), { instanceOf: AfsError, code: "LOCKED" })
-        t.is(error?.subject.holder, `pid ${pid} (davolserver)`)
-      }
-      t.true(performance.now() - begin < 1000)
-      lockVolume(partition, volume + 1, "write").release()
-      const end = await runDafs(["locks", "--partition", partition.path, "--volumeid", String(volume)])
-      t.regex(end.stdout, RegExp(` ${volume} +write +${pid} +davolserver `))
-    } finally {
-      process.kill(pid, "SIGCONT")
-    }
-    await cell.kill("vol")
-    lockVolume(partition, volume, "write").release()
-    await vos.stop("SIGTERM")
-    await cell.start("vol")
+    const id = await restoreThere("dumped", treeDump({ big: { size: 20_000_000 } }))
+    const partition = partitionOf(cell())
+    // Nobody reads from the pipe, so the dump stands still with the volume in davolserver's hands.
+    spawnProgram(t, "sh", ["-c", `exec ${cell().script} exec ${cell().directory} vos dump dumped -noauth | sleep 1000`])
+    const holder = await foreignHolder(partition, id)
+    t.is(holder.pid, await cell().pid("vol"))
+    isRefused(t, partition, id, /davolserver/)
+    await cell().kill("vol")
+    await nobodyHolds(partition, id)
+    lockVolume(partition, id, "write").release()
+    await cell().start("vol")
   },
 )
 
-needsCell.serial("locks: davolserver waits for our scan of the headers before it makes one", async (t) => {
-  const { cell, partition } = inCell()
-  const scan = tryLockHeaders(partition, "write", "scan")
-  if (scan === undefined) return t.fail("nobody should hold the header lock")
-  const creating = cell.vos("create", cellAddress, "a", "later", "-noauth")
-  await found(() => waiterFor(join(partition.path, ".volheaders.lock")))
-  scan.release()
-  t.regex(await creating, /Volume \d+ created/)
+needsCell.serial("locks: dasalvager gives up on a volume that we have locked, and changes nothing of it", async (t) => {
+  const id = await cell().createVolume("kept")
+  const partition = partitionOf(cell())
+  using _lock = lockVolume(partition, id, "write", "a test")
+  const args = ["-partition", "/vicepa", "-volumeid", String(id), "-forceDAFS"]
+  const end = await cell().try(salvager, args)
+  const log = await cell().exec("sh", "-c", "cat /var/log/openafs/SalvageLog*")
+  t.regex(log, conflictWithUs(id))
+  t.notRegex(log, new RegExp(`alvaged .*\\(${id}\\): \\d+ files`), `${end.stdout}${end.stderr}`)
 })
 
-needsCell.serial("locks: a salvage server and we see one another's salvage lock", async (t) => {
-  const { cell } = inCell()
-  const error = t.throws(() => lockSalvage(cell.stateDirectory, "write"), { instanceOf: AfsError, code: "LOCKED" })
-  t.is(error?.subject.holder, `pid ${await cell.pid("sal")} (salvageserver)`)
-  await cell.stop("sal")
-  const shared = lockSalvage(cell.stateDirectory, "read")
-  t.is((await cell.try(dasalvager, ["-partition", "a"])).status, 1)
-  shared.release()
-  using _alone = lockSalvage(cell.stateDirectory, "write")
-  t.is((await cell.try(dasalvager, ["-partition", "a"])).status, 1)
-})
-
-needsCell.serial("locks: dasalvager of a partition waits for our partition lock, then does its work", async (t) => {
-  const { cell } = inCell()
-  const partition = { path: cell.partition("b"), name: "/vicepb", disk: nodeDisk }
-  await cell.stop("fs", "vol", "sal")
-  const lock = lockPartition(partition)
-  const salvage = cell.try(dasalvager, ["-partition", "b"])
-  await found(() => waiterFor(partition.path))
-  t.like(
-    listLocks(nodeDisk, partition.path).map(({ kind, ours }) => ({ kind, ours })),
-    [{ kind: "flock", ours: true }],
+needsCell.serial("locks: a volume that dasalvager is at work on is refused to us at once, by its name", async (t) => {
+  const id = await restoreThere("salvaged", treeDump(manyFiles(3000, 10)))
+  const partition = partitionOf(cell())
+  const args = [salvager, "-partition", "/vicepa", "-volumeid", String(id), "-forceDAFS"]
+  const salvage = spawnProgram(t, cell().script, ["exec", cell().directory, ...args])
+  const holder = await foreignHolder(partition, id)
+  process.kill(holder.pid ?? 0, "SIGSTOP")
+  isRefused(t, partition, id, /dasalvager/)
+  process.kill(holder.pid ?? 0, "SIGCONT")
+  await salvage.ended
+  await nobodyHolds(partition, id)
+  lockVolume(partition, id, "write").release()
+  t.deepEqual(
+    partitionProblems(partition.path).filter(
+      (problem) => problem.startsWith(`volume ${id}:`) && !/in use/.test(problem),
+    ),
+    [],
   )
-  lock.release()
-  t.is((await salvage).status, 0)
-  using _again = lockPartition(partition)
-  t.is(parseKernelLocks(kernelTable()).filter((held) => held.pid === process.pid && held.kind === "flock").length, 1)
+})
+
+needsCell.serial("locks: dasalvager waits for a partition that we salvage, and goes on when we are done", async (t) => {
+  await cell().stop("vol", "fs", "sal")
+  // A worker of the salvageserver may still be at work; beside it dasalvager would give up.
+  while (listLocks(nodeDisk, salvageLockPath(cell().stateDirectory)).length > 0) await pause(5)
+  const partition = partitionOf(cell())
+  const ours = lockPartition(partition)
+  const salvage = spawnProgram(t, cell().script, [
+    "exec",
+    cell().directory,
+    salvager,
+    "-partition",
+    "/vicepa",
+    "-nowrite",
+  ])
+  await pause(300)
+  t.true(isAlive(salvage.pid), salvage.stdout() + salvage.stderr())
+  ours.release()
+  t.is((await salvage.ended).status, 0)
 })

@@ -9,6 +9,9 @@ import { makeTemporaryDirectory } from "./temporary-directory.ts"
 
 const script = projectFile("test", "openafs", "cell")
 
+/** A cell whose test is killed goes by itself. */
+const environment = { CELL_OWNER: String(process.pid), CELL_TEMPORARY: "1" }
+
 /** The servers of a cell; `fuse` is the client, whose tree is /afs inside the cell. */
 export type Server = "vl" | "pt" | "sal" | "fs" | "vol" | "fuse"
 
@@ -18,6 +21,8 @@ export const cellAddress = "10.99.0.1"
 const allServers: readonly Server[] = ["vl", "pt", "sal", "fs", "vol"]
 
 export interface Cell {
+  /** The script itself: `script exec DIRECTORY PROGRAM` for those who spawn by themselves. */
+  readonly script: string
   /** Where the state of the cell is: local/ (OpenAFS's server state, fssync.sock), log/, vicepa/, vicepb/. */
   readonly directory: string
   /** OpenAFS's server state directory, as seen from outside the cell. */
@@ -56,12 +61,13 @@ async function volumeIdOf(vos: Cell["vos"], name: string): Promise<number> {
 
 function cellIn(directory: string): Cell {
   const call = async (verb: string, ...args: string[]): Promise<string> =>
-    await outputOf(script, [verb, directory, ...args], { environment: { CELL_OWNER: String(process.pid) } })
+    await outputOf(script, [verb, directory, ...args], { environment })
   const done = async (verb: string, ...args: string[]): Promise<void> => {
     await call(verb, ...args)
   }
   const vos: Cell["vos"] = (...args) => call("exec", "vos", ...args)
   return {
+    script,
     directory,
     stateDirectory: join(directory, "local"),
     partition: (letter) => join(directory, `vicep${letter}`),
@@ -86,7 +92,7 @@ async function bringUp(servers: readonly Server[]): Promise<Cell> {
   const directory = makeTemporaryDirectory()
   try {
     await outputOf(script, ["up", directory, ...(servers.length === 0 ? ["-"] : servers)], {
-      environment: { CELL_OWNER: String(process.pid) },
+      environment,
     })
   } catch (error) {
     rmSync(directory, { recursive: true, force: true })

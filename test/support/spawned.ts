@@ -1,6 +1,6 @@
 /**
- * Programs started by tests. None outlives its test: whatever still runs is killed by process id when the test ends, or
- * when the test's own process does.
+ * Programs started by tests. None outlives its test: each is the head of a process group of its own, and what still runs
+ * in it is killed when the test ends, or when the test's own process does.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync, statSync } from "node:fs"
@@ -51,8 +51,18 @@ type Teardown = Pick<ExecutionContext, "teardown">
 
 const running = new Set<ChildProcess>()
 process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL")
+  for (const child of running) killGroup(child.pid)
 })
+
+/** Kills a program and whatever it started. */
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, "SIGKILL")
+  } catch {
+    // all of them have ended
+  }
+}
 
 const patienceMs = 30_000
 
@@ -139,6 +149,7 @@ function launch(program: string, args: readonly string[], options: SpawnOptions)
     cwd: options.directory,
     env: { ...process.env, ...options.environment },
     stdio: ["pipe", "pipe", "pipe"],
+    detached: true,
   })
   running.add(child)
   const [stdout, stderr] = [new Output(child.stdout), new Output(child.stderr)]
@@ -200,7 +211,8 @@ export function spawnProgram(
 ): Spawned {
   const spawned = launch(program, args, options)
   t.teardown(async () => {
-    await spawned.stop("SIGKILL").catch(() => undefined)
+    killGroup(spawned.pid < 0 ? undefined : spawned.pid)
+    await spawned.ended.catch(() => undefined)
   })
   return spawned
 }
