@@ -1,4 +1,5 @@
 /** Our locks and those of OpenAFS's own programs are the same locks: each side keeps the other off, and neither of us waits. */
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import type { ExecutionContext } from "ava"
@@ -147,7 +148,7 @@ needsCell.serial("locks: dasalvager waits for a partition that we salvage, and g
     "/vicepa",
     "-nowrite",
   ])
-  await pause(300)
+  while (!/-> FLOCK/.test(readFileSync("/proc/locks", "latin1")) && isAlive(salvage.pid)) await pause(5)
   t.true(isAlive(salvage.pid), salvage.stdout() + salvage.stderr())
   ours.release()
   t.is((await salvage.ended).status, 0)
