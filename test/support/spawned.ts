@@ -177,7 +177,9 @@ function launch(program: string, args: readonly string[], options: SpawnOptions)
         () => stdout.find(pattern) ?? stderr.find(pattern),
         (again) => {
           const stops = [stdout.listen(again), stderr.listen(again)]
-          return () => stops.forEach((stop) => stop())
+          return () => {
+            for (const stop of stops) stop()
+          }
         },
       ),
     async created(path, timeoutMs = patienceMs) {

@@ -64,7 +64,6 @@ export function groupFolder(group: number): string {
 export function placeOf(number: bigint): string {
   const { vnode } = partsOf(number)
   if (vnode === specialVnode) return `special/${spell(number)}`
-  return (
-    [(vnode >>> 14) & 0xff, (vnode >>> 9) & 0x1ff].map((part) => spell(BigInt(part))).join("/") + `/${spell(number)}`
-  )
+  const folders = [(vnode >>> 14) & 0xff, (vnode >>> 9) & 0x1ff].map((part) => spell(BigInt(part)))
+  return [...folders, spell(number)].join("/")
 }
