@@ -44,12 +44,12 @@ export class VolumeOperation {
     return this.#volume
   }
 
-  /** Commits a transaction. If it fails half-way the volume is marked for a salvage when the operation ends. */
+  /** Commits a transaction. If it breaks off half-way the volume is marked for a salvage when the operation ends. */
   apply(transaction: VolumeTransaction): Committed {
     try {
       return transaction.commit()
     } catch (error) {
-      this.#needsSalvage = true
+      if (transaction.begun) this.#needsSalvage = true
       throw error
     }
   }

@@ -16,7 +16,7 @@ import { blocksOf } from "../common/volume/volume-info.ts"
 import type { VolumeTransaction } from "../common/volume/volume-transaction.ts"
 import type { VolumeOperation } from "../fssync/volume-operation.ts"
 import type { VolserverContext } from "./context.ts"
-import type { InodeList } from "./inode-list.ts"
+import { InodeList } from "./inode-list.ts"
 import { sameInodeAt } from "./switch-contents.ts"
 import { foreignInode } from "./volume-files.ts"
 
@@ -79,16 +79,18 @@ function claimPiece(walk: Walk, piece: IndexPiece): void {
   const { volume } = walk.source
   const old = readIndexPiece(walk.clone.index(piece.cls).file, piece.cls, piece.offset, piece.bytes.length)
   using transaction = volume.transaction()
-  const claims = addClaims(walk, transaction, piece, old)
+  const claims = findClaims(walk, piece, old)
+  const { lows, highs } = claims.halves()
+  if (claims.count > 0) transaction.add({ kind: "claimAll", lows })
   if (volume.info.type === volumeTypes.RW && piece.cls === "large") addMarks(walk, transaction, piece)
   if (transaction.writes.length === 0) return
   walk.source.apply(transaction)
-  for (const slot of claims) walk.claimed.push(piece.inode(slot))
+  for (let index = 0; index < claims.count; index++) walk.claimed.pushHalves(highs[index] ?? 0, lows[index] ?? 0)
 }
 
-/** Adds a claim for every data file that the clone does not have yet, and counts what is there. */
-function addClaims(walk: Walk, transaction: VolumeTransaction, piece: IndexPiece, old: IndexPiece): number[] {
-  const slots: number[] = []
+/** The data files that the clone does not have yet; counts what is there. */
+function findClaims(walk: Walk, piece: IndexPiece, old: IndexPiece): InodeList {
+  const claims = new InodeList()
   for (let slot = 0; slot < piece.count; slot++) {
     if (!piece.used(slot)) continue
     walk.filecount++
@@ -98,10 +100,9 @@ function addClaims(walk: Walk, transaction: VolumeTransaction, piece: IndexPiece
     if (tag === undefined) throw foreignInode(piece, slot)
     const vnode = piece.vnode(slot)
     if (countIn(walk.rows[vnode] ?? 0, tag) >= linkCountMax) throw tooManySharers(walk, vnode)
-    transaction.add({ kind: "claim", vnode, tag, delta: 1 })
-    slots.push(slot)
+    claims.pushHalves(piece.inodeHigh(slot), piece.inodeLow(slot))
   }
-  return slots
+  return claims
 }
 
 function tooManySharers({ source }: Walk, vnode: number): AfsError {

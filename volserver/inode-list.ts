@@ -16,13 +16,18 @@ export class InodeList {
   }
 
   push(inode: Inode): void {
+    this.pushHalves(inode.high, inode.low)
+  }
+
+  /** The same without an object. */
+  pushHalves(high: number, low: number): void {
     if (2 * this.#count === this.#words.length) {
       const wider = new Uint32Array(2 * this.#words.length)
       wider.set(this.#words)
       this.#words = wider
     }
-    this.#words[2 * this.#count] = inode.high
-    this.#words[2 * this.#count + 1] = inode.low
+    this.#words[2 * this.#count] = high
+    this.#words[2 * this.#count + 1] = low
     this.#count++
   }
 
@@ -32,6 +37,17 @@ export class InodeList {
 
   clear(): void {
     this.#count = 0
+  }
+
+  /** Low and high halves, in the order in which they came. */
+  halves(): { readonly lows: Uint32Array; readonly highs: Uint32Array } {
+    const lows = new Uint32Array(this.#count)
+    const highs = new Uint32Array(this.#count)
+    for (let index = 0; index < this.#count; index++) {
+      highs[index] = this.#words[2 * index] ?? 0
+      lows[index] = this.#words[2 * index + 1] ?? 0
+    }
+    return { lows, highs }
   }
 }
 

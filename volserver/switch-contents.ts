@@ -5,9 +5,9 @@ import type { VnodeClass } from "../common/vnode/vnode-record.ts"
 import type { Volume } from "../common/volume/volume.ts"
 import type { VolumeDraft } from "../common/volume/volume-draft.ts"
 import type { VolumeInfo } from "../common/volume/volume-info.ts"
-import type { VolumeTransaction } from "../common/volume/volume-transaction.ts"
 import type { VolumeOperation } from "../fssync/volume-operation.ts"
 import type { VolserverContext } from "./context.ts"
+import { InodeList } from "./inode-list.ts"
 
 const classes = ["large", "small"] as const satisfies readonly VnodeClass[]
 
@@ -47,11 +47,11 @@ async function releaseReplaced(context: VolserverContext, operation: VolumeOpera
   for (const cls of classes) {
     for (const old of indexPieces(before.index(cls).file, cls)) {
       const current = readIndexPiece(operation.volume.index(cls).file, cls, old.offset, old.bytes.length)
-      using transaction = operation.volume.transaction()
+      const files = new InodeList()
       for (let slot = 0; slot < old.count; slot++) {
-        if (isReplaced(old, current, slot)) transaction.add({ kind: "release", inode: old.inode(slot) })
+        if (isReplaced(old, current, slot)) files.pushHalves(old.inodeHigh(slot), old.inodeLow(slot))
       }
-      releaseAll(operation, transaction)
+      releaseFiles(operation, files)
       await context.pace.step({ unit: "vnodes", done: 0, total: undefined })
     }
   }
@@ -67,6 +67,9 @@ export function sameInodeAt(a: IndexPiece, b: IndexPiece, slot: number): boolean
   return a.inodeLow(slot) === b.inodeLow(slot) && a.inodeHigh(slot) === b.inodeHigh(slot)
 }
 
-function releaseAll(operation: VolumeOperation, transaction: VolumeTransaction): void {
-  if (transaction.writes.length > 0) operation.apply(transaction)
+function releaseFiles(operation: VolumeOperation, files: InodeList): void {
+  if (files.count === 0) return
+  using transaction = operation.volume.transaction()
+  transaction.add({ kind: "releaseAll", ...files.halves() })
+  operation.apply(transaction)
 }

@@ -24,6 +24,7 @@ import { destroyMeMark, newVolumeInfo, volumeInfoLayout } from "../common/volume
 import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
 import type { VolumeOperation } from "../fssync/volume-operation.ts"
 import type { VolserverContext } from "./context.ts"
+import { InodeList } from "./inode-list.ts"
 
 /**
  * Makes an empty, unfinished volume: empty indexes, a place in its group, a VolumeInfo that says little but "destroy me",
@@ -158,12 +159,14 @@ function wholeRecords(index: VnodeIndex): number {
 }
 
 function releaseAll(transaction: VolumeTransaction, piece: IndexPiece, strictness: Strictness): void {
+  const files = new InodeList()
   for (let slot = 0; slot < piece.count; slot++) {
     const used = strictness === "strict" ? piece.used(slot) : piece.sound(slot)
     if (!used || !piece.hasInode(slot)) continue
-    if (piece.tag(slot) !== undefined) transaction.add({ kind: "release", inode: piece.inode(slot) })
+    if (piece.tag(slot) !== undefined) files.pushHalves(piece.inodeHigh(slot), piece.inodeLow(slot))
     else if (strictness === "strict") throw foreignInode(piece, slot)
   }
+  if (files.count > 0) transaction.add({ kind: "releaseAll", ...files.halves() })
 }
 
 /** A record that names a data file which cannot be its own. */

@@ -32,6 +32,8 @@ export interface FoundFile {
 
 const developmentMode = 0o600
 const folderMode = 0o700
+/** No bits at all, so that no umask has a say; what most data files keep. */
+const createdMode = 0
 
 /** The files of volume group `group` (the read-write volume's id) on a partition. */
 export class InodeStore {
@@ -73,7 +75,7 @@ export class InodeStore {
     const path = this.path(inode)
     const file = this.#createFile(path, inode)
     try {
-      this.#setOwner(file, { parameter, number: inodeParts(inode).tag })
+      this.#setOwner(file, { parameter, number: inodeParts(inode).tag }, createdMode)
     } catch (error) {
       file.close()
       this.partition.disk.unlink(path)
@@ -217,12 +219,12 @@ export class InodeStore {
   #createFile(path: string, inode: Inode): DiskFile {
     const { disk } = this.partition
     try {
-      return disk.open(path, "create", 0)
+      return disk.open(path, "create", createdMode)
     } catch (error) {
       if (!isDiskError(error, "ENOENT", "ENOTDIR")) throw error
     }
     this.#makeFolders(inode)
-    return disk.open(path, "create", 0)
+    return disk.open(path, "create", createdMode)
   }
 
   #makeFolders(inode: Inode): void {
@@ -247,7 +249,8 @@ export class InodeStore {
     giveToOwner(this.partition, opened)
   }
 
-  #setOwner(file: DiskFile, owner: OwnerData): void {
+  /** `present`: the permission bits that the file is known to have. */
+  #setOwner(file: DiskFile, owner: OwnerData, present?: number): void {
     if (this.partition.ownerEncoding === "development") {
       giveToOwner(this.partition, file)
       file.setMode(developmentMode)
@@ -255,7 +258,7 @@ export class InodeStore {
     }
     const { uid, gid, mode } = encodeOwner(owner)
     file.setOwner(uid, gid)
-    file.setMode(mode)
+    if (mode !== present) file.setMode(mode)
   }
 }
 

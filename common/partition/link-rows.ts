@@ -52,7 +52,7 @@ export class LinkRows {
   #current = 0
 
   /** Reads the rows of these vnodes, which are in ascending order; beyond the end of the table rows are 0. */
-  constructor(file: DiskFile, vnodes: readonly number[]) {
+  constructor(file: DiskFile, vnodes: readonly number[] | Uint32Array) {
     this.#file = file
     let first = vnodes[0] ?? 0
     let last = first

@@ -172,6 +172,74 @@ export class LinkTable {
     )
   }
 
+  /**
+   * Raises counts by one: places as low halves of inodes (vnode | tag << 26), ascending by vnode. For whole volumes: the
+   * same as `change`, without an object per place.
+   * @throws AfsError EMLINK if a count would exceed 7; then nothing has been changed.
+   */
+  raiseAll(lows: Uint32Array): void {
+    const vnodes = this.#vnodesOf(lows)
+    let done = 0
+    try {
+      for (; done < lows.length; done += sliceChanges) this.#shift(lows, vnodes, done, 1)
+    } catch (error) {
+      for (let start = 0; start < done; start += sliceChanges) this.#shift(lows, vnodes, start, -1)
+      throw error
+    }
+  }
+
+  /** Undoes raiseAll: nobody can have come to depend on these counts, so no file goes. */
+  lowerAll(lows: Uint32Array): void {
+    const vnodes = this.#vnodesOf(lows)
+    for (let start = 0; start < lows.length; start += sliceChanges) this.#shift(lows, vnodes, start, -1)
+  }
+
+  /**
+   * Lowers counts by one, as `release` does, for places given as raiseAll wants them. `gone` gets the index of each place
+   * that nobody uses any more.
+   * @returns the indexes of places whose count was 0 already
+   */
+  releaseAll(lows: Uint32Array, gone: (index: number) => void): number[] {
+    const vnodes = this.#vnodesOf(lows)
+    const lost: number[] = []
+    for (let start = 0; start < lows.length; start += sliceReleases) {
+      const end = Math.min(lows.length, start + sliceReleases)
+      this.#edit(vnodes.subarray(start, end), (rows) => {
+        for (let index = start; index < end; index++) {
+          const count = lowerPlace(rows, vnodes[index] ?? 0, tagOf(lows[index] ?? 0), () => gone(index))
+          if (count < 0) lost.push(index)
+        }
+      })
+    }
+    return lost
+  }
+
+  #shift(lows: Uint32Array, vnodes: Uint32Array, start: number, delta: 1 | -1): void {
+    const end = Math.min(lows.length, start + sliceChanges)
+    this.#edit(vnodes.subarray(start, end), (rows) => {
+      for (let index = start; index < end; index++) {
+        const vnode = vnodes[index] ?? 0
+        const tag = tagOf(lows[index] ?? 0)
+        const row = rows.get(vnode)
+        const count = countIn(row, tag) + delta
+        if (count > linkCountMax) throw this.#tooMany(vnode)
+        rows.set(vnode, withCount(row, tag, Math.max(0, count)))
+      }
+    })
+  }
+
+  /** Their vnode numbers. @throws AfsError EINVAL for a place that does not exist; RangeError if they do not ascend */
+  #vnodesOf(lows: Uint32Array): Uint32Array {
+    let before = 0
+    return lows.map((low) => {
+      const vnode = low & vnodeMask
+      this.#requirePlace(vnode, low >>> 26)
+      if (vnode < before) throw new RangeError(`vnode ${vnode} after ${before}`)
+      before = vnode
+      return vnode
+    })
+  }
+
   /** Makes counts exactly what is said, for repairs: places in any order. @throws AfsError EMLINK for a count above 7. */
   set(counts: readonly (LinkPlace & { readonly count: number })[]): void {
     for (const { vnode, tag, count } of counts) {
@@ -210,7 +278,7 @@ export class LinkTable {
   }
 
   /** Reads the rows of `vnodes` (ascending), lets `work` change them and writes them back, under one lock; a throw writes nothing. */
-  #edit<T>(vnodes: readonly number[], work: (rows: LinkRows) => T): T {
+  #edit<T>(vnodes: readonly number[] | Uint32Array, work: (rows: LinkRows) => T): T {
     return this.#locked(() => {
       const rows = new LinkRows(this.file, vnodes)
       const result = work(rows)
@@ -275,13 +343,21 @@ function lower<Place extends LinkPlace>(
   place: Place,
   gone: (place: Place) => void,
 ): Place & { count: number; lost: boolean } {
-  const row = rows.get(place.vnode)
-  const before = countIn(row, place.tag)
-  const count = Math.max(0, before - 1)
-  if (before === 1) gone(place)
-  rows.set(place.vnode, withCount(row, place.tag, count))
-  return { ...place, count, lost: before === 0 }
+  const count = lowerPlace(rows, place.vnode, place.tag, () => gone(place))
+  return { ...place, count: Math.max(0, count), lost: count < 0 }
 }
+
+/** The new count; -1 if it was 0 already. */
+function lowerPlace(rows: LinkRows, vnode: number, tag: number, gone: () => void): number {
+  const row = rows.get(vnode)
+  const count = countIn(row, tag) - 1
+  if (count === 0) gone()
+  rows.set(vnode, withCount(row, tag, Math.max(0, count)))
+  return count
+}
+
+/** Tag in the low half of a data file's inode. */
+const tagOf = (low: number): number => (low >>> 26) & 7
 
 /** Places in the order of vnode numbers, `length` at a time. */
 function* slicesOf<Place extends LinkPlace>(places: readonly Place[], length: number): Generator<readonly Place[]> {

@@ -22,6 +22,10 @@ export type MetadataWrite =
   | { readonly kind: "removeHeader"; readonly volume: number; readonly name?: string }
   /** Counts of data files are raised: volumes that come to share them. */
   | { readonly kind: "claim"; readonly vnode: number; readonly tag: number; readonly delta: number }
+  /** `claim` by one for many files: low halves of their inodes, ascending by vnode. */
+  | { readonly kind: "claimAll"; readonly lows: Uint32Array }
+  /** `release` for many files: halves of their inodes, ascending by vnode. */
+  | { readonly kind: "releaseAll"; readonly lows: Uint32Array; readonly highs: Uint32Array }
   /** One volume less uses this data file; it is unlinked when none is left. */
   | { readonly kind: "release"; readonly inode: Inode }
   /** A count becomes exactly this (salvage); 0 unlinks nothing. */
@@ -47,6 +51,7 @@ export type MetadataWriteKind = MetadataWrite["kind"]
  */
 export const stageOf: Readonly<Record<MetadataWriteKind, number>> = {
   claim: 0,
+  claimAll: 0,
   create: 1,
   link: 2,
   move: 2,
@@ -57,6 +62,7 @@ export const stageOf: Readonly<Record<MetadataWriteKind, number>> = {
   header: 5,
   count: 6,
   release: 7,
+  releaseAll: 7,
   unlink: 8,
   leaveGroup: 9,
   removeHeader: 10,

@@ -31,12 +31,19 @@ export class UnsyncedChanges {
         this.#file(write.inode)
         return
       case "claim":
+      case "claimAll":
       case "count":
         this.#file(specialInode(this.#store.group, "linkTable"))
         return
       case "release":
         this.#file(specialInode(this.#store.group, "linkTable"))
         this.#folders.add(dirname(this.#store.path(write.inode)))
+        return
+      case "releaseAll":
+        this.#file(specialInode(this.#store.group, "linkTable"))
+        for (const [index, low] of write.lows.entries()) {
+          this.#folders.add(dirname(this.#store.path({ low, high: write.highs[index] ?? 0 })))
+        }
         return
       case "unlink":
         this.#folders.add(dirname(this.#store.path(write.inode)))

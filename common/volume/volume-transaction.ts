@@ -47,8 +47,10 @@ export class VolumeTransaction implements Disposable {
   readonly #opened = new Map<string, DiskFile>()
   readonly #created = new Map<string, Inode>()
   readonly #createdFiles: DiskFile[] = []
-  /** What undoes the counts raised so far. */
+  /** Counts raised so far, which a transaction that ends badly lowers again. */
   readonly #raised: LinkChange[] = []
+  /** The same for counts raised by one, many at a time. */
+  readonly #raisedAll: Uint32Array[] = []
   #sync: SyncPolicy = "none"
   /** True if the group had no folder before this transaction; known from the first creation on. */
   #isNewGroup: boolean | undefined
@@ -79,6 +81,9 @@ export class VolumeTransaction implements Disposable {
    */
   add(write: Exclude<MetadataWrite, { kind: "create" }>): void {
     if (write.kind === "release") this.#requireDataInode(write.inode)
+    if (write.kind === "releaseAll") {
+      for (const [index, low] of write.lows.entries()) this.#requireDataInode({ low, high: write.highs[index] ?? 0 })
+    }
     this.#writes.push(write)
   }
 
@@ -93,7 +98,7 @@ export class VolumeTransaction implements Disposable {
    */
   allocate(vnodes: readonly number[]): number[] {
     const tags = this.#links().allocate(vnodes)
-    for (const [index, vnode] of vnodes.entries()) this.#raised.push({ vnode, tag: tags[index] ?? 0, delta: -1 })
+    for (const [index, vnode] of vnodes.entries()) this.#raised.push({ vnode, tag: tags[index] ?? 0, delta: 1 })
     return tags
   }
 
@@ -159,7 +164,9 @@ export class VolumeTransaction implements Disposable {
     for (const inode of [...this.#created.values()].reverse()) this.store.unlink(inode)
     if (this.#isNewGroup === true) this.store.removeFolders()
     const hadTable = !this.#created.has(keyOf(this.#linkTable))
-    if (hadTable && this.#raised.length > 0) this.#links().change(this.#raised)
+    if (!hadTable || this.#raised.length === 0) return
+    this.#links().change(this.#raised.map(({ vnode, tag, delta }) => ({ vnode, tag, delta: -delta })))
+    if (hadTable) for (const lows of this.#raisedAll) this.#links().lowerAll(lows)
   }
 
   /** What cannot be taken back either is left to a salvage: the first failure is the one to tell. */
@@ -188,15 +195,30 @@ export class VolumeTransaction implements Disposable {
   /** Applies neighbours of one kind together, so that the link table is read and written once for all of them. */
   #apply(run: readonly MetadataWrite[], done: Released): void {
     const first = run[0]?.kind
-    if (first === "claim") this.#claim(run.flatMap(linkChange))
+    if (first === "claim") this.#claim(run.filter((write) => write.kind === "claim"))
     else if (first === "count") this.#setCounts(run.filter((write) => write.kind === "count"))
     else if (first === "release") this.#release(run, done)
-    else for (const write of run) this.#applyOne(write)
+    else for (const write of run) this.#applyOne(write, done)
   }
 
   #claim(changes: readonly LinkChange[]): void {
     this.#links().change(changes)
-    for (const { vnode, tag, delta } of changes) this.#raised.push({ vnode, tag, delta: -delta })
+    for (const change of changes) this.#raised.push(change)
+  }
+
+  #claimAll(lows: Uint32Array): void {
+    this.#links().raiseAll(lows)
+    this.#raisedAll.push(lows)
+  }
+
+  #releaseAll(lows: Uint32Array, highs: Uint32Array, done: Released): void {
+    this.#begun = true
+    const inodeAt = (index: number): Inode => ({ low: lows[index] ?? 0, high: highs[index] ?? 0 })
+    const lost = this.#links().releaseAll(lows, (index) => {
+      this.store.unlink(inodeAt(index))
+      done.unlinked++
+    })
+    done.lost.push(...lost.map(inodeAt))
   }
 
   /** A file that nobody uses any more goes with its count, under the table's lock (LinkTable.release). */
@@ -214,13 +236,19 @@ export class VolumeTransaction implements Disposable {
     this.#links().set(counts)
   }
 
-  #applyOne(write: MetadataWrite): void {
+  #applyOne(write: MetadataWrite, done: Released): void {
     const { store } = this
     switch (write.kind) {
       case "create":
       case "claim":
       case "release":
       case "count":
+        return
+      case "claimAll":
+        this.#claimAll(write.lows)
+        return
+      case "releaseAll":
+        this.#releaseAll(write.lows, write.highs, done)
         return
       case "write":
         this.#changing(write.inode).write(write.bytes, write.offset)
@@ -345,10 +373,6 @@ function endOfRun(writes: readonly MetadataWrite[], start: number): number {
   let end = start + 1
   while (end < writes.length && writes[end]?.kind === writes[start]?.kind) end++
   return end
-}
-
-function linkChange(write: MetadataWrite): LinkChange[] {
-  return write.kind === "claim" ? [{ vnode: write.vnode, tag: write.tag, delta: write.delta }] : []
 }
 
 function releasedFile(write: MetadataWrite): (LinkPlace & { inode: Inode })[] {
