@@ -1,0 +1,57 @@
+import test from "ava"
+import { isAfsError } from "../../common/error.ts"
+import { configOf } from "../../fileserver/cli.ts"
+
+const plain = {
+  partition: undefined,
+  "state-dir": "state",
+  vlruthresh: 120,
+  vlruinterval: 120,
+  vlrumax: 8,
+  vlrudisable: false,
+  "offline-timeout": -1,
+  "offline-shutdown-timeout": undefined,
+  "lock-holdoff": 2,
+  "checkouts-per-connection": 128,
+  logfile: undefined,
+  "log-level": "info",
+} as const
+
+test("fileserver options: OpenAFS's units (minutes, seconds, -1 for never) become milliseconds", (t) => {
+  const config = configOf({ ...plain, "offline-shutdown-timeout": 0, partition: ["/vicepa"] })
+  t.deepEqual(config.lru, { thresholdMs: 7_200_000, intervalMs: 120_000, max: 8 })
+  t.is(config.offlineTimeoutMs, undefined)
+  t.is(config.offlineShutdownTimeoutMs, 0)
+  t.is(config.lockHoldOffMs, 2_000)
+  t.deepEqual(config.partitions, ["/vicepa"])
+  t.is(configOf({ ...plain, "offline-timeout": 5 }).offlineTimeoutMs, 5_000)
+  t.is(configOf({ ...plain, vlrudisable: true }).lru, false)
+})
+
+test("fileserver options: what a server can be asked for later are its own", (t) => {
+  const { options } = configOf(plain)
+  t.deepEqual(
+    options.find(({ name }) => name === "offline-timeout"),
+    { name: "offline-timeout", value: "-1" },
+  )
+  t.is(options.length, 8)
+})
+
+test("fileserver options: numbers that make no sense are usage errors", (t) => {
+  const wrong = [
+    { vlruthresh: 0 },
+    { vlruinterval: Number.NaN },
+    { vlrumax: -3 },
+    { "lock-holdoff": -1 },
+    { "checkouts-per-connection": 0 },
+  ]
+  for (const fields of wrong) {
+    t.true(
+      isAfsError(
+        t.throws(() => configOf({ ...plain, ...fields })),
+        "USAGE",
+      ),
+      JSON.stringify(fields),
+    )
+  }
+})
