@@ -3,12 +3,12 @@
  * connection? Against dafileserver with the same kind of client, where there is root and OpenAFS; its protocol has one
  * request at a time. Both servers are processes of their own and have the volume registered, not attached.
  */
-import { type ChildProcess, spawn } from "node:child_process"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { createPartition } from "../common/partition/partition.ts"
 import { FssyncClient, requireOk } from "../fssync/fssync-client.ts"
 import { impatientRule } from "../fssync/retry-rule.ts"
+import { startFileserver } from "./fileserver-process.ts"
 import { answer, inTemporaryDirectory, type Question, report, type Side } from "./measure.ts"
 import { OpenafsFssync } from "./openafs-fssync.ts"
 import { canHaveCell, type PeerCell, startPeerCell } from "./peer-cell.ts"
@@ -33,32 +33,6 @@ async function rate(ask: Ask, depth: number): Promise<number> {
   }
   await Promise.all(Array.from({ length: depth }, worker))
   return (count / (performance.now() - begin)) * 1000
-}
-
-/** Starts our fileserver on an empty partition, and waits until it serves. */
-function startFileserver(directory: string): Promise<ChildProcess> {
-  createPartition(join(directory, "vicepa"), { development: true })
-  const program = join(import.meta.dirname, "..", "cli", "dafs.js")
-  const words = [
-    "fileserver",
-    "--partition",
-    join(directory, "vicepa"),
-    "--state-dir",
-    directory,
-    "--log-level",
-    "error",
-  ]
-  const child = spawn(process.execPath, [program, ...words], { stdio: ["ignore", "inherit", "inherit", "ipc"] })
-  return new Promise((resolve, reject) => {
-    child.once("message", () => resolve(child)) // its word that it serves
-    child.once("exit", (status) => reject(new Error(`the fileserver ended with status ${status}`)))
-  })
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  const ended = new Promise((resolve) => child.once("exit", resolve))
-  child.kill("SIGTERM")
-  await ended
 }
 
 function questionsOf(ours: FssyncClient, theirs: OpenafsFssync | undefined): Question[] {
@@ -94,21 +68,14 @@ function peerCell(directory: string): PeerCell | undefined {
 }
 
 await inTemporaryDirectory(async (directory) => {
+  const place = createPartition(join(directory, "vicepa"), { development: true }).path
   using cell = peerCell(join(directory, "cell"))
-  const server = await startFileserver(directory)
-  try {
-    await using ours = new FssyncClient({
-      path: join(directory, "fssync.sock"),
-      programType: "debugUtility",
-      rule: impatientRule,
-    })
-    requireOk(await ours.volumeOn(volume, partition), "register the volume")
-    using theirs = cell && (await OpenafsFssync.open(cell.fssyncSocket))
-    await theirs?.volumeOn(volume, partition)
-    const answers = []
-    for (const question of questionsOf(ours, theirs)) answers.push(await answer(question))
-    report(answers)
-  } finally {
-    await stop(server)
-  }
+  await using server = await startFileserver(place, directory)
+  await using ours = new FssyncClient({ path: server.socket, programType: "debugUtility", rule: impatientRule })
+  requireOk(await ours.volumeOn(volume, partition), "register the volume")
+  using theirs = cell && (await OpenafsFssync.open(cell.fssyncSocket))
+  await theirs?.volumeOn(volume, partition)
+  const answers = []
+  for (const question of questionsOf(ours, theirs)) answers.push(await answer(question))
+  report(answers)
 })

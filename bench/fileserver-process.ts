@@ -1,0 +1,27 @@
+/** Our fileserver as a process of its own, as it is in use. */
+import { spawn } from "node:child_process"
+import { join } from "node:path"
+
+export interface FileserverProcess extends AsyncDisposable {
+  /** Its FSSYNC socket. */
+  readonly socket: string
+}
+
+/** Starts a fileserver on one partition, with its state in `stateDirectory`, and waits until it serves. */
+export async function startFileserver(partition: string, stateDirectory: string): Promise<FileserverProcess> {
+  const program = join(import.meta.dirname, "..", "cli", "dafs.js")
+  const words = ["fileserver", "--partition", partition, "--state-dir", stateDirectory, "--log-level", "error"]
+  const child = spawn(process.execPath, [program, ...words], { stdio: ["ignore", "inherit", "inherit", "ipc"] })
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve))
+  await new Promise<void>((resolve, reject) => {
+    child.once("message", () => resolve()) // its word that it serves
+    void ended.then((status) => reject(new Error(`the fileserver ended with status ${status}`)))
+  })
+  return {
+    socket: join(stateDirectory, "fssync.sock"),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM")
+      await ended
+    },
+  }
+}
