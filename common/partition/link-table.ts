@@ -45,6 +45,14 @@ export interface LinkResult extends LinkChange {
   readonly lost: boolean
 }
 
+/** What became of a place that one user less has. */
+export interface LinkRelease<Place extends LinkPlace> {
+  readonly place: Place
+  readonly count: number
+  /** The count was 0 already. */
+  readonly lost: boolean
+}
+
 /** Changes that one lock covers at most; a few milliseconds, without what `release` does under it. */
 const sliceChanges = 32_768
 /** Files that `release` removes under one lock at most: about ten milliseconds. */
@@ -145,11 +153,13 @@ export class LinkTable {
    * Applies changes in the order of vnode numbers and tells what the counts are now, in that order.
    * @throws AfsError EMLINK if a count would exceed 7; then nothing has been changed.
    */
-  change<Change extends LinkChange>(changes: readonly Change[]): (Change & LinkResult)[] {
+  change(changes: readonly LinkChange[]): LinkResult[] {
     for (const { vnode, tag } of changes) this.#requirePlace(vnode, tag)
-    const results: (Change & LinkResult)[] = []
+    const results: LinkResult[] = []
     try {
-      for (const slice of slicesOf(changes, sliceChanges)) results.push(...this.#changeSlice(slice))
+      for (const slice of slicesOf(changes, sliceChanges)) {
+        for (const result of this.#changeSlice(slice)) results.push(result)
+      }
     } catch (error) {
       this.#takeBack(results)
       throw error
@@ -162,10 +172,7 @@ export class LinkTable {
    * the lock and before its count is stored, so that nobody can take the tag while the file is still there. A crash in
    * between leaves a count without a file, which costs a tag until the next salvage.
    */
-  release<Place extends LinkPlace>(
-    places: readonly Place[],
-    gone: (place: Place) => void,
-  ): (Place & { count: number; lost: boolean })[] {
+  release<Place extends LinkPlace>(places: readonly Place[], gone: (place: Place) => void): LinkRelease<Place>[] {
     for (const { vnode, tag } of places) this.#requirePlace(vnode, tag)
     return [...slicesOf(places, sliceReleases)].flatMap((slice) =>
       this.#edit(slice.map(vnodeOf), (rows) => slice.map((place) => lower(rows, place, gone))),
@@ -258,22 +265,24 @@ export class LinkTable {
     this.#edit([vnode], (rows) => rows.set(vnode, row & 0xffff))
   }
 
-  #changeSlice<Change extends LinkChange>(changes: readonly Change[]): (Change & LinkResult)[] {
+  #changeSlice(changes: readonly LinkChange[]): LinkResult[] {
     return this.#edit(changes.map(vnodeOf), (rows) =>
-      changes.map((change) => {
-        const row = rows.get(change.vnode)
-        const wanted = countIn(row, change.tag) + change.delta
-        if (wanted > linkCountMax) throw this.#tooMany(change.vnode)
+      changes.map(({ vnode, tag, delta }) => {
+        const row = rows.get(vnode)
+        const wanted = countIn(row, tag) + delta
+        if (wanted > linkCountMax) throw this.#tooMany(vnode)
         const count = Math.max(0, wanted)
-        rows.set(change.vnode, withCount(row, change.tag, count))
-        return { ...change, count, lost: wanted < 0 }
+        rows.set(vnode, withCount(row, tag, count))
+        return { vnode, tag, delta, count, lost: wanted < 0 }
       }),
     )
   }
 
   /** Undoes earlier slices of a change that failed later; one that lost its count has nothing to give back. */
   #takeBack(results: readonly LinkResult[]): void {
-    const undo = results.filter((result) => !result.lost).map((result) => ({ ...result, delta: -result.delta }))
+    const undo = results
+      .filter((result) => !result.lost)
+      .map(({ vnode, tag, delta }) => ({ vnode, tag, delta: -delta }))
     for (const slice of slicesOf(undo, sliceChanges)) this.#changeSlice(slice)
   }
 
@@ -342,9 +351,9 @@ function lower<Place extends LinkPlace>(
   rows: LinkRows,
   place: Place,
   gone: (place: Place) => void,
-): Place & { count: number; lost: boolean } {
+): LinkRelease<Place> {
   const count = lowerPlace(rows, place.vnode, place.tag, () => gone(place))
-  return { ...place, count: Math.max(0, count), lost: count < 0 }
+  return { place, count: Math.max(0, count), lost: count < 0 }
 }
 
 /** The new count; -1 if it was 0 already. */

@@ -163,10 +163,10 @@ export class VolumeTransaction implements Disposable {
   #takeBack(): void {
     for (const inode of [...this.#created.values()].reverse()) this.store.unlink(inode)
     if (this.#isNewGroup === true) this.store.removeFolders()
-    const hadTable = !this.#created.has(keyOf(this.#linkTable))
-    if (!hadTable || this.#raised.length === 0) return
+    const isNewTable = this.#created.has(keyOf(this.#linkTable))
+    if (isNewTable || this.#raised.length + this.#raisedAll.length === 0) return
     this.#links().change(this.#raised.map(({ vnode, tag, delta }) => ({ vnode, tag, delta: -delta })))
-    if (hadTable) for (const lows of this.#raisedAll) this.#links().lowerAll(lows)
+    for (const lows of this.#raisedAll) this.#links().lowerAll(lows)
   }
 
   /** What cannot be taken back either is left to a salvage: the first failure is the one to tell. */
@@ -218,7 +218,7 @@ export class VolumeTransaction implements Disposable {
       this.store.unlink(inodeAt(index))
       done.unlinked++
     })
-    done.lost.push(...lost.map(inodeAt))
+    for (const index of lost) done.lost.push(inodeAt(index))
   }
 
   /** A file that nobody uses any more goes with its count, under the table's lock (LinkTable.release). */
@@ -228,7 +228,7 @@ export class VolumeTransaction implements Disposable {
       this.store.unlink(inode)
       done.unlinked++
     })
-    for (const { lost, inode } of results) if (lost) done.lost.push(inode)
+    for (const { lost, place } of results) if (lost) done.lost.push(place.inode)
   }
 
   #setCounts(counts: readonly (LinkPlace & { readonly count: number })[]): void {

@@ -127,12 +127,6 @@ test("link table: changes tell what the counts are now, in the order of vnodes",
   t.deepEqual([table.count(0, 0), table.count(5, 1), table.count(5, 0), table.count(8, 0)], [2, 0, 2, 2])
 })
 
-test("link table: what comes with a change comes with its result", (t) => {
-  const { table } = tableOf(t, clonesTable)
-  const [result] = table.change([{ vnode: 8, tag: 0, delta: -1, inode: "mine" }])
-  t.is(result?.inode, "mine")
-})
-
 test("link table: a count never falls below zero; what was lost is told", (t) => {
   const { table, hex } = tableOf(t, clonesTable)
   const before = hex()
@@ -241,7 +235,7 @@ test("link table: release lowers counts and names, under the lock, the files tha
   })
   t.deepEqual(gone, ["last", "two of two"])
   t.deepEqual(
-    results.map(({ name, count, lost }) => [name, count, lost]),
+    results.map(({ place, count, lost }) => [place.name, count, lost]),
     [
       ["last", 0, false],
       ["one of two", 1, false],
@@ -261,6 +255,66 @@ test("link table: a file that cannot be removed keeps its count", (t) => {
     throw new Error("EIO")
   }
   t.throws(() => table.release([{ vnode: 5, tag: 1 }], failing), { message: "EIO" })
+  t.is(hex(), before)
+})
+
+/** Low halves of inodes, as a walk over an index gives them. */
+const lowsOf = (places: readonly (readonly [vnode: number, tag: number])[]): Uint32Array =>
+  Uint32Array.from(places.map(([vnode, tag]) => vnode + tag * 2 ** 26))
+
+test("link table: counts of a whole volume are raised, lowered and released as one by one", (t) => {
+  const { table, hex } = tableOf(t, clonesTable)
+  const before = hex()
+  const lows = lowsOf([
+    [1, 0],
+    [2, 1],
+    [2, 2],
+    [8, 0],
+    [9000, 4],
+  ])
+  table.raiseAll(lows)
+  t.deepEqual(
+    [table.count(1, 0), table.count(2, 1), table.count(2, 2), table.count(8, 0), table.count(9000, 4)],
+    [2, 2, 2, 4, 1],
+  )
+  table.lowerAll(lows)
+  t.is(hex().slice(0, before.length), before)
+  const gone: number[] = []
+  t.deepEqual(
+    table.releaseAll(lows, (index) => gone.push(index)),
+    [4],
+    "the last was nobody's",
+  )
+  t.deepEqual(gone, [0, 1, 2])
+  t.deepEqual([table.row(1), table.row(2), table.count(8, 0)], [0x48, 0x01, 2])
+})
+
+test("link table: a whole volume's counts are raised all or not at all", (t) => {
+  const { table, hex } = tableOf(t)
+  const lows = lowsOf(Array.from({ length: 70_000 }, (_, index) => [2 * index + 2, 0] as const))
+  table.raiseAll(lows)
+  table.change([{ vnode: 140_000, tag: 0, delta: 6 }])
+  const before = hex()
+  t.is(t.throws(() => table.raiseAll(lows), { instanceOf: AfsError }).code, "EMLINK")
+  t.is(hex(), before)
+  for (const wrong of [lowsOf([[2, 5]]), lowsOf([[0, 1]]), lowsOf([[vnodeMask, 0]])]) {
+    t.true(
+      isAfsError(
+        t.throws(() => table.raiseAll(wrong)),
+        "EINVAL",
+      ),
+    )
+  }
+  t.throws(
+    () =>
+      table.raiseAll(
+        lowsOf([
+          [4, 0],
+          [2, 0],
+        ]),
+      ),
+    { instanceOf: RangeError },
+  )
   t.is(hex(), before)
 })
 

@@ -364,10 +364,47 @@ test("transaction: the eighth volume that would share a file is refused, and its
   const before = snapshot(partition.path)
   const transaction = new VolumeTransaction(store)
   transaction.create(specialInode(sampleId + 1, "volumeInfo"), sampleId + 1)
-  for (const vnode of [0, 1, 2, 4, 6]) transaction.add({ kind: "claim", vnode, tag: 0, delta: 1 })
+  for (const vnode of [0, 1, 2]) transaction.add({ kind: "claim", vnode, tag: 0, delta: 1 })
+  transaction.add({ kind: "claimAll", lows: Uint32Array.of(4, 6) })
   t.is(t.throws(() => transaction.commit(), { instanceOf: AfsError }).code, "EMLINK")
   t.false(transaction.begun)
   t.deepEqual(snapshot(partition.path), before)
+})
+
+// A clone whose header could not be made once left every count of its volume one too high.
+test("transaction: counts raised for many files at once are taken back with the rest", (t) => {
+  const partition = partitionIn(t)
+  const store = makeSampleVolume(partition, { files })
+  const before = snapshot(partition.path)
+  for (const also of [[], [{ kind: "claim", vnode: 0, tag: 0, delta: 1 }] as const]) {
+    const transaction = new VolumeTransaction(store)
+    for (const write of also) transaction.add(write)
+    transaction.add({ kind: "claimAll", lows: Uint32Array.of(1, 2, 4, 6) })
+    transaction.add({ kind: "header", volume: sampleId, bytes: new Uint8Array(76), replace: false })
+    t.is(t.throws(() => transaction.commit(), { instanceOf: AfsError }).code, "VVOLEXISTS")
+    t.deepEqual(snapshot(partition.path), before)
+  }
+})
+
+test("transaction: many files released at once go or stay as one by one", (t) => {
+  const store = makeSampleVolume(partitionIn(t), { files })
+  using sharing = new VolumeTransaction(store)
+  sharing.add({ kind: "claimAll", lows: Uint32Array.of(2) })
+  sharing.commit()
+  using transaction = new VolumeTransaction(store)
+  const lows = Uint32Array.of(2, 4, 6, 8)
+  transaction.add({ kind: "releaseAll", lows, highs: Uint32Array.of(2, 3, 4, 9) })
+  t.deepEqual(transaction.commit(), { unlinked: 2, lost: [dataInode(8, 9, 0)] })
+  const left = [dataInode(2, 2, 0), dataInode(4, 3, 0), dataInode(6, 4, 0)].map(
+    (inode) => store.stat(inode) !== undefined,
+  )
+  t.deepEqual(left, [true, false, false])
+  const wrong = {
+    kind: "releaseAll",
+    lows: Uint32Array.of(2, 0x07ff_ffff),
+    highs: Uint32Array.of(2, sampleId),
+  } as const
+  t.is(t.throws(() => transaction.add(wrong), { instanceOf: AfsError }).code, "DAMAGED")
 })
 
 test("transaction: a header file that exists is not replaced unless that is asked, nor is its volume harmed", (t) => {
