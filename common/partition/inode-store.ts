@@ -53,7 +53,11 @@ export class InodeStore {
   }
 
   path(inode: Inode): string {
-    return `${this.#root}/${folderInGroup(inode)}/${encodeInode(inode)}`
+    return `${this.#folderOf(inode)}/${encodeInode(inode)}`
+  }
+
+  #folderOf(inode: Inode): string {
+    return `${this.#root}/${folderInGroup(inode)}`
   }
 
   /** @throws DiskError ENOENT if there is no such file. */
@@ -211,7 +215,7 @@ export class InodeStore {
       const stat = disk.stat(path)
       if (stat?.isFile !== true) continue
       const spelled = decodeInode(entry.name)
-      const inode = spelled !== undefined && this.path(spelled) === path ? spelled : undefined
+      const inode = spelled !== undefined && this.#folderOf(spelled) === folder ? spelled : undefined
       yield { path, stat, inode, owner: this.ownerOf(stat) }
     }
   }

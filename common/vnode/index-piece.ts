@@ -4,20 +4,20 @@
  */
 import type { DiskFile } from "../disk/disk.ts"
 import { FormatError } from "../error.ts"
-import { dataInode, type Inode, vnodeMask } from "../partition/inode-number.ts"
-import { recordOffset, type VnodeClass, vnodeAt, vnodeClasses, vnodeRecordLayout } from "./vnode-record.ts"
+import { type Inode, tagCount, vnodeMask } from "../partition/inode-number.ts"
+import {
+  indexSizeMax,
+  recordOffset,
+  type VnodeClass,
+  vnodeAt,
+  vnodeClasses,
+  vnodeRecordLayout,
+} from "./vnode-record.ts"
 
 /** Bytes that a piece holds at most: 16,384 small or 4,096 large records. */
 export const indexPieceSize = 1 << 20
 
-const at = {
-  inodeLow: vnodeRecordLayout.offsets["inodeLow"] ?? 0,
-  inodeHigh: vnodeRecordLayout.offsets["inodeHigh"] ?? 0,
-  lengthLow: vnodeRecordLayout.offsets["lengthLow"] ?? 0,
-  lengthHigh: vnodeRecordLayout.offsets["lengthHigh"] ?? 0,
-  magic: vnodeRecordLayout.offsets["magic"] ?? 0,
-  uniquifier: vnodeRecordLayout.offsets["uniquifier"] ?? 0,
-}
+const at = vnodeRecordLayout.offsets
 const typeMask = 7
 const clonedBit = 8
 
@@ -94,8 +94,8 @@ export class IndexPiece {
   /** Tag of the slot's data file; undefined if the inode is not one that this vnode can have. */
   tag(slot: number): number | undefined {
     const low = this.inodeLow(slot)
-    const tag = (low >>> 26) & 7
-    return (low & vnodeMask) === this.vnode(slot) && low === dataInode(this.vnode(slot), 0, tag).low ? tag : undefined
+    const tag = low >>> 26 // with the bits above it, which are 0 in every inode
+    return (low & vnodeMask) === this.vnode(slot) && tag < tagCount ? tag : undefined
   }
 
   uniquifier(slot: number): number {
@@ -141,10 +141,29 @@ export function readIndexPiece(file: DiskFile, cls: VnodeClass, offset: number, 
   return new IndexPiece(cls, offset, bytes, file.path)
 }
 
-/** Walks an index in pieces of at most 1 MiB. @throws FormatError if the file ends within a record. */
+/**
+ * Size of an index that is about to be walked: a hole costs a hostile one nothing, but its walk would take hours.
+ * @throws FormatError if there are more slots than vnode numbers.
+ */
+export function walkedSize(file: DiskFile, cls: VnodeClass): number {
+  const { size } = file.stat()
+  const sizeMax = indexSizeMax(cls)
+  if (size <= sizeMax) return size
+  throw new FormatError(
+    `${cls} vnode index`,
+    { path: file.path, offset: sizeMax },
+    `${size} bytes`,
+    `at most ${sizeMax}`,
+  )
+}
+
+/**
+ * Walks an index in pieces of at most 1 MiB.
+ * @throws FormatError if the file ends within a record, or has more slots than there are vnode numbers.
+ */
 export function* indexPieces(file: DiskFile, cls: VnodeClass): Generator<IndexPiece> {
   const { recordSize } = vnodeClasses[cls]
-  const size = file.stat().size
+  const size = walkedSize(file, cls)
   for (let offset = recordSize; offset < size; offset += indexPieceSize) {
     yield readIndexPiece(file, cls, offset, Math.min(indexPieceSize, size - offset))
   }

@@ -5,7 +5,7 @@
 import { struct, u32le } from "../codec/struct.ts"
 import type { DiskFile } from "../disk/disk.ts"
 import { FormatError } from "../error.ts"
-import { vnodeMask } from "../partition/inode-number.ts"
+import { walkedSize } from "./index-piece.ts"
 import {
   accessListOffset,
   accessListSize,
@@ -28,8 +28,6 @@ export function newVnodeIndex(cls: VnodeClass): Uint8Array {
 
 /** Bytes read at once when an index is walked; a multiple of both record sizes. */
 const pieceSize = 1 << 20
-/** An index holds half of the vnode numbers that data files can have. */
-const slotsMax = (vnodeMask + 1) / 2
 
 /** One used or free slot met on a walk; `bytes` is a view of the walk's buffer, valid until the next step. */
 export interface VnodeSlot {
@@ -133,12 +131,8 @@ export class VnodeIndex {
     }
   }
 
-  /** A hole costs a hostile index nothing, but its walk would take hours. */
   #size(): number {
-    const { size } = this.file.stat()
-    const sizeMax = (slotsMax + 1) * this.recordSize
-    if (size <= sizeMax) return size
-    throw this.#damage(sizeMax, `${size} bytes`, `at most ${sizeMax}`)
+    return walkedSize(this.file, this.cls)
   }
 
   #requireWhole(): void {

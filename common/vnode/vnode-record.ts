@@ -4,7 +4,7 @@
  * OpenAFS vol/vnode.h (VnodeDiskObject); docs/formats/vnode-index.md.
  */
 import { bits, i32le, type Of, struct, u32le } from "../codec/struct.ts"
-import type { Inode } from "../partition/inode-number.ts"
+import { type Inode, vnodeMask } from "../partition/inode-number.ts"
 
 export const vnodeRecordLayout = struct("VnodeRecord", 64, {
   word: bits(u32le, { type: 3, cloned: 1, mode: 12, linkCount: -16 }),
@@ -53,6 +53,9 @@ export const accessListSize = 192
 export const accessListOffset = 64
 
 export const classOf = (vnode: number): VnodeClass => (((vnode - 1) & 1) === 0 ? "large" : "small")
+
+/** Greatest size of an index: a header and half of the vnode numbers that data files can have. */
+export const indexSizeMax = (cls: VnodeClass): number => ((vnodeMask + 1) / 2 + 1) * vnodeClasses[cls].recordSize
 
 /** Byte offset of a vnode's record in the index file of its class. */
 export function recordOffset(vnode: number): number {
