@@ -33,7 +33,7 @@ const bytesOf = (hex: string): Buffer => Buffer.from(hex.replaceAll(" ", ""), "h
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")
 
 /** Value and bytes of each type; they are one another's. */
-const samples: readonly [Xdr<never>, unknown, string][] = [
+const samples: readonly [Xdr<unknown>, unknown, string][] = [
   [u32, 0xfffefdfc, "fffefdfc"],
   [i32, -2, "fffffffe"],
   [i32, 0x7fffffff, "7fffffff"],
@@ -83,11 +83,11 @@ const samples: readonly [Xdr<never>, unknown, string][] = [
 test("xdr: every type writes exactly its bytes, and reads its value from them at any offset", (t) => {
   for (const [type, value, hex] of samples) {
     const bytes = bytesOf(hex)
-    t.is(hexOf(type.encode(value as never)), hexOf(bytes), type.name)
-    t.is(type.sizeOf(value as never), bytes.length, type.name)
+    t.is(hexOf(type.encode(value)), hexOf(bytes), type.name)
+    t.is(type.sizeOf(value), bytes.length, type.name)
     t.true(type.sizeMin <= bytes.length && bytes.length <= type.sizeMax, type.name)
     if (type.size !== undefined) t.is(type.size, bytes.length)
-    t.deepEqual(type.read(Buffer.concat([bytesOf("ffffff"), bytes, bytesOf("ff")]), 3), value as never, type.name)
+    t.deepEqual(type.read(Buffer.concat([bytesOf("ffffff"), bytes, bytesOf("ff")]), 3), value, type.name)
     const room = new Uint8Array(bytes.length + 2)
     t.is(type.write(value as never, room, 1), 1 + bytes.length)
     t.is(hexOf(room.subarray(1, -1)), hexOf(bytes), type.name)
@@ -117,7 +117,7 @@ test("xdr: chars, shorts and bools take only their part of a word, as OpenAFS's 
 })
 
 test("xdr: a bound is kept at N and broken at N + 1, in both directions", (t) => {
-  const bounded: readonly [Xdr<never>, (count: number) => unknown][] = [
+  const bounded: readonly [Xdr<unknown>, (count: number) => unknown][] = [
     [text(5), (count) => "x".repeat(count)],
     [name(5), (count) => Buffer.alloc(count, "x")],
     [opaque(5), (count) => Buffer.alloc(count, "x")],
@@ -126,8 +126,8 @@ test("xdr: a bound is kept at N and broken at N + 1, in both directions", (t) =>
     [list(u32, 5), (count) => Array.from({ length: count }, (_, index) => index)],
   ]
   for (const [type, make] of bounded) {
-    t.deepEqual(type.read(type.encode(make(5) as never)), make(5) as never, type.name)
-    t.throws(() => type.encode(make(6) as never), { instanceOf: RangeError, message: /length 6 is above 5/ })
+    t.deepEqual(type.read(type.encode(make(5))), make(5), type.name)
+    t.throws(() => type.encode(make(6)), { instanceOf: RangeError, message: /length 6 is above 5/ })
     const six = Buffer.alloc(64)
     six.writeUInt32BE(6)
     if (type.name.startsWith("list")) for (let at = 0; at < 64; at += 4) six.writeUInt32BE(1, at)
@@ -195,7 +195,7 @@ test("xdr: writing without room is an error and not a cut value", (t) => {
 test("xdr: random values of nested types survive writing and reading", (t) => {
   const random = seededRandom(t)
   const inner = struct("Inner", { id: uuid, name: charVector(7), flags: vector(char, 3), when: bigI64, at: u64 })
-  const types: readonly Xdr<never>[] = [
+  const types: readonly Xdr<unknown>[] = [
     inner,
     array(inner, 4),
     list(inner, 4),
