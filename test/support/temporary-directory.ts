@@ -33,8 +33,17 @@ export type Place = "anywhere" | "disk"
  */
 export function temporaryDirectory(t: Pick<ExecutionContext, "teardown">, place: Place = "anywhere"): string {
   const directory = makeTemporaryDirectory(place)
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  inUse.add(directory)
+  t.teardown(() => remove(directory))
   return directory
+}
+
+const inUse = new Set<string>()
+process.once("exit", () => inUse.forEach(remove)) // of tests that never ended
+
+function remove(directory: string): void {
+  inUse.delete(directory)
+  rmSync(directory, { recursive: true, force: true })
 }
 
 /** The same for those who remove it themselves (hooks, programs). */
