@@ -91,4 +91,10 @@ async function main(words: string[]): Promise<void> {
 }
 
 const words = process.argv.slice(2)
-main(words).catch((error: unknown) => fail(error, words.includes("--json")))
+try {
+  await main(words)
+} catch (error) {
+  fail(error, words.includes("--json"))
+} finally {
+  if (process.connected) process.disconnect() // the channel to a parent would keep a failed daemon alive
+}

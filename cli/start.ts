@@ -60,6 +60,7 @@ function startDaemon(daemon: Daemon, folders: Folders): Promise<ChildProcess> {
   const child = spawn(process.execPath, words, { stdio: ["ignore", output, output, "ipc"], detached: true })
   return new Promise((resolve, reject) => {
     const failed = (why: string): void => {
+      clearTimeout(timer)
       child.kill("SIGKILL")
       reject(new AfsError("UNREACHABLE", `start ${daemon}`, { path: log }, { detail: why }))
     }
@@ -126,9 +127,10 @@ async function run(wanted: StartArguments): Promise<void> {
     for (const daemon of daemons) children.set(daemon, await startDaemon(daemon, folders))
     if (listHeaderNames(partition).length === 0) await vos(folders, "create", "--name", wanted.volume)
     process.stdout.write(describe(folders, partition, children, wanted.volume))
-    const lost = Promise.race([...children].map(([daemon, child]) => whenEnded(daemon, child)))
-    const reason = await Promise.race([stopping, lost])
-    process.stdout.write(`\nstopping (${reason})\n`)
+    const lost = [...children].map(([daemon, child]) => whenEnded(daemon, child))
+    const reason = await Promise.race([stopping, ...lost])
+    if (typeof reason !== "string") process.exitCode = 1
+    process.stdout.write(`\nstopping (${typeof reason === "string" ? reason : reason.lost})\n`)
   } finally {
     for (const daemon of [...daemons].reverse()) {
       const child = children.get(daemon)
@@ -138,12 +140,10 @@ async function run(wanted: StartArguments): Promise<void> {
   process.stdout.write("stopped: all volumes are detached\n")
 }
 
-function whenEnded(daemon: Daemon, child: ChildProcess): Promise<string> {
+/** Resolves when a daemon ends that nobody stopped. */
+function whenEnded(daemon: Daemon, child: ChildProcess): Promise<{ lost: string }> {
   return new Promise((resolve) => {
-    child.once("exit", (code, signal) => {
-      process.exitCode = 1
-      resolve(`${daemon} ended with ${signal ?? `status ${code}`}`)
-    })
+    child.once("exit", (code, signal) => resolve({ lost: `${daemon} ended with ${signal ?? `status ${code}`}` }))
   })
 }
 

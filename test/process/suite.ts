@@ -1,0 +1,94 @@
+/** The whole suite as `npm start` runs it: three daemons on one partition, driven by commands. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
+import test, { type ExecutionContext } from "ava"
+import { specialInode } from "../../common/partition/inode-number.ts"
+import { InodeStore } from "../../common/partition/inode-store.ts"
+import { openPartition } from "../../common/partition/partition.ts"
+import { openVolume } from "../../common/volume/volume.ts"
+import { isAlive, runDafs, type Spawned, spawnDafs } from "../support/spawned.ts"
+import { temporaryDirectory } from "../support/temporary-directory.ts"
+
+interface Suite {
+  readonly directory: string
+  readonly partition: string
+  readonly process: Spawned
+  /** Process ids of the daemons, as printed. */
+  readonly pids: number[]
+  /** Runs a command against the suite and gives what it printed. */
+  run(...words: string[]): Promise<{ status: number | null; stdout: string; stderr: string }>
+}
+
+async function startSuite(t: ExecutionContext, directory = temporaryDirectory(t)): Promise<Suite> {
+  const process = spawnDafs(t, ["start", "--dir", directory])
+  await process.line(/Ctrl-C stops all/)
+  const pids = [...process.stdout().matchAll(/ pid (\d+)/g)].map((match) => Number(match[1]))
+  const partition = join(directory, "vicepa")
+  const state = ["--state-dir", join(directory, "state")]
+  return { directory, partition, process, pids, run: (...words) => runDafs([...words, ...state]) }
+}
+
+const firstVolume = 536870912
+
+function inUse(partition: string): number {
+  using volume = openVolume(openPartition(partition), firstVolume, "read")
+  return volume.info.inUse
+}
+
+test("the suite makes its partition and first volume, runs three daemons, and stops all of them cleanly on Ctrl-C", async (t) => {
+  const suite = await startSuite(t)
+  t.is(suite.pids.length, 3)
+  const examined = await suite.run("vos", "examine", "first", "--partition", suite.partition)
+  t.regex(examined.stdout, /first +536870912 RW .*On-line/)
+  t.is((await suite.run("fssync", "attach", "--volumeid", `${firstVolume}`, "--partition", "/vicepa")).status, 0)
+  t.is(inUse(suite.partition), 1, "the fileserver has it")
+  const end = await suite.process.stop("SIGINT")
+  t.is(end.status, 0)
+  t.is(inUse(suite.partition), 0)
+  t.deepEqual(suite.pids.filter(isAlive), [])
+  for (const socket of ["fssync", "salvsync", "volser"])
+    t.false(existsSync(join(suite.directory, "state", `${socket}.sock`)))
+})
+
+test("a second start finds partition and volumes again, and a second suite on the same folder is refused", async (t) => {
+  const first = await startSuite(t)
+  await first.run("vos", "create", "--name", "home.ann", "--partition", first.partition)
+  await first.process.stop("SIGINT")
+  const second = await startSuite(t, first.directory)
+  t.regex(second.process.stdout(), /2 volumes/)
+  const third = spawnDafs(t, ["start", "--dir", first.directory])
+  const end = await third.ended
+  t.not(end.status, 0)
+  t.regex(end.stderr, /salvageserver/)
+  t.is((await second.run("vos", "examine", "home.ann", "--partition", second.partition)).status, 0)
+})
+
+test("the daemons end cleanly when the program that started them is killed", async (t) => {
+  const suite = await startSuite(t)
+  await suite.run("fssync", "attach", "--volumeid", `${firstVolume}`, "--partition", "/vicepa")
+  process.kill(suite.process.pid, "SIGKILL")
+  const end = Date.now() + 20_000
+  while (suite.pids.some(isAlive) && Date.now() < end) await delay(20)
+  t.deepEqual(suite.pids.filter(isAlive), [])
+  t.is(inUse(suite.partition), 0)
+})
+
+test("damage on disk is met by the next access, salvaged without an operator, and the volume comes back", async (t) => {
+  const suite = await startSuite(t)
+  const store = new InodeStore(openPartition(suite.partition), firstVolume)
+  const index = store.path(specialInode(firstVolume, "smallIndex"))
+  const bytes = readFileSync(index)
+  bytes.fill(0x58, 0, 4)
+  writeFileSync(index, bytes)
+  const get = ["fssync", "get", "--volumeid", `${firstVolume}`, "--partition", "/vicepa"]
+  const refused = await suite.run(...get)
+  t.regex(refused.stderr, /VBUSY/)
+  let status = refused.status
+  for (const end = Date.now() + 30_000; status !== 0 && Date.now() < end; await delay(100)) {
+    status = (await suite.run(...get)).status
+  }
+  t.is(status, 0)
+  const asked = await suite.run("salvage", "query", "--volumeid", `${firstVolume}`, "--partition", "a", "--json")
+  t.like(JSON.parse(asked.stdout), { known: true, state: "done" })
+})
