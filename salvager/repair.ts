@@ -145,12 +145,19 @@ class Repair {
     this.#commit((transaction) => {
       for (const { vnode, tag, found, wanted } of this.#differences())
         if (isDue(found, wanted)) transaction.add({ kind: "count", vnode, tag, count: wanted })
+      const [found, wanted] = [this.#group.rows[0] ?? 0, this.#group.plannedRows[0] ?? 0]
+      if (found !== wanted && isDue(found, wanted)) this.#writeRowZero(transaction, wanted)
     })
+  }
+
+  /** The volumes of the group. No other bit of this row means anything. */
+  #writeRowZero(transaction: VolumeTransaction, row: number): void {
+    transaction.write(specialInode(this.#group.id, "linkTable"), rowOffset(0), Uint8Array.of(row & 0xff, row >>> 8))
   }
 
   *#differences(): Generator<{ vnode: number; tag: number; found: number; wanted: number }> {
     const { rows, plannedRows } = this.#group
-    for (let vnode = 0; vnode < plannedRows.length; vnode++) {
+    for (let vnode = 1; vnode < plannedRows.length; vnode++) {
       if (rows[vnode] === plannedRows[vnode]) continue
       for (let tag = 0; tag < 5; tag++) {
         const [found, wanted] = [countIn(rows[vnode] ?? 0, tag), countIn(plannedRows[vnode] ?? 0, tag)]

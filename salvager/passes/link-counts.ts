@@ -58,10 +58,10 @@ function reportUnused(group: GroupModel, file: number): void {
 function countVolumes(group: GroupModel, rows: Uint16Array): void {
   const volumes = group.kept.length
   rows[0] = withCount(0, 0, Math.min(volumes, linkCountMax))
-  const found = countIn(group.rows[0] ?? 0, 0)
+  const found = group.rows[0] ?? 0
   const isKnown = group.linkTable !== "missing" && group.linkTable !== "empty"
   const hasDeleted = group.volumes.some((volume) => volume.fate === "delete")
-  if (isKnown && found !== volumes && !hasDeleted)
+  if (isKnown && found !== Math.min(volumes, linkCountMax) && !hasDeleted)
     group.findings.add("link-count-group", { detail: `${found}, there are ${volumes}` })
 }
 

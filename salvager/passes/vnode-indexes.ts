@@ -2,6 +2,7 @@
  * Fourth pass: both vnode indexes of every volume, record by record, against the data files. First all are read, so that
  * it is known who uses which file; then each record is judged. OpenAFS vol/vol-salvage.c (SalvageIndex).
  */
+import type { DiskFile } from "../../common/disk/disk.ts"
 import { specialInode, vnodeMask } from "../../common/partition/inode-number.ts"
 import { findAccessCheckFault } from "../../common/vnode/access-list.ts"
 import { vnodeIndexStamp } from "../../common/vnode/vnode-index.ts"
@@ -51,6 +52,22 @@ function loadIndex(group: GroupModel, volume: VolumeModel, cls: VnodeClass): voi
     for (let at = 0; at + recordSize <= Math.min(length, end - start); at += recordSize)
       takeSlot(group, volume, cls, vnodeAt(cls, start + at), piece.subarray(at, at + recordSize))
   }
+  if (state.tail > 0 && size > recordSize && size < end + recordSize)
+    takeTail(group, volume, cls, file, size - state.tail)
+}
+
+/** A piece of a record at the end. Of a directory's, all but the access list may be there. */
+function takeTail(group: GroupModel, volume: VolumeModel, cls: VnodeClass, file: DiskFile, offset: number): void {
+  const bytes = new Uint8Array(vnodeClasses[cls].recordSize)
+  const vnode = vnodeAt(cls, offset)
+  if (file.read(bytes, offset) >= vnodeRecordLayout.size) takeSlot(group, volume, cls, vnode, bytes)
+  const slot = volume.vnodes.find(vnode)
+  if (slot < 0) {
+    volume.garbage.add(vnode) // whatever grows the file makes a record of it
+    return
+  }
+  volume.vnodes.mark(slot, "changed")
+  if (!volume.badAccessLists.has(vnode)) volume.accessLists.set(vnode, bytes.slice(accessListOffset))
 }
 
 function takeSlot(group: GroupModel, volume: VolumeModel, cls: VnodeClass, vnode: number, bytes: Uint8Array): void {
