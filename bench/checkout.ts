@@ -11,7 +11,7 @@ import { impatientRule } from "../fssync/retry-rule.ts"
 import { verifyCheckout } from "../fssync/verify-checkout.ts"
 import { unpackFixture } from "../test/support/fixture.ts"
 import { startFileserver } from "./fileserver-process.ts"
-import { answer, inTemporaryDirectory, report } from "./measure.ts"
+import { answer, inTemporaryDirectory, median, report } from "./measure.ts"
 
 const partition = "/vicepa"
 const cyclesPerRound = 200
@@ -37,15 +37,16 @@ async function cycle(client: FssyncClient, volume: number): Promise<void> {
   requireOk(await client.volumeOn(volume, partition), "check in")
 }
 
+/** Microseconds of the middle one of many cycles: other work on the machine then spoils few rounds. */
 async function round(client: FssyncClient, volume: number): Promise<number> {
-  let spent = 0
+  const spent: number[] = []
   for (let count = 0; count < cyclesPerRound; count++) {
     await attach(client, volume)
     const begin = performance.now()
     await cycle(client, volume)
-    spent += performance.now() - begin
+    spent.push((performance.now() - begin) * 1000)
   }
-  return (spent * 1000) / cyclesPerRound
+  return median(spent)
 }
 
 /** A read-write volume of the partition. */
