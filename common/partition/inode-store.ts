@@ -116,26 +116,39 @@ export class InodeStore {
     }
   }
 
-  #link(draft: string, inode: Inode): void {
+  /** Gives a file at `path` the name of an inode, with the folders it needs. */
+  #link(path: string, inode: Inode): void {
     const { disk } = this.partition
     try {
-      disk.link(draft, this.path(inode))
+      disk.link(path, this.path(inode))
     } catch (error) {
-      if (!isDiskError(error, "ENOENT", "ENOTDIR")) throw error
+      if (!isDiskError(error, "ENOENT", "ENOTDIR") || disk.stat(path) === undefined) throw error
       this.#makeFolders(inode)
-      disk.link(draft, this.path(inode))
+      disk.link(path, this.path(inode))
     }
   }
 
   /**
-   * Gives a data file another name, and the owner data that goes with it. Does nothing if it has the name already.
-   * @throws DiskError
+   * Gives a file a second name. A second try finds it there and is content.
+   * @throws DiskError EEXIST if another file has the name.
+   */
+  link(from: Inode, to: Inode): void {
+    try {
+      this.#link(this.path(from), to)
+    } catch (error) {
+      const isDone = isDiskError(error, "EEXIST") && this.stat(from)?.identity === this.stat(to)?.identity
+      if (!isDone) throw error
+    }
+  }
+
+  /**
+   * Gives a data file another name, and the owner data that goes with it. Goes on where an earlier try broke off.
+   * @throws DiskError EEXIST if another file has the name: it is not replaced.
    */
   move(from: Inode, to: Inode, parameter: number): void {
-    const { disk } = this.partition
-    if (disk.stat(this.path(from)) !== undefined) {
-      this.#makeFolders(to)
-      disk.rename(this.path(from), this.path(to))
+    if (this.stat(from) !== undefined) {
+      this.link(from, to)
+      this.unlink(from)
     }
     using file = this.open(to, "write")
     this.#setOwner(file, { parameter, number: inodeParts(to).tag })

@@ -272,7 +272,7 @@ export class VolumeTransaction implements Disposable {
         store.unlink(write.inode)
         return
       case "link":
-        linkFile(store, write.from, write.to)
+        store.link(write.from, write.to)
         this.#begun = true
         return
       case "move":
@@ -379,16 +379,6 @@ function releasedFile(write: MetadataWrite): (LinkPlace & { inode: Inode })[] {
   if (write.kind !== "release") return []
   const { vnode, tag } = inodeParts(write.inode)
   return [{ vnode, tag, inode: write.inode }]
-}
-
-/** Gives a file a second name. A second try finds it there and is content. */
-function linkFile(store: InodeStore, from: Inode, to: Inode): void {
-  try {
-    store.partition.disk.link(store.path(from), store.path(to))
-  } catch (error) {
-    const isDone = isDiskError(error, "EEXIST") && store.stat(from)?.identity === store.stat(to)?.identity
-    if (!isDone) throw error
-  }
 }
 
 /**

@@ -6,7 +6,9 @@ import { DiskError } from "../../../common/disk/disk.ts"
 import { nodeDisk } from "../../../common/disk/node-disk.ts"
 import { cutDisk } from "../../support/cut-disk.ts"
 import { testDiskContract } from "../../support/disk-contract.ts"
+import { builtProgram } from "../../support/project.ts"
 import { needsRoot } from "../../support/requirements.ts"
+import { outputOf } from "../../support/spawned.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
 
 testDiskContract("node disk", (t) => ({ disk: nodeDisk, folder: temporaryDirectory(t) }))
@@ -17,6 +19,15 @@ test("node disk: a full device is an error that names file and place, and what w
   const error = t.throws(() => file.write(new Uint8Array(3), 5), { instanceOf: DiskError })
   t.is(error.message, "write /dev/full at offset 5: ENOSPC")
   t.is(error.offset, 5)
+})
+
+test("node disk: a write that the system takes in parts is done in parts, and told where it stopped", async (t) => {
+  const path = join(temporaryDirectory(t), "f")
+  const program = builtProgram("test/common/disk/long-write.program.ts")
+  // A limit on file sizes lets the first 4096 bytes through, and then none.
+  const output = await outputOf("sh", ["-c", 'ulimit -f 8; exec "$@"', "sh", process.execPath, program, path])
+  const wanted = { call: "write", code: "EFBIG", offset: 4096, size: 4096 }
+  t.deepEqual(JSON.parse(output), { now: wanted, later: wanted })
 })
 
 test("node disk: a pipe in the place of a file is an error, not a wait for ever", (t) => {

@@ -165,6 +165,36 @@ test("inode store: a whole file appears complete or not at all, whichever call f
   t.is(file.stat().size, 10)
 })
 
+test("inode store: a second name is given once; another file's is not taken", (t) => {
+  const store = someStore(t)
+  const [from, to, other] = [dataInode(2, 2, 0), dataInode(70_000, 3, 1), dataInode(4, 4, 0)]
+  for (const inode of [from, other]) store.create(inode, 1).close()
+  store.link(from, to)
+  store.link(from, to)
+  t.is(store.stat(from)?.identity, store.stat(to)?.identity)
+  t.is(t.throws(() => store.link(from, other), { instanceOf: DiskError }).code, "EEXIST")
+  t.is(t.throws(() => store.link(dataInode(8, 8, 0), dataInode(10, 8, 0)), { instanceOf: DiskError }).code, "ENOENT")
+})
+
+test("inode store: a file that moves keeps its bytes, gets its new owner data and replaces no other", (t) => {
+  const store = someStore(t)
+  const [from, to, other] = [dataInode(2, 2, 0), dataInode(2, 9, 3), dataInode(4, 4, 0)]
+  for (const inode of [from, other]) {
+    using file = store.create(inode, 1)
+    file.write(Buffer.from(inodeText(inode)), 0)
+  }
+  t.is(t.throws(() => store.move(from, other, 7), { instanceOf: DiskError }).code, "EEXIST")
+  for (const inode of [from, other]) t.is(readFileSync(store.path(inode), "latin1"), inodeText(inode))
+  store.link(from, to) // as far as an earlier try came
+  for (const _ of ["first", "again"]) {
+    store.move(from, to, 0x8000_0007)
+    t.is(store.stat(from), undefined)
+    t.is(readFileSync(store.path(to), "latin1"), inodeText(from))
+    const stat = store.stat(to)
+    t.true(stat !== undefined && store.ownerMatches(stat, { parameter: 0x8000_0007, number: 3 }))
+  }
+})
+
 for (const name of cleanFixtures) {
   test(`inode store: ${name}: every file of OpenAFS's is found at its number's place, with its owner data`, (t) => {
     const path = join(temporaryDirectory(t), "vicepa")
