@@ -8,7 +8,7 @@
  * OpenAFS vol/namei_ops.c (namei_SetLinkCount); docs/formats/link-table.md.
  */
 import { performance } from "node:perf_hooks"
-import { type Of, struct, u32le } from "../codec/struct.ts"
+import { struct, u32le } from "../codec/struct.ts"
 import type { DiskFile } from "../disk/disk.ts"
 import { AfsError, FormatError } from "../error.ts"
 import { kernelFile } from "../lock/kernel-locks.ts"
@@ -20,7 +20,6 @@ import { decodeRows, LinkRows, rowOffset } from "./link-rows.ts"
 export { rowOffset } from "./link-rows.ts"
 
 export const linkTableStamp = struct("LinkTableStamp", 8, { magic: u32le, version: u32le })
-export type LinkTableStamp = Of<typeof linkTableStamp>
 /** Part of the format. */
 export const linkTableMagic = 0x9987_7712
 export const linkTableVersion = 1

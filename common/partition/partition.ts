@@ -14,7 +14,7 @@ import { nodeDisk } from "../disk/node-disk.ts"
 import { AfsError } from "../error.ts"
 import { dataFolder } from "./namei-path.ts"
 
-export type OwnerEncoding = "openafs" | "development"
+type OwnerEncoding = "openafs" | "development"
 
 /** Folder for files of our own on a partition. */
 export const ownFolder = ".dafs"

@@ -30,8 +30,8 @@ export const volumeHeaderLayout = struct("VolumeHeader", 76, {
 export type VolumeHeader = Of<typeof volumeHeaderLayout>
 
 /** Part of the format. */
-export const volumeHeaderMagic = 0x88a1_bb3c
-export const volumeHeaderVersion = 1
+const volumeHeaderMagic = 0x88a1_bb3c
+const volumeHeaderVersion = 1
 
 /** The header of a volume as creation writes it. `parent` is the group id. */
 export function newVolumeHeader(id: number, parent: number): VolumeHeader {
