@@ -6,7 +6,8 @@
 import { createConnection, type Socket } from "node:net"
 import { array, i32le, raw, struct, text, u8, u16le, u32le } from "../common/codec/struct.ts"
 import { FormatError } from "../common/error.ts"
-import { programTypes } from "../common/protocol/codes.ts"
+import { type AttachMode, attachModes, type ProgramType, programTypes } from "../common/protocol/codes.ts"
+import { fssyncCommands } from "../fssync/message.ts"
 import { Spinner } from "../fssync/spinner.ts"
 
 const request = struct("VolOp request", 60, {
@@ -88,16 +89,17 @@ const volume = struct("Volume", 384, {
 })
 
 const extensions = 2
-const commandOn = 65536
-const commandQuery = 65543
+const { VOL_ON, VOL_OFF, VOL_NEEDVOLUME, VOL_QUERY, VOL_QUERY_VOP } = fssyncCommands
 
 export class OpenafsFssync implements Disposable {
   readonly #socket: Socket
   readonly #spinner = new Spinner()
   #sequence = 0
   #settle: ((answer: Buffer) => void) | undefined
+  readonly #programType: number
 
-  private constructor(path: string) {
+  private constructor(path: string, program: ProgramType) {
+    this.#programType = programTypes[program]
     const callback = (length: number, buffer: Uint8Array): boolean => {
       this.#spinner.arrived()
       this.#settle?.(Buffer.from(buffer.buffer, buffer.byteOffset, length))
@@ -106,9 +108,9 @@ export class OpenafsFssync implements Disposable {
     this.#socket = createConnection({ path, onread: { buffer: Buffer.alloc(64 << 10), callback } })
   }
 
-  static open(path: string): Promise<OpenafsFssync> {
+  static open(path: string, program: ProgramType = "debugUtility"): Promise<OpenafsFssync> {
     return new Promise((resolve, reject) => {
-      const client = new OpenafsFssync(path)
+      const client = new OpenafsFssync(path, program)
       client.#socket.once("error", reject)
       client.#socket.once("connect", () => resolve(client))
     })
@@ -116,19 +118,34 @@ export class OpenafsFssync implements Disposable {
 
   /** VOL_ON. @throws FormatError if it is refused */
   async volumeOn(id: number, partition: string): Promise<void> {
-    await this.#ask(commandOn, id, partition)
+    await this.#ask(VOL_ON, id, partition)
+  }
+
+  /** VOL_OFF. @throws FormatError if it is refused */
+  async volumeOff(id: number, partition: string): Promise<void> {
+    await this.#ask(VOL_OFF, id, partition)
+  }
+
+  /** VOL_NEEDVOLUME in an attach mode. @throws FormatError if it is refused */
+  async needVolume(id: number, partition: string, mode: AttachMode): Promise<void> {
+    await this.#ask(VOL_NEEDVOLUME, id, partition, attachModes[mode])
+  }
+
+  /** VOL_QUERY_VOP: the checkout is there. @throws FormatError if it is not */
+  async queryVolumeOperation(id: number, partition: string): Promise<void> {
+    await this.#ask(VOL_QUERY_VOP, id, partition)
   }
 
   /** VOL_QUERY, with the whole answer taken apart. */
   async queryVolume(id: number, partition: string) {
-    return volume.read(await this.#ask(commandQuery, id, partition), answerHead.size)
+    return volume.read(await this.#ask(VOL_QUERY, id, partition), answerHead.size)
   }
 
   [Symbol.dispose](): void {
     this.#socket.destroy()
   }
 
-  #ask(command: number, id: number, partition: string): Promise<Buffer> {
+  #ask(command: number, id: number, partition: string, reason = 0): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       this.#settle = (bytes) => {
         const head = answerHead.read(bytes)
@@ -140,11 +157,11 @@ export class OpenafsFssync implements Disposable {
         version: 3,
         packetSequence: sequence,
         commandSequence: sequence,
-        programType: programTypes.debugUtility,
+        programType: this.#programType,
         pid: process.pid,
         thread: 0,
         command,
-        reason: 0,
+        reason,
         length: request.size,
         flags: extensions,
         volume: id,

@@ -1,7 +1,8 @@
 /** An OpenAFS cell to measure against, by way of test/openafs/cell. Needs root and OpenAFS's programs. */
-import { execFileSync } from "node:child_process"
+import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process"
 import { accessSync, constants } from "node:fs"
 import { join } from "node:path"
+import type { Readable, Writable } from "node:stream"
 
 const script = join(import.meta.dirname, "..", "..", "test", "openafs", "cell")
 
@@ -15,6 +16,13 @@ export interface PeerCell extends Disposable {
   readonly fssyncSocket: string
   /** Runs a program inside and gives what it printed. */
   exec(program: string, ...args: string[]): string
+  /** Starts a program inside, whose standard input and output are pipes. */
+  spawn(program: string, ...args: string[]): ChildProcessByStdio<Writable, Readable, null>
+  /** Starts or ends servers. */
+  start(...servers: PeerServer[]): void
+  stop(...servers: PeerServer[]): void
+  /** Process id of a server. */
+  pid(server: PeerServer): number
 }
 
 /** True where a cell can be brought up. */
@@ -37,6 +45,11 @@ export function startPeerCell(directory: string, ...servers: PeerServer[]): Peer
     directory,
     fssyncSocket: join(directory, "local", "fssync.sock"),
     exec: (program, ...args) => call("exec", directory, program, ...args),
+    spawn: (program, ...args) =>
+      spawn(script, ["exec", directory, program, ...args], { env, stdio: ["pipe", "pipe", "inherit"] }),
+    start: (...more) => void call("start", directory, ...more),
+    stop: (...some) => void call("stop", directory, ...some),
+    pid: (server) => Number(call("pid", directory, server)),
     [Symbol.dispose]: () => void call("down", directory),
   }
 }

@@ -11,19 +11,27 @@
  */
 import { type DiskFile, isDiskError } from "../disk/disk.ts"
 import { AfsError, FormatError, isAfsError } from "../error.ts"
-import { volumeLockType } from "../lock/lock-type.ts"
+import { type VolumeAccess, volumeLockType } from "../lock/lock-type.ts"
 import { lockVolume } from "../lock/volume-lock.ts"
 import type { Inode } from "../partition/inode-number.ts"
 import { InodeStore } from "../partition/inode-store.ts"
 import { LinkTable } from "../partition/link-table.ts"
-import type { Partition } from "../partition/partition.ts"
-import { programTypes, volumeTypes } from "../protocol/codes.ts"
+import { headerPath, type Partition } from "../partition/partition.ts"
+import { programTypeName, programTypes, volumeTypes } from "../protocol/codes.ts"
 import { VnodeIndex } from "../vnode/vnode-index.ts"
 import { Attachment } from "./attachment.ts"
+import { type InfoChanges, infoByte, infoWord, requireInfoOf } from "./info-fields.ts"
 import type { SalvageReason } from "./server-volume.ts"
 import { requireHeader } from "./volume.ts"
-import { infoInode, largeIndexInode, linkTableInode, smallIndexInode, type VolumeHeader } from "./volume-header.ts"
-import { destroyMeMark, parseVolumeInfo, type VolumeInfo, volumeInfoLayout } from "./volume-info.ts"
+import {
+  infoInode,
+  largeIndexInode,
+  linkTableInode,
+  requireOwnInodes,
+  smallIndexInode,
+  type VolumeHeader,
+} from "./volume-header.ts"
+import { destroyMeMark, type VolumeInfo, volumeInfoLayout } from "./volume-info.ts"
 
 /** How an attach ended. Every one of them leaves the volume unlocked. */
 export type AttachOutcome =
@@ -43,15 +51,17 @@ const passesMax = 10
 
 /** Attaches a volume. `breakCallbacks` runs where a salvager asked for it. Throws only for bugs. */
 export function attachVolume(partition: Partition, id: number, breakCallbacks: (id: number) => void): AttachOutcome {
-  let access: "readonly" | "readwrite" = "readonly"
+  let access: VolumeAccess = "readonly"
   try {
     for (let pass = 1; pass <= passesMax; pass++) {
       const type = volumeLockType("fileServer", undefined, access)
       using _lock = lockVolume(partition, id, type === "none" ? "read" : type, "attach")
-      const seen = readInfo(partition, id)
-      const found = seen.info.type === volumeTypes.RW ? "readwrite" : "readonly"
-      if (volumeLockType("fileServer", undefined, found) === type) return attachLocked(partition, seen, breakCallbacks)
-      access = found
+      using found = openInfo(partition, id)
+      const now = accessOf(found.bytes)
+      if (volumeLockType("fileServer", undefined, now) === type) {
+        return attachLocked(partition, found, breakCallbacks)
+      }
+      access = now
     }
   } catch (error) {
     return outcomeOf(error)
@@ -66,69 +76,72 @@ export function attachVolume(partition: Partition, id: number, breakCallbacks: (
 /** What a volume is, read without any lock: only good for telling a read-write volume from the others. */
 export function peekReadWrite(partition: Partition, id: number): boolean | AttachOutcome {
   try {
-    return readInfo(partition, id).info.type === volumeTypes.RW
+    using found = openInfo(partition, id)
+    return accessOf(found.bytes) === "readwrite"
   } catch (error) {
     return outcomeOf(error)
   }
 }
 
-interface Seen {
-  readonly header: VolumeHeader
-  readonly info: VolumeInfo
-  readonly bytes: Uint8Array
-}
-
 /** The header is there and sound, but what it leads to is not. */
 class Damage extends Error {}
 
-function readInfo(partition: Partition, id: number): Seen {
+/** A volume's information, read; its file stays open until the end of the scope. */
+class FoundInfo implements Disposable {
+  readonly header: VolumeHeader
+  readonly store: InodeStore
+  readonly file: DiskFile
+  readonly bytes = new Uint8Array(volumeInfoLayout.size)
+
+  constructor(header: VolumeHeader, store: InodeStore, file: DiskFile) {
+    this.header = header
+    this.store = store
+    this.file = file
+  }
+
+  [Symbol.dispose](): void {
+    this.file.close()
+  }
+}
+
+function openInfo(partition: Partition, id: number): FoundInfo {
   const header = requireHeader(partition, id)
+  requireOwnInodes(header, headerPath(partition, id))
   const store = new InodeStore(partition, header.parent)
-  const bytes = new Uint8Array(volumeInfoLayout.size)
-  const info = damageIfBad(() => {
-    using file = store.open(infoInode(header), "read")
-    const length = file.read(bytes, 0)
-    return requireOwn(parseVolumeInfo(bytes.subarray(0, length), file.path), header, file.path)
+  return damageIfBad(() => {
+    const found = new FoundInfo(header, store, store.open(infoInode(header), "write"))
+    try {
+      requireInfoOf(id, found.bytes, found.file.read(found.bytes, 0), found.file.path)
+      return found
+    } catch (error) {
+      found.file.close()
+      throw error
+    }
   })
-  return { header, info, bytes }
 }
 
-function requireOwn(info: VolumeInfo, header: VolumeHeader, path: string): VolumeInfo {
-  if (info.id === header.id) return info
-  throw new FormatError(
-    "VolumeInfo",
-    { path, offset: volumeInfoLayout.offsets["id"] },
-    `volume id ${info.id}`,
-    `${header.id}`,
-  )
+function accessOf(bytes: Uint8Array): VolumeAccess {
+  return infoWord(bytes, "type") === volumeTypes.RW ? "readwrite" : "readonly"
 }
 
-function attachLocked(partition: Partition, seen: Seen, breakCallbacks: (id: number) => void): AttachOutcome {
-  const { header, info } = seen
-  damageIfBad(() => checkStamps(new InodeStore(partition, header.parent), header))
-  const attachment = new Attachment(header, seen.bytes)
-  if (info.statInitialized === 0) attachment.edit(clearStatistics)
-  const refusal = refuseByFlags(partition, info, attachment)
+function attachLocked(partition: Partition, found: FoundInfo, breakCallbacks: (id: number) => void): AttachOutcome {
+  const { header, store, bytes, file } = found
+  damageIfBad(() => checkStamps(store, header))
+  const attachment = new Attachment(header, bytes)
+  if (infoWord(bytes, "statInitialized") === 0) attachment.edit(clearStatistics)
+  const refusal = refuseByFlags(partition, found, attachment)
   if (refusal !== undefined) return refusal
-  if (info.needsCallback !== 0) breakCallbacks(header.id)
-  const fit = info.blessed !== 0 && info.inService !== 0
-  if (fit) {
-    damageIfBad(() => attachment.write(partition, markInUse))
+  const needsCallback = infoByte(bytes, "needsCallback") !== 0
+  if (needsCallback) breakCallbacks(header.id)
+  if (attachment.blessed && attachment.inService) {
+    damageIfBad(() => attachment.write(partition, inUseByServer, file))
     return { kind: "attached", attachment }
   }
-  if (info.needsCallback !== 0) damageIfBad(() => attachment.write(partition, clearNeedsCallback))
-  return { kind: info.blessed === 0 ? "notBlessed" : "notInService" }
+  if (needsCallback) damageIfBad(() => attachment.write(partition, { needsCallback: 0 }, file))
+  return { kind: attachment.blessed ? "notInService" : "notBlessed" }
 }
 
-function markInUse(info: VolumeInfo): void {
-  info.inUse = programTypes.fileServer
-  info.needsCallback = 0
-  info.offlineMessage = ""
-}
-
-function clearNeedsCallback(info: VolumeInfo): void {
-  info.needsCallback = 0
-}
+const inUseByServer: InfoChanges = { inUse: programTypes.fileServer, needsCallback: 0, offlineMessage: "" }
 
 /** The statistics area of a volume that never was attached holds whatever its creator left there. */
 function clearStatistics(info: VolumeInfo): void {
@@ -141,25 +154,19 @@ function clearStatistics(info: VolumeInfo): void {
   info.statInitialized = 1
 }
 
-function refuseByFlags(partition: Partition, info: VolumeInfo, attachment: Attachment): AttachOutcome | undefined {
-  if (info.needsSalvaged !== 0) return needed(info, "it is marked for a salvage")
-  if (info.inUse !== 0 && attachment.readWrite) {
-    damageIfBad(() =>
-      attachment.write(partition, (edited) => {
-        edited.needsSalvaged = 1
-      }),
-    )
-    return needed(info, `it was in use by program type ${info.inUse} that did not give it back`)
+function refuseByFlags(partition: Partition, found: FoundInfo, attachment: Attachment): AttachOutcome | undefined {
+  const { bytes, file, header } = found
+  if (infoByte(bytes, "needsSalvaged") !== 0) return needed(header.id, "it is marked for a salvage")
+  const inUse = infoByte(bytes, "inUse")
+  if (inUse !== 0 && attachment.readWrite) {
+    damageIfBad(() => attachment.write(partition, { needsSalvaged: 1 }, file))
+    return needed(header.id, `it was in use by ${programTypeName(inUse)}, which did not give it back`)
   }
-  return info.destroyMe === destroyMeMark ? { kind: "doomed" } : undefined
+  return infoByte(bytes, "destroyMe") === destroyMeMark ? { kind: "doomed" } : undefined
 }
 
-function needed(info: VolumeInfo, detail: string): AttachOutcome {
-  return {
-    kind: "damaged",
-    reason: "NEEDED",
-    error: new AfsError("VSALVAGE", "attach", { volume: info.id }, { detail }),
-  }
+function needed(volume: number, detail: string): AttachOutcome {
+  return { kind: "damaged", reason: "NEEDED", error: new AfsError("VSALVAGE", "attach", { volume }, { detail }) }
 }
 
 /** @throws FormatError or DiskError if an index or the link table is not there or does not begin as it must */

@@ -7,6 +7,7 @@ import type { Inode } from "../partition/inode-number.ts"
 import { InodeStore } from "../partition/inode-store.ts"
 import type { Partition } from "../partition/partition.ts"
 import { programTypes, volumeTypes } from "../protocol/codes.ts"
+import { changeInfo, hasOfflineMessage, type InfoChanges, infoByte, infoWord, setInfoWord } from "./info-fields.ts"
 import { infoInode, type VolumeHeader } from "./volume-header.ts"
 import { dontSalvageMark, type VolumeInfo, volumeInfoLayout } from "./volume-info.ts"
 import { VolumeTransaction } from "./volume-transaction.ts"
@@ -16,12 +17,6 @@ export const uniquifierReserve = 200
 /** After 2^32-1 numbers go on here: 1 is the root directory's for ever. */
 const firstUniquifier = 2
 const uint32Max = 0xffff_ffff
-
-const { offsets } = volumeInfoLayout
-const inUseAt = offsets["inUse"] ?? 0
-const inServiceAt = offsets["inService"] ?? 0
-const blessedAt = offsets["blessed"] ?? 0
-const dontSalvageAt = offsets["dontSalvage"] ?? 0
 
 /** What the fileserver keeps of a volume's files while it is attached. */
 export class Attachment {
@@ -35,28 +30,36 @@ export class Attachment {
 
   /** `bytes`: VolumeInfo as read from disk; kept. */
   constructor(header: VolumeHeader, bytes: Uint8Array) {
-    const info = volumeInfoLayout.read(bytes)
     this.group = header.parent
     this.infoInode = infoInode(header)
-    this.readWrite = info.type === volumeTypes.RW
-    this.nextUnique = info.uniquifier
+    this.readWrite = infoWord(bytes, "type") === volumeTypes.RW
+    this.nextUnique = infoWord(bytes, "uniquifier")
     this.#bytes = bytes
   }
 
   get inUse(): boolean {
-    return this.#bytes[inUseAt] !== programTypes.none
+    return infoByte(this.#bytes, "inUse") !== programTypes.none
   }
 
   get inService(): boolean {
-    return this.#bytes[inServiceAt] !== 0
+    return infoByte(this.#bytes, "inService") !== 0
   }
 
   get blessed(): boolean {
-    return this.#bytes[blessedAt] !== 0
+    return infoByte(this.#bytes, "blessed") !== 0
   }
 
   get isMarkedSound(): boolean {
-    return this.#bytes[dontSalvageAt] === dontSalvageMark
+    return infoByte(this.#bytes, "dontSalvage") === dontSalvageMark
+  }
+
+  get hasOfflineMessage(): boolean {
+    return hasOfflineMessage(this.#bytes)
+  }
+
+  /** Seconds since 1970. */
+  get updateDate(): number {
+    return infoWord(this.#bytes, "updateDate")
   }
 
   /** A copy, decoded. */
@@ -64,7 +67,7 @@ export class Attachment {
     return volumeInfoLayout.read(this.#bytes)
   }
 
-  /** A copy of the bytes, as QUERY_HDR answers. */
+  /** A copy of the bytes. */
   get bytes(): Uint8Array {
     return this.#bytes.slice()
   }
@@ -78,22 +81,20 @@ export class Attachment {
 
   /**
    * Changes VolumeInfo and writes it: with the exact next uniquifier if the volume is not in use, else with the reserve on
-   * top, so that numbers given out before a crash are not given out again.
+   * top, so that numbers given out before a crash are not given out again. `file`: VolumeInfo's, if it is open already.
    * @throws DiskError; core is changed all the same
    */
-  write(partition: Partition, change: (info: VolumeInfo) => void, file?: DiskFile): void {
-    this.edit((info) => {
-      change(info)
-      info.uniquifier = this.#uniquifierToWrite(info.inUse !== programTypes.none)
-    })
+  write(partition: Partition, changes: InfoChanges, file?: DiskFile): void {
+    changeInfo(this.#bytes, changes)
+    setInfoWord(this.#bytes, "uniquifier", this.#uniquifierToWrite())
     const store = new InodeStore(partition, this.group)
     using transaction = new VolumeTransaction(store, () => file)
     transaction.write(this.infoInode, 0, this.#bytes)
     transaction.commit()
   }
 
-  #uniquifierToWrite(inUse: boolean): number {
+  #uniquifierToWrite(): number {
     if (this.nextUnique === 0 || this.nextUnique + uniquifierReserve > uint32Max) this.nextUnique = firstUniquifier
-    return this.nextUnique + (inUse ? uniquifierReserve : 0)
+    return this.nextUnique + (this.inUse ? uniquifierReserve : 0)
   }
 }

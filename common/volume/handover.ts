@@ -360,7 +360,7 @@ export class VolumeHandover {
   /** Usage counts are in core; who reads the files of a volume that stays online finds them on disk. */
   #refreshOnDisk(volume: ServerVolume): Verdict {
     try {
-      volume.attachment?.write(volume.partition, () => undefined)
+      volume.attachment?.write(volume.partition, {})
       return "ok"
     } catch (error) {
       if (!isDiskError(error)) throw error

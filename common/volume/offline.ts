@@ -96,14 +96,10 @@ export function detach(
   volume.cell.change("OFFLINING", context.clock.now())
   forget(context, volume)
   try {
-    attachment?.write(
-      volume.partition,
-      (info) => {
-        info.inUse = 0
-        if (info.offlineMessage === "") info.offlineMessage = offlineMessages[reason]
-      },
-      file,
-    )
+    if (attachment !== undefined) {
+      const message = attachment.hasOfflineMessage ? {} : { offlineMessage: offlineMessages[reason] }
+      attachment.write(volume.partition, { inUse: 0, ...message }, file)
+    }
   } catch (error) {
     if (!isDiskError(error)) throw error
     context.log.error({ ...factsOf(volume), err: error }, "volume information cannot be written")

@@ -150,9 +150,7 @@ export class SalvageSchedule {
 
   #markOnDisk(volume: ServerVolume): void {
     try {
-      volume.attachment?.write(volume.partition, (info) => {
-        info.needsSalvaged = 1
-      })
+      volume.attachment?.write(volume.partition, { needsSalvaged: 1 })
     } catch (error) {
       if (!isDiskError(error)) throw error
       this.#context.log.error({ ...factsOf(volume), err: error }, "volume cannot be marked for a salvage")

@@ -297,11 +297,9 @@ export class VolumePackage implements AsyncDisposable {
   #markSound(volume: ServerVolume, now: Millis): void {
     const { attachment } = volume
     if (attachment === undefined || volume.state !== "ATTACHED" || attachment.isMarkedSound) return
-    if (attachment.info.updateDate + unchangedSeconds > secondsOf(now)) return
+    if (attachment.updateDate + unchangedSeconds > secondsOf(now)) return
     try {
-      attachment.write(volume.partition, (info) => {
-        info.dontSalvage = dontSalvageMark
-      })
+      attachment.write(volume.partition, { dontSalvage: dontSalvageMark })
     } catch (error) {
       if (!isDiskError(error)) throw error
       this.context.log.error({ ...factsOf(volume), err: error }, "volume information cannot be written")

@@ -20,8 +20,6 @@ import {
   volumeOperationShape,
   volumeRowsShape,
   volumeShape,
-  volumeRowsShape,
-  volumeShape,
 } from "../../fssync/payload.ts"
 import { clones, serve } from "../support/served-volumes.ts"
 

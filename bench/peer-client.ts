@@ -1,0 +1,38 @@
+/** A client of dafileserver that makes it attach volumes: it runs inside the cell, where the peer's network is. */
+import { once } from "node:events"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import type { PeerCell } from "./peer-cell.ts"
+
+export interface PeerClient extends AsyncDisposable {
+  /** Microseconds that each access took, from the request to the answer. @throws Error if one is refused */
+  access(volumes: readonly number[]): Promise<number[]>
+}
+
+/** Busy answers to the first calls of an unknown client say nothing about a volume. */
+const busyTries = 50
+
+export function startPeerClient(cell: PeerCell): PeerClient {
+  const child = cell.spawn(process.execPath, join(import.meta.dirname, "rx-client.program.js"))
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const ask = async (volumes: readonly number[]): Promise<number[]> => {
+    child.stdin.write(`${volumes.join(" ")}\n`)
+    const { value, done } = await lines.next()
+    if (done === true) throw new Error("the client ended")
+    return JSON.parse(value) as number[] // its one form of answer
+  }
+  return {
+    async access(volumes) {
+      for (let tries = 1; ; tries++) {
+        const spent = await ask(volumes)
+        const refused = spent.findIndex((one) => one < 0)
+        if (refused < 0) return spent
+        if (tries >= busyTries) throw new Error(`volume ${volumes[refused]} is refused: ${-(spent[refused] ?? 0)}`)
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin.end()
+      await once(child, "close")
+    },
+  }
+}
