@@ -14,6 +14,7 @@ export interface DasalvagerRun {
 }
 
 const routine = [
+  /^VAttachPartitions: not attaching/, // folders of that name that other programs left in the root folder
   /^@\(#\)OpenAFS/,
   /^STARTING AFS SALVAGER/,
   /^SALVAGING FILE SYSTEM PARTITION/,
