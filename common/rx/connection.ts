@@ -1,0 +1,571 @@
+/**
+ * A connection: one security context and one service between two peers, with four channels that each carry one call at a
+ * time. Made by the client side; a server keeps it until it has been silent for long.
+ */
+import type { Millis } from "../clock.ts"
+import {
+  type AckReason,
+  ackReasons,
+  channelCount,
+  channelMask,
+  jumboBodySize,
+  jumboStep,
+  jumboSubHeader,
+  packetFlags,
+  packetTypes,
+  type RxHeader,
+  rxHeader,
+} from "../protocol/rx-packet.ts"
+import { Call } from "./call.ts"
+import { type EndReason, RxError, rxCodes } from "./codes.ts"
+import type { Endpoint, Service } from "./endpoint.ts"
+import { type RxTiming, windowInitial, windowMax } from "./limits.ts"
+import type { Packet } from "./packet-pool.ts"
+import type { Peer } from "./peer.ts"
+import type { ReceiveWindow } from "./receive-window.ts"
+import type { PacketBody, PacketIdentity, Security } from "./security/security.ts"
+import { TimerSlots } from "./timers.ts"
+
+/** One of the four slots of a connection, and what it remembers of its last call. */
+export class Channel {
+  readonly connection: Connection
+  readonly index: number
+  /** Of the call that runs or ran last; 0 before the first. */
+  number = 0
+  call: Call | undefined
+  /** How the last call ended; 0 with a reply. */
+  abortCode = 0
+  /** Where the last call's receiver stood: what came next, what came last. */
+  #next = 1
+  #highest = 0
+  /** The peer's receive window on this channel. */
+  peerWindow: number = windowInitial
+
+  constructor(connection: Connection, index: number) {
+    this.connection = connection
+    this.index = index
+  }
+
+  get isFree(): boolean {
+    return this.call === undefined || this.call.state === "dally"
+  }
+
+  /** The call lets go of the channel. */
+  ended(call: Call, code: number, receive: ReceiveWindow | undefined): void {
+    if (this.call !== call) return
+    this.call = undefined
+    this.abortCode = code
+    this.#next = receive?.next ?? 1
+    this.#highest = receive?.highest ?? 0
+  }
+
+  /** The numbers of the channel grow; what is remembered of the last call is forgotten. */
+  begin(call: Call, number: number): void {
+    const before = this.call
+    this.call = call
+    this.number = number
+    this.abortCode = 0
+    before?.supersede()
+    call.start(this, number)
+  }
+
+  #header(type: number, number: number, flags: number, userStatus = 0): RxHeader {
+    const header = this.connection.header(type, flags)
+    header.cid = (this.connection.cid | this.index) >>> 0
+    header.callNumber = number
+    header.userStatus = userStatus
+    return header
+  }
+
+  /** Sends a DATA packet of the call; the security class sees it before the first time. */
+  sendData(call: Call, packet: Packet, flags: number): void {
+    this.#prepare(call, packet, flags)
+    this.connection.transmit(packet.bytes, packet.end, packetTypes.data)
+  }
+
+  #prepare(call: Call, packet: Packet, flags: number): void {
+    const { connection } = this
+    if (packet.transmissions === 0) this.#seal(call, packet)
+    else connection.countResend()
+    const header = this.#header(
+      packetTypes.data,
+      call.number,
+      flags | (packet.isLast ? packetFlags.lastPacket : 0),
+      call.userStatus,
+    )
+    header.seq = packet.seq
+    header.checksum = packet.checksum
+    packet.serial = header.serial
+    packet.transmissions++
+    rxHeader.write(header, packet.bytes)
+  }
+
+  #seal(call: Call, packet: Packet): void {
+    const { security } = this.connection
+    if (security.isTransparent) return
+    const body: PacketBody = { bytes: packet.bytes, start: packet.start, end: packet.end, checksum: 0 }
+    security.seal({ ...this.connection.identity(call), seq: packet.seq }, body)
+    packet.end = body.end
+    packet.checksum = body.checksum
+  }
+
+  /** Sends packets, all but the last of 1412 bytes, as one datagram. */
+  sendJumbogram(call: Call, packets: readonly Packet[], flags: number): void {
+    const bytes = this.connection.endpoint.pool.long()
+    let at = rxHeader.size
+    for (const [index, packet] of packets.entries()) {
+      const isEnd = index === packets.length - 1
+      this.#prepare(call, packet, isEnd ? flags : packetFlags.jumbo | (flags & packetFlags.morePackets))
+      const memberFlags = packet.bytes[rxHeader.offsets.flags] ?? 0
+      if (index === 0) bytes.set(packet.bytes.subarray(0, rxHeader.size))
+      else
+        jumboSubHeader.write(
+          { flags: memberFlags, spare: 0, checksum: packet.checksum },
+          bytes,
+          at - jumboSubHeader.size,
+        )
+      bytes.set(packet.bytes.subarray(rxHeader.size, packet.end), at)
+      at += isEnd ? packet.end - rxHeader.size : jumboStep
+    }
+    this.connection.transmit(bytes, at, packetTypes.data)
+  }
+
+  /** Tells what the call's receiver has. */
+  sendAck(call: Call, window: ReceiveWindow, reason: AckReason, serial: number): void {
+    const isPing = reason === ackReasons.ping
+    const header = this.#header(
+      packetTypes.ack,
+      call.number,
+      packetFlags.slowStartOk | (isPing ? packetFlags.requestAck : 0),
+      call.userStatus,
+    )
+    this.connection.endpoint.sendAck(this.connection.peer, header, window.first, window.highest, reason, serial, window)
+  }
+
+  #sendAckOfEnded(reason: AckReason, serial: number): void {
+    const header = this.#header(packetTypes.ack, this.number, packetFlags.slowStartOk)
+    const { endpoint, peer } = this.connection
+    endpoint.sendAck(peer, header, this.#next, this.#highest, reason, serial, undefined)
+  }
+
+  /** Tells that call `number` has ended with this channel's code. */
+  sendAbort(number: number): void {
+    this.connection.endpoint.sendAbort(this.connection.peer, this.#header(packetTypes.abort, number, 0), this.abortCode)
+  }
+
+  sendBusy(number: number): void {
+    const header = this.#header(packetTypes.busy, number, 0)
+    const bytes = this.connection.endpoint.pool.control()
+    rxHeader.write(header, bytes)
+    this.connection.endpoint.statistics.busiesSent++
+    this.connection.transmit(bytes, rxHeader.size, packetTypes.busy)
+  }
+
+  /** A packet for the last call, which is over: a duplicate, a ping, or something for a call that failed. */
+  receiveForEnded(header: RxHeader, bytes: Uint8Array, end: number): void {
+    if (header.type === packetTypes.abort) return
+    const { endpoint } = this.connection
+    if (header.type === packetTypes.ack && endpoint.readAck(bytes, end)) {
+      if (endpoint.ack.reason === ackReasons.pingResponse) this.connection.reached()
+    }
+    if (this.abortCode !== 0) this.sendAbort(this.number)
+    else if (header.type === packetTypes.data) {
+      endpoint.statistics.duplicates++
+      this.#sendAckOfEnded(ackReasons.duplicate, header.serial)
+    } else if (header.type === packetTypes.ack && (header.flags & packetFlags.requestAck) !== 0)
+      this.#sendAckOfEnded(ackReasons.pingResponse, header.serial)
+  }
+}
+
+const timer = { challenge: 0, reach: 1, abort: 2 } as const
+
+/** How a connection of ours differs from the endpoint's other ones. */
+export interface ConnectOptions {
+  readonly security?: Security
+  readonly timing?: Partial<RxTiming>
+}
+
+export class Connection {
+  readonly endpoint: Endpoint
+  readonly peer: Peer
+  readonly epoch: number
+  /** Low two bits 0. */
+  readonly cid: number
+  readonly serviceId: number
+  readonly isClient: boolean
+  readonly security: Security
+  readonly timing: RxTiming
+  /** 0, or the code that every packet is answered with. */
+  error = 0
+  lastUsed: Millis
+  /** For the table of connections: the next one of this hash, the place in the list. */
+  next: Connection | undefined
+  key = 0
+  place = -1
+  /** Used since the endpoint looked for one to give up. */
+  isFresh = true
+  /** For the service: whatever belongs to this connection. */
+  context: unknown
+  readonly #service: Service | undefined
+  readonly channels: (Channel | undefined)[] = [undefined, undefined, undefined, undefined]
+  readonly #waiting: Call[] = []
+  #serial = 0
+  #timers: TimerSlots | undefined
+  #challenges = 0
+  #hasChecksum = false
+  #isAbortHeld = false
+
+  constructor(
+    endpoint: Endpoint,
+    peer: Peer,
+    names: { readonly epoch: number; readonly cid: number; readonly serviceId: number },
+    security: Security,
+    timing: RxTiming,
+    service: Service | undefined,
+  ) {
+    this.endpoint = endpoint
+    this.peer = peer
+    this.epoch = names.epoch
+    this.cid = names.cid
+    this.serviceId = names.serviceId
+    this.isClient = service === undefined
+    this.security = security
+    this.timing = timing
+    this.#service = service
+    this.lastUsed = endpoint.time
+  }
+
+  /** Serial of the last packet sent. */
+  get serial(): number {
+    return this.#serial
+  }
+
+  get hasCalls(): boolean {
+    for (const channel of this.channels) if (channel?.call !== undefined) return true
+    return this.#waiting.length > 0
+  }
+
+  /** Starts a call; if all four channels are taken it waits for one. @throws RxError if the connection has failed or too many wait */
+  newCall(): Call {
+    if (this.error !== 0) throw new RxError(this.error, "connection failed", "newCall")
+    if (this.#waiting.length >= this.endpoint.limits.waitingCalls)
+      throw new RxError(rxCodes.busy, "too many calls", "newCall")
+    this.lastUsed = this.endpoint.currentTime()
+    const call = new Call(this, true)
+    this.endpoint.calls++
+    this.#waiting.push(call)
+    this.startWaiting()
+    return call
+  }
+
+  /** Gives free channels to calls that wait. */
+  startWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const channel = this.#freeChannel()
+      const call = channel === undefined ? undefined : this.#waiting.shift()
+      if (call === undefined || channel === undefined) return
+      channel.begin(call, channel.number + 1)
+    }
+  }
+
+  /** A call gives up waiting. */
+  dropWaiting(call: Call): void {
+    const index = this.#waiting.indexOf(call)
+    if (index >= 0) this.#waiting.splice(index, 1)
+  }
+
+  #freeChannel(): Channel | undefined {
+    for (let index = 0; index < channelCount; index++) {
+      const channel = this.#channel(index)
+      if (channel.isFree) return channel
+    }
+    return undefined
+  }
+
+  #channel(index: number): Channel {
+    const known = this.channels[index]
+    if (known !== undefined) return known
+    const made = new Channel(this, index)
+    this.channels[index] = made
+    return made
+  }
+
+  /** Ends all calls of ours with an ABORT; the connection is not used again. */
+  close(): void {
+    for (const call of this.#allCalls()) call.abort(rxCodes.userAbort, "connection closed")
+    this.endpoint.forget(this)
+  }
+
+  /** Ends without a word. */
+  discard(reason: EndReason): void {
+    for (const call of this.#allCalls()) call.end(rxCodes.callDead, reason)
+    if (this.#timers !== undefined) this.endpoint.timers.drop(this.#timers)
+  }
+
+  #allCalls(): Call[] {
+    const running = this.channels.map((channel) => channel?.call).filter((call) => call !== undefined)
+    return [...running, ...this.#waiting]
+  }
+
+  /** What the security class is told of a packet; the caller adds the sequence number. */
+  identity(call: Call): Omit<PacketIdentity, "seq"> {
+    const cid = (this.cid | (call.channel?.index ?? 0)) >>> 0
+    return { epoch: this.epoch, cid, callNumber: call.number, securityIndex: this.security.index }
+  }
+
+  /** A header with everything that all packets of the connection share, and the next serial. */
+  header(type: number, flags: number): RxHeader {
+    const { header } = this.endpoint
+    header.epoch = this.epoch
+    header.cid = this.cid
+    header.callNumber = 0
+    header.seq = 0
+    this.#serial = (this.#serial + 1) >>> 0
+    header.serial = this.#serial
+    header.type = type
+    header.flags = flags | (this.isClient ? packetFlags.clientInitiated : 0)
+    header.userStatus = 0
+    header.securityIndex = this.security.index
+    header.checksum = 0
+    header.serviceId = this.serviceId
+    return header
+  }
+
+  transmit(bytes: Uint8Array, length: number, type: number): void {
+    this.endpoint.transmit(this.peer, bytes, length, type)
+  }
+
+  countResend(): void {
+    this.endpoint.statistics.dataPacketsResent++
+    this.peer.packetsResent++
+  }
+
+  /** A packet of this connection; the header is the endpoint's and may be changed. */
+  receive(header: RxHeader, bytes: Uint8Array): void {
+    this.isFresh = true
+    this.lastUsed = this.endpoint.time
+    this.peer.bytesReceived += bytes.length
+    if (header.callNumber === 0) return this.#receiveForConnection(header, bytes)
+    if (this.error !== 0) {
+      if (header.type !== packetTypes.abort && !this.#isAbortHeld) this.#sendAbort()
+      return
+    }
+    if (header.type === packetTypes.data) this.#receiveDatagram(header, bytes)
+    else this.#route(header, bytes, rxHeader.size, bytes.length)
+  }
+
+  /** A DATA packet, or the members of a jumbogram one after the other. */
+  #receiveDatagram(header: RxHeader, bytes: Uint8Array): void {
+    let at: number = rxHeader.size
+    let asked = 0
+    while ((header.flags & packetFlags.jumbo) !== 0) {
+      if (bytes.length - at < jumboStep) return
+      asked |= header.flags & packetFlags.requestAck
+      header.flags &= ~(packetFlags.jumbo | packetFlags.requestAck)
+      this.#route(header, bytes, at, at + jumboBodySize, true)
+      if (this.error !== 0) return
+      const sub = jumboSubHeader.read(bytes, at + jumboBodySize)
+      header.flags = sub.flags | (header.flags & packetFlags.clientInitiated)
+      header.checksum = sub.checksum
+      header.seq++
+      header.serial = (header.serial + 1) >>> 0
+      at += jumboStep
+    }
+    header.flags |= asked
+    this.#route(header, bytes, at, bytes.length)
+  }
+
+  #route(header: RxHeader, bytes: Uint8Array, start: number, end: number, hasMore = false): void {
+    const channel = this.#channel(header.cid & channelMask)
+    if (header.callNumber < channel.number) return
+    if (header.callNumber > channel.number) {
+      if (!this.isClient && header.type === packetTypes.data)
+        this.#newServerCall(channel, header, bytes, start, end, hasMore)
+      return
+    }
+    const { call } = channel
+    if (call === undefined) return channel.receiveForEnded(header, bytes, end)
+    if (header.type === packetTypes.data) call.receiveData(header, bytes, start, end, hasMore)
+    else call.receive(header, bytes, end)
+  }
+
+  #newServerCall(
+    channel: Channel,
+    header: RxHeader,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    hasMore: boolean,
+  ): void {
+    if (header.seq === 0 || header.seq > windowMax) return
+    const running = channel.call
+    if (running !== undefined && running.state !== "hold") {
+      // The client has given the running call up. It comes again for the new one.
+      running.end(rxCodes.callDead, "given up by the client")
+      return channel.sendBusy(header.callNumber)
+    }
+    const { endpoint } = this
+    const refusal = endpoint.refusal()
+    if (refusal !== 0) {
+      endpoint.statistics.callsRefused++
+      return endpoint.sendAbortFor(header, this.peer, refusal)
+    }
+    const call = new Call(this, false)
+    endpoint.calls++
+    channel.begin(call, header.callNumber)
+    if (this.security.isAuthenticated && endpoint.isReached(this.peer)) {
+      call.admit()
+      call.receiveData(header, bytes, start, end, hasMore)
+    } else {
+      call.receiveData(header, bytes, start, end, hasMore)
+      this.#await(call, header)
+    }
+    if (call.isHalfOpen) endpoint.addHalfOpen(call)
+  }
+
+  /** Sets going what a call has to wait for. */
+  #await(call: Call, header: RxHeader): void {
+    if (call.isOver) return
+    call.watch()
+    if (this.security.isAuthenticated) this.#askForReach()
+    else {
+      this.#hasChecksum = header.checksum !== 0
+      if (this.#timers?.isSet(timer.challenge) !== true) this.#sendChallenge()
+    }
+  }
+
+  /** Tells the service of a call's first data. */
+  announce(call: Call): void {
+    this.#service?.onCall(call)
+  }
+
+  get #slots(): TimerSlots {
+    this.#timers ??= new TimerSlots(3, (slot) => this.#expire(slot))
+    return this.#timers
+  }
+
+  #expire(slot: number): void {
+    if (slot === timer.challenge) this.#sendChallenge()
+    else if (slot === timer.reach) this.#askForReach()
+    else {
+      this.#isAbortHeld = false
+      this.#sendAbort()
+    }
+  }
+
+  #hasPrecalls(): boolean {
+    return this.channels.some((channel) => channel?.call?.state === "precall")
+  }
+
+  #sendChallenge(): void {
+    if (this.error !== 0 || !this.#hasPrecalls()) return
+    const { endpoint } = this
+    if (this.#challenges++ >= endpoint.timing.challengeCount) return this.discard("no sign of life")
+    this.#sendSecurity(packetTypes.challenge, this.security.challenge(this.#hasChecksum))
+    endpoint.timers.set(this.#slots, timer.challenge, endpoint.time + endpoint.timing.challengeRepeatMs)
+  }
+
+  #sendSecurity(type: number, body: Uint8Array): void {
+    const bytes = new Uint8Array(rxHeader.size + body.length)
+    rxHeader.write(this.header(type, 0), bytes)
+    bytes.set(body, rxHeader.size)
+    this.transmit(bytes, bytes.length, type)
+  }
+
+  /** Asks the peer to prove that it receives what we send. */
+  #askForReach(): void {
+    const { endpoint } = this
+    if (!this.#hasPrecalls()) return endpoint.awaitReach(this, false)
+    for (const channel of this.channels)
+      if (channel?.call?.state === "precall") {
+        channel.call.ping()
+        break
+      }
+    endpoint.awaitReach(this, true)
+    endpoint.timers.set(this.#slots, timer.reach, endpoint.time + endpoint.timing.reachRepeatMs)
+  }
+
+  /** The peer has answered a ping. */
+  reached(): void {
+    this.endpoint.reached(this.peer)
+  }
+
+  /** Lets all calls in that wait and need not any more. */
+  admitAll(): void {
+    if (!this.security.isAuthenticated || !this.endpoint.isReached(this.peer)) return
+    for (const channel of this.channels) channel?.call?.admit()
+  }
+
+  #receiveForConnection(header: RxHeader, bytes: Uint8Array): void {
+    switch (header.type) {
+      case packetTypes.abort: {
+        const code = this.endpoint.abortCode(bytes, bytes.length)
+        return this.#fail(code, "aborted by the peer")
+      }
+      case packetTypes.params:
+      case packetTypes.paramsTwo:
+      case packetTypes.paramsThree:
+        return
+      case packetTypes.challenge:
+        if (this.isClient) return this.#receiveChallenge(bytes)
+        break
+      case packetTypes.response:
+        if (!this.isClient) return this.#receiveResponse(bytes)
+        break
+      default:
+    }
+    if (this.error !== 0) {
+      if (!this.#isAbortHeld) this.#sendAbort()
+    } else this.fail(rxCodes.protocolError, "protocol error")
+  }
+
+  #receiveChallenge(bytes: Uint8Array): void {
+    if (this.error !== 0 || this.security.index === 0) return
+    try {
+      this.#sendSecurity(packetTypes.response, this.security.respond(bytes.subarray(rxHeader.size)))
+    } catch (error) {
+      if (!(error instanceof RxError)) throw error
+      this.fail(error.code, "connection failed")
+    }
+  }
+
+  /** A RESPONSE for which no CHALLENGE was sent is ignored. */
+  #receiveResponse(bytes: Uint8Array): void {
+    if (this.#challenges === 0 || this.security.isAuthenticated || this.error !== 0) return
+    try {
+      this.security.verify(bytes.subarray(rxHeader.size))
+    } catch (error) {
+      if (!(error instanceof RxError)) throw error
+      return this.#failSecurity(error.code)
+    }
+    this.endpoint.timers.clear(this.#slots, timer.challenge)
+    if (this.endpoint.isReached(this.peer)) this.admitAll()
+    else this.#askForReach()
+  }
+
+  /** Ends everything on the connection, now and later, with this code on both sides. */
+  fail(code: number, reason: EndReason): void {
+    if (this.error !== 0) return
+    this.#fail(code, reason)
+    this.#sendAbort()
+  }
+
+  /** Bad authentication is told late, so that guessing is slow. */
+  #failSecurity(code: number): void {
+    this.#fail(code, "connection failed")
+    this.#isAbortHeld = true
+    const { endpoint } = this
+    endpoint.timers.set(this.#slots, timer.abort, endpoint.time + endpoint.timing.securityAbortDelayMs)
+  }
+
+  #fail(code: number, reason: EndReason): void {
+    if (this.error !== 0) return
+    // 0 would not be an error: a peer that sends it still ends the connection.
+    this.error = code === 0 ? rxCodes.callDead : code
+    for (const call of this.#allCalls()) call.end(this.error, reason)
+  }
+
+  #sendAbort(): void {
+    this.endpoint.sendAbort(this.peer, this.header(packetTypes.abort, 0), this.error)
+  }
+}

@@ -1,0 +1,68 @@
+import test from "ava"
+import { hostFlight } from "../../../common/rx/limits.ts"
+import { HostFlight, Peer } from "../../../common/rx/peer.ts"
+
+const peer = (): Peer => new Peer(1, 7001, new HostFlight(1), 2000)
+
+test("peer: sizes follow its ACKs, within what Ethernet takes and Rx demands", (t) => {
+  const one = peer()
+  one.learn(5692, 1444, 4, 4)
+  t.deepEqual([one.packetSize, one.datagramSize, one.packetsPerDatagramMax], [1444, 5692, 4])
+  one.learn(0, 0, 0, 4)
+  t.deepEqual([one.packetSize, one.packetsPerDatagramMax], [1444, 1])
+  one.learn(9000, 9000, 250, 9)
+  t.deepEqual([one.packetSize, one.packetsPerDatagramMax], [1444, 4])
+  one.learn(3, 3, 1, 1)
+  t.is(one.packetSize, 520)
+})
+
+test("peer: jumbograms grow by one with five clean ACKs, halve on a loss, end on a timeout", (t) => {
+  const one = peer()
+  one.learn(5692, 1444, 4, 4)
+  for (let count = 0; count < 50; count++) one.cleanAck()
+  t.is(one.packetsPerDatagram, 4)
+  one.trouble(false)
+  t.is(one.packetsPerDatagram, 2)
+  one.trouble(true)
+  t.is(one.packetsPerDatagram, 1)
+})
+
+test("host flight: grows by one for each clean round, halves on a loss, within bounds", (t) => {
+  const flight = new HostFlight(1)
+  flight.inFlight = 1000
+  flight.landed(hostFlight.initial, true)
+  t.is(flight.cap, hostFlight.initial + 1)
+  flight.landed(hostFlight.initial, false)
+  t.is(flight.cap, hostFlight.initial + 1)
+  for (let count = 0; count < 10; count++) flight.lost()
+  t.is(flight.cap, hostFlight.min)
+  for (let count = 0; count < 100_000; count++) flight.landed(1, true)
+  t.is(flight.cap, hostFlight.max)
+  t.is(flight.inFlight, 0)
+})
+
+test("host flight: those who wait go on in turn while there is room", (t) => {
+  const flight = new HostFlight(1)
+  const order: string[] = []
+  const waiter = (name: string) => {
+    const self = {
+      isWaitingForFlight: false,
+      pump() {
+        order.push(name)
+        flight.sent()
+        if (order.length < 10) flight.wait(self)
+      },
+    }
+    return self
+  }
+  flight.inFlight = flight.cap
+  flight.wait(waiter("a"))
+  flight.wait(waiter("b"))
+  flight.wake()
+  t.deepEqual(order, [])
+  flight.landed(1, true)
+  flight.wake()
+  flight.landed(2, true)
+  flight.wake()
+  t.deepEqual(order, ["a", "b", "a"])
+})
