@@ -1,5 +1,5 @@
 /** Random values of declared types: bytes are decoded, and mended where they break a bound, until they are a value. */
-import type { Xdr, XdrOutcome } from "../../common/codec/xdr.ts"
+import type { Xdr, XdrFault, XdrOutcome } from "../../common/codec/xdr.ts"
 import type { Random } from "./random.ts"
 
 /** Words that are small more often than not, so that counts and lengths are. */
@@ -11,7 +11,7 @@ function words(random: Random, length: number, most: number): Buffer {
 }
 
 /** Mends what the decoder refused: a string's bytes, or a count. */
-function mend(bytes: Buffer, fault: { offset: number; found: string }, random: Random, most: number): void {
+function mend(bytes: Buffer, fault: XdrFault, random: Random, most: number): void {
   if (fault.found !== "a NUL") bytes.writeUInt32BE(random.below(most + 1), fault.offset)
   else
     for (let at = fault.offset; at < fault.offset + bytes.readUInt32BE(fault.offset - 4); at++)

@@ -89,7 +89,7 @@ test("xdr: every type writes exactly its bytes, and reads its value from them at
     if (type.size !== undefined) t.is(type.size, bytes.length)
     t.deepEqual(type.read(Buffer.concat([bytesOf("ffffff"), bytes, bytesOf("ff")]), 3), value, type.name)
     const room = new Uint8Array(bytes.length + 2)
-    t.is(type.write(value as never, room, 1), 1 + bytes.length)
+    t.is(type.write(value, room, 1), 1 + bytes.length)
     t.is(hexOf(room.subarray(1, -1)), hexOf(bytes), type.name)
   }
 })
