@@ -290,9 +290,10 @@ export class Connection {
     return made
   }
 
-  /** Ends all calls of ours with an ABORT; the connection is not used again. */
+  /** Ends all calls with an ABORT, clients' with "try again"; the connection is not used any more. */
   close(): void {
-    for (const call of this.#allCalls()) call.abort(rxCodes.userAbort, "connection closed")
+    const code = this.isClient ? rxCodes.userAbort : rxCodes.restarting
+    for (const call of this.#allCalls()) call.abort(code, "connection closed")
     this.endpoint.forget(this)
   }
 

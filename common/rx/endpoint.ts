@@ -228,7 +228,7 @@ export class Endpoint {
     return connection
   }
 
-  /** Ends every call of ours with an ABORT, forgets everything. */
+  /** Ends every call with an ABORT, forgets everything. */
   close(): void {
     for (const connection of [...this.connections]) connection.close()
     this.timers.drop(this.#sweep)

@@ -38,8 +38,11 @@ export const windowMax = 32
 export const windowInitial = 16
 /** A new peer's congestion window: a burst that any path takes (RFC 3390). */
 export const congestionWindowInitial = 4
-/** Packets on the way to all calls of one host: begins with what a default socket buffer of 208 KiB takes. */
-export const hostFlight = { initial: 32, min: 8, max: 256 } as const
+/**
+ * Packets on the way to all calls of one host. A default socket buffer of 208 KiB takes about 90, so growth is slow above
+ * `safe`, and above three quarters of what was lost last.
+ */
+export const hostFlight = { initial: 32, min: 8, safe: 64, max: 256, slowness: 16 } as const
 /** Packets per jumbogram towards an Ethernet peer that takes them. */
 export const jumbogramMax = 4
 /** A packet sent this many transmissions before one that arrived is taken for lost. */

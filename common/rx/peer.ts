@@ -14,7 +14,10 @@ export interface FlightWaiter {
   pump(): void
 }
 
-/** Packets on the way to one host. Grows by one for each round of clean acknowledgements, halves on a loss. */
+/**
+ * Packets on the way to one host. Grows by one for each round of clean acknowledgements, more slowly where it may be too
+ * much; halves on a loss.
+ */
 export class HostFlight {
   readonly host: number
   cap: number = hostFlight.initial
@@ -22,6 +25,8 @@ export class HostFlight {
   /** Peers of this host. */
   peers = 0
   #progress = 0
+  /** Above it growth is slow. */
+  #ceiling: number = hostFlight.safe
   #waiters: FlightWaiter[] = []
   #isWaking = false
 
@@ -42,13 +47,14 @@ export class HostFlight {
     this.inFlight = Math.max(0, this.inFlight - count)
     if (!isClean) return
     this.#progress += count
-    if (this.#progress < this.cap) return
+    if (this.#progress < this.cap * (this.cap < this.#ceiling ? 1 : hostFlight.slowness)) return
     this.#progress = 0
     if (this.cap < hostFlight.max) this.cap++
   }
 
   /** Packets were lost; once for each time that a call notices. */
   lost(): void {
+    this.#ceiling = Math.max(hostFlight.min, (this.cap * 3) >> 2)
     this.cap = Math.max(hostFlight.min, this.cap >> 1)
     this.#progress = 0
   }

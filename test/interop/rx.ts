@@ -81,3 +81,24 @@ needsCell("rx: our client calls OpenAFS's vlserver and ptserver, and learns what
     isResent: false,
   })
 })
+
+needsCell("rx: OpenAFS's vos reads long replies from our server, byte for byte", async (t) => {
+  const cell = theCell?.()
+  if (cell === undefined) throw new Error("there is no cell")
+  const count = 2000
+  const program = new URL("./rx-server.program.js", import.meta.url).pathname
+  await cell.run("rx-server", process.execPath, program, String(count))
+  t.teardown(() => cell.stop("rx-server"))
+  for (let isUp = false; !isUp; )
+    isUp = /dafs in a cell/.test((await cell.try("rxdebug", [cellAddress, "7005", "-version"])).stdout)
+  const listing = await cell.vos("status", cellAddress, "-noauth")
+  const volumes = [...listing.matchAll(/^volume: (\d+)/gm)].map((match) => Number(match[1]))
+  t.deepEqual(
+    volumes,
+    Array.from({ length: count }, (_, index) => 536_870_912 + index),
+  )
+  const refused = await cell.try("vos", ["partinfo", cellAddress, "-noauth"])
+  t.not(refused.status, 0)
+  const statistics = await cell.exec("rxdebug", cellAddress, "7005", "-rxstats", "-noconns")
+  t.regex(statistics, /resends 0,/)
+})

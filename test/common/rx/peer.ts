@@ -36,9 +36,27 @@ test("host flight: grows by one for each clean round, halves on a loss, within b
   t.is(flight.cap, hostFlight.initial + 1)
   for (let count = 0; count < 10; count++) flight.lost()
   t.is(flight.cap, hostFlight.min)
-  for (let count = 0; count < 100_000; count++) flight.landed(1, true)
+  for (let count = 0; count < 1_000_000; count++) flight.landed(1, true)
   t.is(flight.cap, hostFlight.max)
   t.is(flight.inFlight, 0)
+})
+
+test("host flight: growth is quick up to three quarters of what was lost last, and slow above", (t) => {
+  const flight = new HostFlight(1)
+  const rounds = (): number => {
+    const { cap } = flight
+    for (let count = 1; ; count++) {
+      flight.landed(cap, true)
+      if (flight.cap > cap) return count
+    }
+  }
+  while (flight.cap < hostFlight.safe) t.is(rounds(), 1)
+  t.is(rounds(), hostFlight.slowness)
+  flight.cap = 80
+  flight.lost()
+  t.is(flight.cap, 40)
+  while (flight.cap < 60) t.is(rounds(), 1)
+  t.is(rounds(), hostFlight.slowness)
 })
 
 test("host flight: those who wait go on in turn while there is room", (t) => {
