@@ -12,6 +12,9 @@ export interface Link {
   readonly delayMs?: number
   /** Longer datagrams do not pass. */
   readonly mtu?: number
+  /** Each host takes a datagram in this time, and has room for so many that wait; what comes beyond is lost. */
+  readonly takesMs?: number
+  readonly room?: number
 }
 
 interface Flying {
@@ -53,6 +56,10 @@ export class RxNetwork {
   readonly #endpoints: Endpoint[] = []
   #flying: Flying[] = []
   #order = 0
+  /** Until when each host is busy with what has reached it. */
+  readonly #busyUntil = new Map<number, number>()
+  /** Datagrams lost for want of room. */
+  overflows = 0
 
   constructor(random: Random = randomOf(1), link: Link = {}) {
     this.random = random
@@ -87,9 +94,22 @@ export class RxNetwork {
     const copies = this.random.below(1000) < duplicatePerMille ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
       const isLate = copy > 0 || this.random.below(1000) < reorderPerMille
-      const at = this.now + delayMs * (isLate ? 1 + this.random.below(30) / 10 : 1)
-      this.#flying.push({ at, order: this.#order++, bytes, from, to })
+      const at = this.#queue(to, this.now + delayMs * (isLate ? 1 + this.random.below(30) / 10 : 1))
+      if (at !== undefined) this.#flying.push({ at, order: this.#order++, bytes, from, to })
     }
+  }
+
+  /** When a datagram that reaches a host is taken by it; undefined if there is no room. */
+  #queue({ host }: Address, at: number): number | undefined {
+    const { takesMs = 0, room = Number.POSITIVE_INFINITY } = this.link
+    if (takesMs === 0) return at
+    const done = Math.max(at, this.#busyUntil.get(host) ?? 0) + takesMs
+    if (done - at > room * takesMs) {
+      this.overflows++
+      return undefined
+    }
+    this.#busyUntil.set(host, done)
+    return done
   }
 
   #nextFlying(): Flying | undefined {

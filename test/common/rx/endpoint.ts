@@ -53,3 +53,48 @@ test("endpoint: 4 MB without loss need no packet twice", (t) => {
   t.is(client.statistics.dataPacketsResent + server.statistics.dataPacketsResent, 0)
   t.log(network.now - 1000, network.delivered)
 })
+
+// Without a bound for the host, four windows of 32 overflow a small buffer, and each loss costs a timer of seconds.
+for (const room of [80, 40, 24])
+  test(`endpoint: four fetches at a time into a buffer of ${room} packets keep the link busy and never stall`, (t) => {
+    const size = 3 << 20
+    const service = answering((request) => Buffer.alloc(size, request))
+    const { network, server, client } = pair([service], { link: { delayMs: 0.05, takesMs: 0.02, room } })
+    network.records = false
+    const connection = client.connect(serverAddress.host, serverAddress.port, serviceId)
+    const begin = network.now
+    const outcomes = [1, 2, 3, 4].map((fill) => collect(connection.newCall(), Uint8Array.of(fill)))
+    let longest = 0
+    let last = network.now
+    let pieces = 0
+    network.runUntil(() => {
+      const count = outcomes.reduce((sum, outcome) => sum + outcome.pieces.length, 0)
+      if (count > pieces) {
+        longest = Math.max(longest, network.now - last)
+        last = network.now
+        pieces = count
+      }
+      return outcomes.every(({ ended }) => ended)
+    })
+    for (const [index, outcome] of outcomes.entries()) t.true(outcome.reply().equals(Buffer.alloc(size, index + 1)))
+    const bestMs = pieces * 0.02
+    const { dataPacketsResent } = server.statistics
+    t.log({ ms: network.now - begin, bestMs, longest, dataPacketsResent, overflows: network.overflows })
+    t.true(network.now - begin < 1.3 * bestMs)
+    t.true(longest < 20)
+    t.true(dataPacketsResent < pieces / 20)
+  })
+
+test("endpoint: a small call waits for no more than a few packets of its host's bulk data", (t) => {
+  const service = answering((request) => (request.length === 1 ? Buffer.alloc(8 << 20) : request))
+  const { network, client } = pair([service], { link: { delayMs: 0.05, takesMs: 0.02, room: 200 } })
+  network.records = false
+  const connection = client.connect(serverAddress.host, serverAddress.port, serviceId)
+  const bulk = [1, 2, 3].map(() => collect(connection.newCall(), Uint8Array.of(1)))
+  network.run(20)
+  const begin = network.now
+  const small = collect(connection.newCall(), Uint8Array.of(1, 2, 3))
+  network.runUntil(() => small.ended)
+  t.true(network.now - begin < 5)
+  t.false(bulk.some(({ ended }) => ended))
+})
