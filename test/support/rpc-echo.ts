@@ -3,9 +3,9 @@ import type { ExecutionContext } from "ava"
 import type { XdrOf } from "../../common/codec/xdr.ts"
 import type { Operation, RpcInterface } from "../../common/protocol/rpc-interface.ts"
 import { type BulkSink, type BulkSource, pieces } from "../../common/rpc/bulk-stream.ts"
-import { rpcClient } from "../../common/rpc/client.ts"
+import { type CallSource, rpcClient } from "../../common/rpc/client.ts"
 import type { RpcCall } from "../../common/rpc/rpc-call.ts"
-import { rpcService } from "../../common/rpc/service.ts"
+import { rpcService, type Service } from "../../common/rpc/service.ts"
 import { connectionTo } from "./memory-call.ts"
 import { type Random, seededRandom } from "./random.ts"
 import { sampleOf } from "./xdr-samples.ts"
@@ -37,7 +37,21 @@ async function serveTrial(operation: Operation, trial: Trial, ask: unknown, bulk
   return trial.reply
 }
 
-async function tryCall(t: ExecutionContext, table: RpcInterface, name: string, random: Random): Promise<void> {
+/** How a client gets to a service. */
+type Connect = (service: Service, random: Random) => CallSource
+
+const inMemory: Connect = (service, random) => {
+  const size = 1 + random.below(1500)
+  return connectionTo(service, { packetSize: () => size, queueBytes: 4000 })
+}
+
+async function tryCall(
+  t: ExecutionContext,
+  table: RpcInterface,
+  name: string,
+  random: Random,
+  connect: Connect,
+): Promise<void> {
   const operation = table.operations[name]
   if (operation === undefined) throw new Error(`${name} is not declared`)
   const data = Buffer.from(operation.bulk === undefined ? [] : random.bytes(random.below(4000)))
@@ -52,8 +66,7 @@ async function tryCall(t: ExecutionContext, table: RpcInterface, name: string, r
   const log = { error: (facts: object) => t.fail(JSON.stringify(facts)) }
   // The types of one procedure among many are not known here.
   const service = rpcService(table, { [name]: procedure } as never, { log })
-  const size = 1 + random.below(1500)
-  const stub = rpcClient(table, connectionTo(service, { packetSize: () => size, queueBytes: 4000 }))[name] as Stub
+  const stub = rpcClient(table, connect(service, random))[name] as Stub
   const isUpload = operation.bulk?.from === "client"
   let got: Buffer = Buffer.alloc(0)
   const reply = await stub(trial.ask, async (bulk) => {
@@ -66,10 +79,14 @@ async function tryCall(t: ExecutionContext, table: RpcInterface, name: string, r
 }
 
 /** Calls every procedure of the table some times, over packets of random sizes. */
-export async function proveEveryCall(t: ExecutionContext, table: RpcInterface): Promise<void> {
+export async function proveEveryCall(
+  t: ExecutionContext,
+  table: RpcInterface,
+  connect: Connect = inMemory,
+): Promise<void> {
   const random = seededRandom(t)
   for (const name of Object.keys(table.operations))
-    for (let round = 0; round < 8; round++) await tryCall(t, table, name, random)
+    for (let round = 0; round < 8; round++) await tryCall(t, table, name, random, connect)
 }
 
 /** The table's opcodes and names, ascending: to be compared with the protocol's list. */
