@@ -12,7 +12,7 @@ import type { Partition } from "../common/partition/partition.ts"
 import { type AttachMode, programTypeName, programTypes, volumeTypes } from "../common/protocol/codes.ts"
 import { openVolume, requireHeader, type Volume } from "../common/volume/volume.ts"
 import { finishDraft } from "../common/volume/volume-draft.ts"
-import { destroyMeMark } from "../common/volume/volume-info.ts"
+import { destroyMeMark, type VolumeInfo } from "../common/volume/volume-info.ts"
 import type { Committed, VolumeTransaction } from "../common/volume/volume-transaction.ts"
 import { type Claimant, checkOutVolume, giveBackAfter, type VolumeCheckout } from "./volume-checkout.ts"
 
@@ -30,6 +30,8 @@ export const salvagePatience: SalvagePatience = { waitMs: 3_000, attemptsMax: 32
 export class VolumeOperation {
   readonly checkout: VolumeCheckout
   #volume: Volume
+  /** VolumeInfo as it is on disk, as far as is known: what changes in core may never get there. */
+  #written: VolumeInfo
   #isDeleted = false
   #isSwitched = false
   #needsSalvage = false
@@ -37,6 +39,7 @@ export class VolumeOperation {
   constructor(checkout: VolumeCheckout, volume: Volume) {
     this.checkout = checkout
     this.#volume = volume
+    this.#written = { ...volume.info }
   }
 
   /** The open volume; another object after `reopen`. */
@@ -47,7 +50,9 @@ export class VolumeOperation {
   /** Commits a transaction. If it breaks off half-way the volume is marked for a salvage when the operation ends. */
   apply(transaction: VolumeTransaction): Committed {
     try {
-      return transaction.commit()
+      const committed = transaction.commit()
+      this.#written = { ...this.#volume.info }
+      return committed
     } catch (error) {
       if (transaction.begun) this.#needsSalvage = true
       throw error
@@ -58,10 +63,16 @@ export class VolumeOperation {
   writeInfo(): void {
     try {
       this.#volume.writeInfo()
+      this.#written = { ...this.#volume.info }
     } catch (error) {
       this.#needsSalvage = true
       throw error
     }
+  }
+
+  /** Something that was taken could not be given back: a salvage has to. */
+  markForSalvage(): void {
+    this.#needsSalvage = true
   }
 
   /** True if a change broke off half-way: the volume needs a salvage, and what it has must not be taken back by hand. */
@@ -79,6 +90,7 @@ export class VolumeOperation {
     const before = this.#volume
     this.#isSwitched = true
     this.#volume = openVolume(before.partition, before.id, "write")
+    this.#written = { ...this.#volume.info }
     return before
   }
 
@@ -109,7 +121,7 @@ export class VolumeOperation {
 
   /** inUse stays: it says the same to a server that does not look at the mark. */
   #markOnDisk(): void {
-    this.#volume.info.needsSalvaged = 1
+    this.#volume.info = { ...this.#written, needsSalvaged: 1 }
     this.#volume.writeInfo()
   }
 }

@@ -2,6 +2,7 @@
 import type { Inode } from "../common/partition/inode-number.ts"
 import type { InodeStore } from "../common/partition/inode-store.ts"
 import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
+import type { VolumeOperation } from "../fssync/volume-operation.ts"
 
 const roomAtFirst = 1024
 /** Files released under one lock of the link table. */
@@ -51,8 +52,22 @@ export class InodeList {
   }
 }
 
+/**
+ * Gives back what a failed operation has taken, unless the operation broke off half-way or its files are in place already: then
+ * a salvage tells what belongs to whom. What cannot be given back is left to a salvage too; the operation's own failure is the
+ * one to tell.
+ */
+export function takeBack(operation: VolumeOperation, store: InodeStore, list: InodeList): void {
+  if (operation.isBroken || operation.isSwitched) return
+  try {
+    releaseInodes(store, list)
+  } catch {
+    operation.markForSalvage()
+  }
+}
+
 /** Gives back one use of every file of the list, and empties it. @throws as VolumeTransaction.commit */
-export function releaseInodes(store: InodeStore, list: InodeList): void {
+function releaseInodes(store: InodeStore, list: InodeList): void {
   for (let start = 0; start < list.count; start += batchMax) {
     using transaction = new VolumeTransaction(store)
     for (let index = start; index < Math.min(list.count, start + batchMax); index++) {

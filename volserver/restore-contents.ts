@@ -24,7 +24,8 @@ import type { Volume } from "../common/volume/volume.ts"
 import type { VolumeDraft } from "../common/volume/volume-draft.ts"
 import { blocksOf } from "../common/volume/volume-info.ts"
 import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
-import { InodeList, releaseInodes } from "./inode-list.ts"
+import type { VolumeOperation } from "../fssync/volume-operation.ts"
+import { InodeList, takeBack } from "./inode-list.ts"
 import { RecordWriter } from "./record-writer.ts"
 import { writeSparse } from "./sparse-copy.ts"
 import { VnodeSet } from "./vnode-set.ts"
@@ -166,9 +167,9 @@ export class RestoredVnodes {
     this.#writers.small.flush()
   }
 
-  /** Takes back every data file. */
-  undo(): void {
-    releaseInodes(this.#store, this.#created)
+  /** Takes back every data file, as far as that is right. */
+  undo(operation: VolumeOperation): void {
+    takeBack(operation, this.#store, this.#created)
   }
 
   /** Puts a record behind those that wait, so that they go in order. */

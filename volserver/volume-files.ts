@@ -1,7 +1,7 @@
 /**
  * Making and removing the files of a volume, in an order that a crash cannot turn into something a salvager fails to
- * finish: VolumeInfo with the destroy mark is the first file to appear and the last but the header to go. Under the mark
- * every state in between is "an unfinished volume, to be deleted".
+ * finish: VolumeInfo with the destroy mark is the volume's first file to appear and the last to go. Under the
+ * mark every state in between is "an unfinished volume, to be deleted".
  */
 import { isDiskError } from "../common/disk/disk.ts"
 import { AfsError, FormatError } from "../common/error.ts"
@@ -45,20 +45,19 @@ export function makeVolumeFiles(partition: Partition, id: number, parent: number
   return header
 }
 
+/**
+ * A new group's link table comes first: alone it is a group without volumes, which a salvage removes, while a volume without
+ * one makes OpenAFS's salvager invent a table and leave it behind. Every file appears with owner data and stamp.
+ */
 function commitNewFiles(store: InodeStore, header: VolumeHeader, hasTable: boolean, now: number): void {
   const { id, parent } = header
   using transaction = new VolumeTransaction(store)
+  if (hasTable) transaction.add({ kind: "claim", vnode: 0, tag: 0, delta: 1 })
+  else transaction.createWhole(specialInode(parent, "linkTable"), parent, newLinkTable())
   const info = newVolumeInfo({ id, parentId: parent, copyDate: now, destroyMe: destroyMeMark })
   transaction.createWhole(infoInode(header), id, volumeInfoLayout.encode(info))
-  for (const [cls, inode] of [
-    ["large", largeIndexInode(header)],
-    ["small", smallIndexInode(header)],
-  ] as const) {
-    transaction.create(inode, id).close()
-    transaction.write(inode, 0, newVnodeIndex(cls))
-  }
-  if (hasTable) transaction.add({ kind: "claim", vnode: 0, tag: 0, delta: 1 })
-  else makeLinkTable(transaction, parent)
+  transaction.createWhole(largeIndexInode(header), id, newVnodeIndex("large"))
+  transaction.createWhole(smallIndexInode(header), id, newVnodeIndex("small"))
   transaction.add({ kind: "header", volume: id, bytes: volumeHeaderLayout.encode(header), replace: false })
   transaction.commit()
 }
@@ -68,16 +67,13 @@ function commitNewFiles(store: InodeStore, header: VolumeHeader, hasTable: boole
  * raised is not known, and too high does no harm.
  */
 function removeFragments(store: InodeStore, header: VolumeHeader): void {
-  using transaction = new VolumeTransaction(store)
-  for (const inode of [largeIndexInode(header), smallIndexInode(header), infoInode(header)]) {
-    transaction.add({ kind: "unlink", inode })
-  }
-  transaction.add({ kind: "removeHeader", volume: header.id })
+  using first = new VolumeTransaction(store)
+  addIndexesAndHeader(first, header)
+  using last = new VolumeTransaction(store)
+  last.add({ kind: "unlink", inode: infoInode(header) })
+  if (store.volumes().every((volume) => volume === header.id)) last.add({ kind: "leaveGroup" })
   try {
-    transaction.commit()
-    if (store.volumes().length > 0) return
-    using last = new VolumeTransaction(store)
-    last.add({ kind: "leaveGroup" })
+    first.commit()
     last.commit()
   } catch (error) {
     if (!isDiskError(error)) throw error // a disk that fails the creation may fail this too; the failure is being told
@@ -100,12 +96,6 @@ function requireTableOrNoGroup(store: InodeStore): boolean {
   throw new AfsError("VSALVAGE", "create", subject, { detail: "the volume group has no link table" })
 }
 
-function makeLinkTable(transaction: VolumeTransaction, group: number): void {
-  const inode = specialInode(group, "linkTable")
-  transaction.create(inode, group).close()
-  transaction.write(inode, 0, newLinkTable())
-}
-
 /** How records that are not what the format says are treated: an error, or left for a salvager. */
 export type Strictness = "strict" | "lenient"
 
@@ -121,14 +111,24 @@ export async function removeVolumeFiles(
 ): Promise<void> {
   const { volume } = operation
   for (const cls of ["large", "small"] as const) await emptyIndex(context, operation, volume.index(cls), strictness)
-  using transaction = volume.transaction()
-  for (const inode of [largeIndexInode(volume.header), smallIndexInode(volume.header), infoInode(volume.header)]) {
-    transaction.add({ kind: "unlink", inode })
-  }
-  transaction.add({ kind: "leaveGroup" })
-  transaction.add({ kind: "removeHeader", volume: volume.id })
-  operation.apply(transaction)
+  using first = volume.transaction()
+  addIndexesAndHeader(first, volume.header)
+  operation.apply(first)
+  using last = volume.transaction()
+  last.add({ kind: "unlink", inode: infoInode(volume.header) })
+  last.add({ kind: "leaveGroup" })
+  operation.apply(last)
   volume.close()
+}
+
+/**
+ * Adds the removal of both indexes and, after them, of the header file. VolumeInfo, with its mark, goes later: OpenAFS's
+ * salvager deletes a marked VolumeInfo without a header, but leaves a header without VolumeInfo alone.
+ */
+export function addIndexesAndHeader(transaction: VolumeTransaction, header: VolumeHeader): void {
+  transaction.add({ kind: "unlink", inode: largeIndexInode(header) })
+  transaction.add({ kind: "unlink", inode: smallIndexInode(header) })
+  transaction.add({ kind: "removeHeader", volume: header.id })
 }
 
 async function emptyIndex(

@@ -11,7 +11,7 @@
  * server refuses it by the mark, and a volume operation or a salvage of ours finishes it (`finishDraft`). OpenAFS's salvager
  * knows no drafts: what it repairs it also unmarks, and an unmarked volume's draft is thrown away.
  */
-import type { DiskFile } from "../disk/disk.ts"
+import { type DiskFile, isDiskError } from "../disk/disk.ts"
 import { type Inode, inodeParts } from "../partition/inode-number.ts"
 import type { InodeStore } from "../partition/inode-store.ts"
 import { headerName, makeOwnFolder, ownFolder, type Partition } from "../partition/partition.ts"
@@ -84,10 +84,14 @@ export class VolumeDraft implements Disposable {
     this.small.close()
   }
 
-  /** Throws the draft away, unless it was installed. */
+  /** Throws the draft away, unless it was installed. One that stays is in nobody's way: the next to come drops it. */
   [Symbol.dispose](): void {
     this.close()
-    dropFolder(this.#store.partition, draftFolder(this.#store.partition, this.#header.id))
+    try {
+      dropFolder(this.#store.partition, draftFolder(this.#store.partition, this.#header.id))
+    } catch (error) {
+      if (!isDiskError(error)) throw error
+    }
   }
 }
 

@@ -12,7 +12,7 @@ import { destroyMeMark, type VolumeInfo } from "../../common/volume/volume-info.
 import { type VolumeOperation, withVolume } from "../../fssync/volume-operation.ts"
 import { type Contents, copyRecords } from "../clone-contents.ts"
 import type { VolserverContext } from "../context.ts"
-import { InodeList, releaseInodes } from "../inode-list.ts"
+import { InodeList, takeBack } from "../inode-list.ts"
 import { withNewVolume } from "../new-volume.ts"
 import { switchContents } from "../switch-contents.ts"
 import { readVolume, type VolumePlace } from "../volume-list.ts"
@@ -145,7 +145,7 @@ async function fill(
     const next = { ...source.volume.info, ...contents, backupId, ...identityOf(clone), ...own() }
     await switchContents(context, clone, draft, next)
   } catch (error) {
-    if (!clone.isBroken && !clone.isSwitched) releaseInodes(store, claimed)
+    takeBack(clone, store, claimed)
     throw error
   }
 }

@@ -12,7 +12,7 @@ import type { VolumeInfo } from "../../common/volume/volume-info.ts"
 import { type VolumeOperation, withVolume } from "../../fssync/volume-operation.ts"
 import { copyRecords } from "../clone-contents.ts"
 import type { VolserverContext } from "../context.ts"
-import { InodeList, releaseInodes } from "../inode-list.ts"
+import { InodeList, takeBack } from "../inode-list.ts"
 import { withNewVolume } from "../new-volume.ts"
 import { switchContents } from "../switch-contents.ts"
 import { partitionOf, type VolumePlace } from "../volume-list.ts"
@@ -79,7 +79,7 @@ async function fill(
     markShared(draft)
     await switchContents(context, readwrite, draft, { ...readwriteInfo(readonly, readwrite, name), ...contents })
   } catch (error) {
-    if (!readwrite.isBroken && !readwrite.isSwitched) releaseInodes(store, claimed)
+    takeBack(readwrite, store, claimed)
     throw error
   }
 }

@@ -181,7 +181,7 @@ async function restoreInto(
     const { filecount, diskused } = contents
     return { id: volume.id, name, partition: volume.partition.name, overwritten, filecount, diskused, length }
   } catch (error) {
-    if (!operation.isBroken && !operation.isSwitched) vnodes.undo()
+    vnodes.undo(operation)
     throw error
   }
 }

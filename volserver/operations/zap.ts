@@ -3,19 +3,19 @@
  * other volume of the group is left, every file of the group goes. OpenAFS vol/nuke.c.
  */
 import { isDiskError } from "../../common/disk/disk.ts"
-import { AfsError, FormatError } from "../../common/error.ts"
+import { AfsError, FormatError, isAfsError } from "../../common/error.ts"
 import { specialInode } from "../../common/partition/inode-number.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
 import { dataFolder, decodeNumber } from "../../common/partition/namei-path.ts"
 import { headerPath, type Partition } from "../../common/partition/partition.ts"
-import { openVolume } from "../../common/volume/volume.ts"
+import { openVolume, type Volume } from "../../common/volume/volume.ts"
 import { discardDraft } from "../../common/volume/volume-draft.ts"
-import { readVolumeHeader } from "../../common/volume/volume-header.ts"
+import { newVolumeHeader, readVolumeHeader } from "../../common/volume/volume-header.ts"
 import { VolumeTransaction } from "../../common/volume/volume-transaction.ts"
 import { checkOutVolume, claimNewVolume, type VolumeCheckout } from "../../fssync/volume-checkout.ts"
 import { VolumeOperation } from "../../fssync/volume-operation.ts"
 import type { VolserverContext } from "../context.ts"
-import { markForRemoval, removeVolumeFiles } from "../volume-files.ts"
+import { addIndexesAndHeader, markForRemoval, removeVolumeFiles } from "../volume-files.ts"
 import type { VolumePlace } from "../volume-list.ts"
 import { removeVolume } from "./remove.ts"
 
@@ -102,29 +102,41 @@ async function zapHeld(context: VolserverContext, checkout: VolumeCheckout, stor
   return { id, partition: partition.name, byName, dataLeft }
 }
 
-/** The usual removal, passing over damaged records. False if the volume cannot even be opened. */
+/** The usual removal, passing over damaged records. False if the volume cannot be opened, or its indexes cannot be read. */
 async function removeByIndexes(context: VolserverContext, checkout: VolumeCheckout): Promise<boolean> {
+  const volume = tryOpen(checkout)
+  if (volume === undefined) return false
   try {
-    const operation = new VolumeOperation(checkout, openVolume(checkout.partition, checkout.volume, "write"))
+    const operation = new VolumeOperation(checkout, volume)
     markForRemoval(operation)
     await removeVolumeFiles(context, operation, "lenient")
     return true
   } catch (error) {
-    if (error instanceof FormatError || isDiskError(error)) return false
-    if (error instanceof AfsError && (error.code === "VSALVAGE" || error.code === "VNOVOL")) return false
+    if (error instanceof FormatError || (isDiskError(error) && error.call === "read")) return false
+    throw error
+  } finally {
+    volume.close()
+  }
+}
+
+function tryOpen({ partition, volume: id }: VolumeCheckout): Volume | undefined {
+  try {
+    return openVolume(partition, id, "write")
+  } catch (error) {
+    if (error instanceof FormatError || isAfsError(error, "VSALVAGE", "VNOVOL")) return undefined
     throw error
   }
 }
 
 /** Removes the files that carry the volume's id. */
 function removeByName(store: InodeStore, id: number): void {
-  using transaction = new VolumeTransaction(store)
-  for (const type of ["largeIndex", "smallIndex", "volumeInfo"] as const) {
-    transaction.add({ kind: "unlink", inode: specialInode(id, type) })
-  }
-  transaction.add({ kind: "leaveGroup" })
-  transaction.add({ kind: "removeHeader", volume: id })
-  transaction.commit()
+  using first = new VolumeTransaction(store)
+  addIndexesAndHeader(first, newVolumeHeader(id, store.group))
+  first.commit()
+  using last = new VolumeTransaction(store)
+  last.add({ kind: "unlink", inode: specialInode(id, "volumeInfo") })
+  last.add({ kind: "leaveGroup" })
+  last.commit()
 }
 
 /** Removes what a group without volumes still has. @returns true if files are left whose names say nothing */

@@ -1,0 +1,10 @@
+/** Our salvager on a partition, in this process and without a fileserver. */
+import { openPartition } from "../../common/partition/partition.ts"
+import { type GroupResult, salvagePartition } from "../../salvager/salvage.ts"
+
+/** Repairs everything that it finds. */
+export function salvageHere(directory: string): Promise<GroupResult[]> {
+  const claimant = { program: "salvager", fileserver: undefined } as const
+  const options = { readOnly: false, force: true, orphans: "ignore", salvageDirs: false, claimant } as const
+  return salvagePartition(openPartition(directory), options, () => undefined)
+}
