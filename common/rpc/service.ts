@@ -17,7 +17,8 @@ import { CallStream, type RpcCall, RpcError, stubCodes } from "./rpc-call.ts"
 type Answer<Reply> = keyof Reply extends never ? void | Promise<void> : Reply | Promise<Reply>
 
 /**
- * A procedure. What it throws ends the call: an AfsError with its number, an RpcError with its code, anything else as VIO.
+ * A procedure. What it throws ends the call: an AfsError with its number (translated if the service does so), an RpcError
+ * with its code as it is, anything else as VIO.
  * One that sends bulk data calls `bulk.begin` (where the length is announced) and `bulk.write` before it gives results.
  */
 export type Procedure<O> =
@@ -35,7 +36,7 @@ export type Procedures<Operations> = { readonly [Name in keyof Operations]?: Pro
 export interface ServiceOptions {
   /** Gets one line for each call that failed with what no procedure foresaw. */
   readonly log: { error(facts: object, message: string): void }
-  /** What goes on the wire for a code of a procedure, for callers that want errors translated; not for stub codes. */
+  /** What goes on the wire for the number of an AfsError, for callers that want errors translated. */
   readonly translate?: (code: number, call: RpcCall) => number
   /** The most bytes that arguments may take where their declaration allows more. */
   readonly requestBytesMax?: number
@@ -234,7 +235,7 @@ function wireCode(dispatch: Dispatch, operation: Operation, call: RpcCall, error
   if (isFault) log.error({ err: error, op: operation.name, host: call.connection.peer.host }, "call failed unforeseen")
   const code = known === undefined || known === 0 ? codes.VIO.number : known
   const mapped = dispatch.isContiguous ? (contiguousCodes[code] ?? code) : code
-  return translate === undefined || code === stubCodes.serverMarshal ? mapped : translate(mapped, call)
+  return translate === undefined || error instanceof RpcError ? mapped : translate(mapped, call)
 }
 
 function codeOf(error: unknown): number | undefined {

@@ -176,16 +176,20 @@ test("service: contiguous interfaces turn ENOSPC and EDQUOT into AFS's own codes
   }
 })
 
-test("service: codes of procedures are translated for callers that want it, codes of the stub are not", async (t) => {
+test("service: the suite's own errors are translated for callers that want it; codes of others go out as they are", async (t) => {
   const service = serviceOf(
     {
       None: () => {
         throw new AfsError("EACCES", "find")
       },
+      Add: () => {
+        throw new RpcError(22, "T_Add")
+      },
     },
     { translate: (code, { connection }) => (connection.user?.name === "ann" ? code + connection.peer.port : code) },
   )
   t.is((await rawCall(service, request(3))).code, 13 + 7001)
+  t.is((await rawCall(service, request(1, 1, 1))).code, 22)
   t.is((await rawCall(service, request(99))).code, -455)
 })
 
