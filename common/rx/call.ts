@@ -24,8 +24,9 @@ import {
   type RxHeader,
 } from "../protocol/rx-packet.ts"
 import { AckDebt } from "./ack.ts"
+import type { Channel } from "./channel.ts"
 import { type EndReason, RxError, rxCodes } from "./codes.ts"
-import type { Channel, Connection } from "./connection.ts"
+import type { Connection } from "./connection.ts"
 import { deadMsMin, windowInitial } from "./limits.ts"
 import type { Packet, PacketPool } from "./packet-pool.ts"
 import type { Peer } from "./peer.ts"

@@ -4,8 +4,6 @@
  */
 import type { Millis } from "../clock.ts"
 import {
-  type AckReason,
-  ackReasons,
   channelCount,
   channelMask,
   jumboBodySize,
@@ -17,165 +15,13 @@ import {
   rxHeader,
 } from "../protocol/rx-packet.ts"
 import { Call } from "./call.ts"
+import { Channel } from "./channel.ts"
 import { type EndReason, RxError, rxCodes } from "./codes.ts"
 import type { Endpoint, Service } from "./endpoint.ts"
-import { type RxTiming, windowInitial, windowMax } from "./limits.ts"
-import type { Packet } from "./packet-pool.ts"
+import { type RxTiming, windowMax } from "./limits.ts"
 import type { Peer } from "./peer.ts"
-import type { ReceiveWindow } from "./receive-window.ts"
-import type { PacketBody, PacketIdentity, Security } from "./security/security.ts"
+import type { PacketIdentity, Security } from "./security/security.ts"
 import { TimerSlots } from "./timers.ts"
-
-/** One of the four slots of a connection, and what it remembers of its last call. */
-export class Channel {
-  readonly connection: Connection
-  readonly index: number
-  /** Of the call that runs or ran last; 0 before the first. */
-  number = 0
-  call: Call | undefined
-  /** How the last call ended; 0 with a reply. */
-  abortCode = 0
-  /** Where the last call's receiver stood: what came next, what came last. */
-  #next = 1
-  #highest = 0
-  /** The peer's receive window on this channel. */
-  peerWindow: number = windowInitial
-
-  constructor(connection: Connection, index: number) {
-    this.connection = connection
-    this.index = index
-  }
-
-  get isFree(): boolean {
-    return this.call === undefined || this.call.state === "dally"
-  }
-
-  /** The call lets go of the channel. */
-  ended(call: Call, code: number, receive: ReceiveWindow | undefined): void {
-    if (this.call !== call) return
-    this.call = undefined
-    this.abortCode = code
-    this.#next = receive?.next ?? 1
-    this.#highest = receive?.highest ?? 0
-  }
-
-  /** The numbers of the channel grow; what is remembered of the last call is forgotten. */
-  begin(call: Call, number: number): void {
-    const before = this.call
-    this.call = call
-    this.number = number
-    this.abortCode = 0
-    before?.supersede()
-    call.start(this, number)
-  }
-
-  #header(type: number, number: number, flags: number, userStatus = 0): RxHeader {
-    const header = this.connection.header(type, flags)
-    header.cid = (this.connection.cid | this.index) >>> 0
-    header.callNumber = number
-    header.userStatus = userStatus
-    return header
-  }
-
-  /** Sends a DATA packet of the call; the security class sees it before the first time. */
-  sendData(call: Call, packet: Packet, flags: number): void {
-    this.#prepare(call, packet, flags)
-    this.connection.transmit(packet.bytes, packet.end, packetTypes.data)
-  }
-
-  #prepare(call: Call, packet: Packet, flags: number): void {
-    const { connection } = this
-    if (packet.transmissions === 0) this.#seal(call, packet)
-    else connection.countResend()
-    const header = this.#header(
-      packetTypes.data,
-      call.number,
-      flags | (packet.isLast ? packetFlags.lastPacket : 0),
-      call.userStatus,
-    )
-    header.seq = packet.seq
-    header.checksum = packet.checksum
-    packet.serial = header.serial
-    packet.transmissions++
-    rxHeader.write(header, packet.bytes)
-  }
-
-  #seal(call: Call, packet: Packet): void {
-    const { security } = this.connection
-    if (security.isTransparent) return
-    const body: PacketBody = { bytes: packet.bytes, start: packet.start, end: packet.end, checksum: 0 }
-    security.seal({ ...this.connection.identity(call), seq: packet.seq }, body)
-    packet.end = body.end
-    packet.checksum = body.checksum
-  }
-
-  /** Sends packets, all but the last of 1412 bytes, as one datagram. */
-  sendJumbogram(call: Call, packets: readonly Packet[], flags: number): void {
-    const bytes = this.connection.endpoint.pool.long()
-    let at = rxHeader.size
-    for (const [index, packet] of packets.entries()) {
-      const isEnd = index === packets.length - 1
-      this.#prepare(call, packet, isEnd ? flags : packetFlags.jumbo | (flags & packetFlags.morePackets))
-      const memberFlags = packet.bytes[rxHeader.offsets.flags] ?? 0
-      if (index === 0) bytes.set(packet.bytes.subarray(0, rxHeader.size))
-      else
-        jumboSubHeader.write(
-          { flags: memberFlags, spare: 0, checksum: packet.checksum },
-          bytes,
-          at - jumboSubHeader.size,
-        )
-      bytes.set(packet.bytes.subarray(rxHeader.size, packet.end), at)
-      at += isEnd ? packet.end - rxHeader.size : jumboStep
-    }
-    this.connection.transmit(bytes, at, packetTypes.data)
-  }
-
-  /** Tells what the call's receiver has. */
-  sendAck(call: Call, window: ReceiveWindow, reason: AckReason, serial: number): void {
-    const isPing = reason === ackReasons.ping
-    const header = this.#header(
-      packetTypes.ack,
-      call.number,
-      packetFlags.slowStartOk | (isPing ? packetFlags.requestAck : 0),
-      call.userStatus,
-    )
-    this.connection.endpoint.sendAck(this.connection.peer, header, window.first, window.highest, reason, serial, window)
-  }
-
-  #sendAckOfEnded(reason: AckReason, serial: number): void {
-    const header = this.#header(packetTypes.ack, this.number, packetFlags.slowStartOk)
-    const { endpoint, peer } = this.connection
-    endpoint.sendAck(peer, header, this.#next, this.#highest, reason, serial, undefined)
-  }
-
-  /** Tells that call `number` has ended with this channel's code. */
-  sendAbort(number: number): void {
-    this.connection.endpoint.sendAbort(this.connection.peer, this.#header(packetTypes.abort, number, 0), this.abortCode)
-  }
-
-  sendBusy(number: number): void {
-    const header = this.#header(packetTypes.busy, number, 0)
-    const bytes = this.connection.endpoint.pool.control()
-    rxHeader.write(header, bytes)
-    this.connection.endpoint.statistics.busiesSent++
-    this.connection.transmit(bytes, rxHeader.size, packetTypes.busy)
-  }
-
-  /** A packet for the last call, which is over: a duplicate, a ping, or something for a call that failed. */
-  receiveForEnded(header: RxHeader, bytes: Uint8Array, end: number): void {
-    if (header.type === packetTypes.abort) return
-    const { endpoint } = this.connection
-    if (header.type === packetTypes.ack && endpoint.readAck(bytes, end)) {
-      if (endpoint.ack.reason === ackReasons.pingResponse) this.connection.reached()
-    }
-    if (this.abortCode !== 0) this.sendAbort(this.number)
-    else if (header.type === packetTypes.data) {
-      endpoint.statistics.duplicates++
-      this.#sendAckOfEnded(ackReasons.duplicate, header.serial)
-    } else if (header.type === packetTypes.ack && (header.flags & packetFlags.requestAck) !== 0)
-      this.#sendAckOfEnded(ackReasons.pingResponse, header.serial)
-  }
-}
 
 const timer = { challenge: 0, reach: 1, abort: 2 } as const
 

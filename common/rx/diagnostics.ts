@@ -23,7 +23,8 @@ import {
   versionBodySize,
 } from "../protocol/rx-packet.ts"
 import { callStateNumbers } from "./call.ts"
-import type { Channel, Connection } from "./connection.ts"
+import type { Channel } from "./channel.ts"
+import type { Connection } from "./connection.ts"
 import type { Endpoint } from "./endpoint.ts"
 import { countType, type RxStatistics } from "./statistics.ts"
 

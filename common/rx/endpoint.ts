@@ -71,6 +71,12 @@ export interface EndpointOptions {
 
 const nullSecurities: Readonly<Record<number, () => Security>> = { 0: () => nullSecurity }
 
+/** A service with its waiting times. */
+interface Offered {
+  readonly service: Service
+  readonly timing: RxTiming
+}
+
 const topBit = 0x8000_0000
 const secondBit = 0x4000_0000
 /** Windows kept for use again. */
@@ -101,7 +107,7 @@ export class Endpoint {
   serverConnections = 0
   readonly #incoming: RxHeader = emptyHeader()
   readonly #outgoingAck: AckView = emptyAck()
-  readonly #services = new Map<number, Service>()
+  readonly #services = new Map<number, Offered>()
   readonly #byPeer = new Map<number, Peer>()
   readonly #flights = new Map<number, HostFlight>()
   readonly #serverTable = new Map<number, Connection>()
@@ -130,7 +136,7 @@ export class Endpoint {
     this.#salt = [options.random(), options.random()]
     this.time = options.now()
     this.#sweep = new TimerSlots(1, (_, now) => this.#sweepAll(now))
-    for (const service of options.services ?? []) this.#services.set(service.id, service)
+    for (const service of options.services ?? []) this.register(service)
   }
 
   // In.
@@ -199,7 +205,7 @@ export class Endpoint {
   // Services and connections.
 
   register(service: Service): void {
-    this.#services.set(service.id, service)
+    this.#services.set(service.id, { service, timing: { ...this.timing, ...service.timing } })
   }
 
   /** New calls of clients are answered with this code from now on; 0 takes them again. */
@@ -264,9 +270,9 @@ export class Endpoint {
   }
 
   #newServerConnection(header: RxHeader, host: number, port: number): Connection | undefined {
-    const service = this.#services.get(header.serviceId)
-    const make = (service?.securities ?? nullSecurities)[header.securityIndex]
-    if (service === undefined || make === undefined) {
+    const offered = this.#services.get(header.serviceId)
+    const make = (offered?.service.securities ?? nullSecurities)[header.securityIndex]
+    if (offered === undefined || make === undefined) {
       this.#sendRawAbort(header, host, port, rxCodes.invalidOperation)
       return undefined
     }
@@ -277,7 +283,7 @@ export class Endpoint {
     }
     const cid = (header.cid & ~channelMask) >>> 0
     const names = { epoch: header.epoch, cid, serviceId: header.serviceId }
-    const timing = service.timing === undefined ? this.timing : { ...this.timing, ...service.timing }
+    const { service, timing } = offered
     const connection = new Connection(this, this.#peer(host, port), names, make(), timing, service)
     connection.key = this.#key(header.epoch, cid, host, port)
     connection.next = this.#serverTable.get(connection.key)

@@ -20,7 +20,7 @@ export interface RxLimits {
   readonly sparePackets: number
 }
 
-/** 65,536 connections of about 600 bytes are 40 MB; the rest follows from 32 packets of 1444 bytes for each busy call. */
+/** 65,536 connections, each of a peer of its own, are 75 MB; the rest follows from 32 packets of 1444 bytes for each busy call. */
 export const rxLimits: RxLimits = {
   connections: 65_536,
   calls: 16_384,

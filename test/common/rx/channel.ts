@@ -1,0 +1,89 @@
+import test from "ava"
+import { ackReasons, packetFlags, packetTypes } from "../../../common/protocol/rx-packet.ts"
+import type { Call } from "../../../common/rx/call.ts"
+import type { EndpointOptions, Service } from "../../../common/rx/endpoint.ts"
+import { answering, RxNetwork, serverAddress, serviceId } from "../../support/rx-network.ts"
+import { ackBody, RawPeer } from "../../support/rx-raw.ts"
+
+const last = packetFlags.lastPacket
+const asked = packetFlags.requestAck
+const echo = answering((request) => (request.toString() === "fail" || request.length === 4 ? -455 : request))
+
+function server(services: readonly Service[] = [echo], options: Partial<EndpointOptions> = {}) {
+  const network = new RxNetwork()
+  const endpoint = network.endpoint(serverAddress, { services, ...options })
+  return { network, endpoint, raw: new RawPeer(network) }
+}
+
+/** A service whose calls stay as they are until the test does something with them. */
+function idle(): { service: Service; calls: Call[] } {
+  const calls: Call[] = []
+  return { service: { id: serviceId, onCall: (call) => calls.push(call) }, calls }
+}
+
+test("channel: a duplicate of a finished request is acknowledged as that and not run again", (t) => {
+  let runs = 0
+  const { raw } = server([
+    answering((request) => {
+      runs++
+      return request
+    }),
+  ])
+  raw.data(1, "once", last)
+  t.deepEqual(raw.words(), ["DATA 1 LAST 4"])
+  const serial = raw.data(1, "once", last)
+  t.deepEqual(raw.words(), [`ACK DUPLICATE 2/1/${serial} []`])
+  raw.ack({ first: 2, previous: 1 })
+  const third = raw.data(1, "once", last)
+  t.deepEqual(raw.words(), [`ACK DUPLICATE 2/1/${third} []`])
+  t.is(runs, 1)
+})
+
+test("channel: a ping for a finished call is answered with its serial, padded or not", (t) => {
+  const { raw } = server()
+  raw.data(1, "hello", last)
+  raw.words()
+  raw.ack({ first: 2, previous: 1 })
+  const serial = raw.ack({ first: 2, reason: ackReasons.ping }, {}, asked)
+  t.deepEqual(raw.words(), [`ACK PING_RESPONSE 2/1/${serial} []`])
+  const padded = Buffer.concat([
+    ackBody({ first: 2, reason: ackReasons.ping, trailer: [1444, 1444, 32, 1] }),
+    Buffer.alloc(511),
+  ])
+  const probe = raw.send({ type: packetTypes.ack, flags: 1 | asked }, padded)
+  const [answer] = raw.take()
+  t.is(answer?.body.readUInt32BE(12), probe)
+  t.is(answer?.body.length, 37)
+})
+
+test("channel: a higher call number on a busy channel ends the call there with -1, gets BUSY, and runs when it comes again", (t) => {
+  const { service, calls } = idle()
+  const { raw } = server([service])
+  const ends: number[] = []
+  raw.data(1, "part", 0)
+  raw.words(1)
+  const [first] = calls
+  if (first !== undefined) first.onEnd = (_, error) => ends.push(error?.code ?? 0)
+  raw.data(1, "next", last, { callNumber: 2 })
+  const [busy] = raw.take(1)
+  t.is(busy?.header.type, packetTypes.busy)
+  t.deepEqual([busy?.header.callNumber, busy?.header.seq, busy?.body.length], [2, 0, 0])
+  t.deepEqual(ends, [-1])
+  raw.data(1, "next", last, { callNumber: 2 })
+  raw.words(1)
+  t.is(calls[1]?.number, 2)
+  t.deepEqual(Buffer.from(calls[1]?.read() ?? []).toString(), "next")
+})
+
+test("channel: the next call on a channel acknowledges the reply before it", (t) => {
+  const { raw, endpoint } = server()
+  raw.data(1, "hello", last)
+  t.deepEqual(raw.words(), ["DATA 1 LAST 5"])
+  raw.data(1, "again!", last, { callNumber: 5 })
+  t.deepEqual(raw.words(), ["DATA 1 LAST 6"])
+  raw.ack({ first: 2, previous: 1 }, { callNumber: 5 })
+  t.deepEqual(raw.words(20_000), [])
+  t.is(endpoint.pool.inUse, 0)
+  raw.data(1, "older", last, { callNumber: 4 })
+  t.deepEqual(raw.words(), [])
+})
