@@ -63,7 +63,7 @@ export type CheckIn = "on" | "leaveOff" | "done" | "salvage" | "nothing"
 
 const roundsMax = { volserver: 11, salvager: 10 } as const
 
-export function isSalvager(program: ProgramType): boolean {
+function isSalvager(program: ProgramType): boolean {
   return program === "salvager" || program === "salvageServer" || program === "volumeSalvager"
 }
 
@@ -219,7 +219,7 @@ function accessOf(partition: Partition, volume: number): VolumeAccess {
 const harmlessErrors = ["EMFILE", "ENFILE", "ENOMEM", "EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EINTR"]
 
 /** True for an error that says that a volume is damaged. */
-export function isDamage(error: unknown): boolean {
+function isDamage(error: unknown): boolean {
   if (error instanceof FormatError) return true
   if (isDiskError(error)) return !harmlessErrors.includes(error.code)
   return error instanceof AfsError && error.code === "VSALVAGE" && !isDiskError(error.cause, ...harmlessErrors)

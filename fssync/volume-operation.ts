@@ -24,7 +24,7 @@ export interface SalvagePatience {
 }
 
 /** As OpenAFS's volserver: every 3 seconds, 32 times. */
-export const salvagePatience: SalvagePatience = { waitMs: 3_000, attemptsMax: 32 }
+const salvagePatience: SalvagePatience = { waitMs: 3_000, attemptsMax: 32 }
 
 /** A volume attached for an operation. */
 export class VolumeOperation {

@@ -17,7 +17,7 @@ export interface RunMessage {
 }
 
 /** From a client: end a job as an interrupt would. */
-export interface CancelMessage {
+interface CancelMessage {
   readonly type: "cancel"
   readonly job: number
 }

@@ -8,7 +8,7 @@ import type { Progress } from "./pace.ts"
 /** Jobs that run at a time, unless told otherwise. */
 export const runningJobsMax = 16
 /** Jobs that may wait; more are refused. */
-export const waitingJobsMax = 1000
+const waitingJobsMax = 1000
 
 /** One job. */
 export interface Job {

@@ -5,7 +5,7 @@
 import type { DiskFile } from "../common/disk/disk.ts"
 
 /** Blocks of this size, at multiples of it, become holes; most file systems allocate in these. */
-export const holeBytes = 4096
+const holeBytes = 4096
 const zeros = Buffer.alloc(holeBytes)
 
 function isZero(block: Uint8Array): boolean {

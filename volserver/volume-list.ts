@@ -16,7 +16,7 @@ export interface FoundVolume {
 }
 
 /** A volume whose header or VolumeInfo cannot be read. */
-export interface UnreadableVolume {
+interface UnreadableVolume {
   readonly partition: Partition
   readonly id: number
   readonly error: Error
@@ -30,7 +30,7 @@ export function readVolume(partition: Partition, id: number): FoundVolume {
 }
 
 /** All volumes of a partition by ascending id. */
-export function* listVolumes(partition: Partition): Generator<FoundVolume | UnreadableVolume> {
+function* listVolumes(partition: Partition): Generator<FoundVolume | UnreadableVolume> {
   for (const { volume: id } of listHeaderNames(partition)) {
     try {
       yield readVolume(partition, id)
@@ -41,7 +41,7 @@ export function* listVolumes(partition: Partition): Generator<FoundVolume | Unre
   }
 }
 
-export function isReadable(volume: FoundVolume | UnreadableVolume): volume is FoundVolume {
+function isReadable(volume: FoundVolume | UnreadableVolume): volume is FoundVolume {
   return "info" in volume
 }
 

@@ -11,7 +11,7 @@ export const storedName = (shown: string): string => Buffer.from(shown, "utf8").
 export const nameEndings: Readonly<Record<VolumeType, string>> = { RW: "", RO: ".readonly", BK: ".backup" }
 
 /** Longest name of a read-write volume in bytes: its clones' names must fit too. */
-export const readWriteNameMax = volumeNameMax - nameEndings.RO.length
+const readWriteNameMax = volumeNameMax - nameEndings.RO.length
 
 /** Type name of VolumeInfo's number, or undefined for a number that no server writes. */
 export function volumeTypeName(type: number): VolumeType | undefined {

@@ -50,7 +50,7 @@ const progressMessage = (progress: Omit<Extract<WorkerMessage, { type: "progress
 })
 
 /** An error as it goes to the client. */
-export function failureOf(error: unknown): Failure {
+function failureOf(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error)
   return { code: error instanceof AfsError ? error.code : undefined, message, exit: exitCodeOf(error) }
 }

@@ -3,7 +3,7 @@ import { createRequire } from "node:module"
 import type * as progressPackage from "cli-progress"
 
 /** What a bar shows. */
-export interface Shown {
+interface Shown {
   readonly unit: string
   readonly done: number
   /** Undefined if it cannot be known: then there is a counter and no bar. */
@@ -19,7 +19,7 @@ export interface ProgressBar extends Disposable {
 const bytesUnits = ["B", "KiB", "MiB", "GiB", "TiB"]
 
 /** `12.3 MiB` */
-export function shownBytes(bytes: number): string {
+function shownBytes(bytes: number): string {
   let rest = bytes
   let unit = 0
   while (rest >= 1024 && unit < bytesUnits.length - 1) {

@@ -64,7 +64,7 @@ export interface VolumeStatus {
 }
 
 /** Counts of reads and writes: see VolumeInfo. */
-export interface VolumeStatistics {
+interface VolumeStatistics {
   readonly reads: readonly number[]
   readonly writes: readonly number[]
   readonly fileSameAuthor: readonly number[]

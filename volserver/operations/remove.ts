@@ -61,7 +61,7 @@ function requireRemovable({ volume }: VolumeOperation): void {
 }
 
 /** Tells the fileserver that a volume's header is gone. */
-export async function tellRemoved(context: VolserverContext, { volume }: VolumeOperation): Promise<void> {
+async function tellRemoved(context: VolserverContext, { volume }: VolumeOperation): Promise<void> {
   const { fileserver } = context.claimant
   await fileserver?.groupDelete(volume.header.parent, volume.id, volume.partition.name)
   await fileserver?.breakCallbacks(volume.id, volume.partition.name)

@@ -26,7 +26,7 @@ import { requireFreeName } from "./create.ts"
 /** What happens to a volume that is there already. */
 export type Overwrite = "abort" | "full" | "incremental"
 /** Where a date comes from: the dump, the volume as it was, or the present. */
-export type DateRule = "dump" | "keep" | "new"
+type DateRule = "dump" | "keep" | "new"
 
 export interface RestoreRequest {
   readonly source: DumpSource

@@ -25,7 +25,7 @@ export function stateDirectoryOf(values: CommonValues): string {
 }
 
 /** @throws AfsError USAGE if a number is none */
-export function requireNumbers(command: AnyVosCommand, values: Values): void {
+function requireNumbers(command: AnyVosCommand, values: Values): void {
   for (const [name, option] of Object.entries(command.options)) {
     const value = values[name]
     if (option.type === "number" && value !== undefined && !Number.isFinite(value)) {
