@@ -27,7 +27,7 @@ import { AckDebt } from "./ack.ts"
 import type { Channel } from "./channel.ts"
 import { type EndReason, RxError, rxCodes } from "./codes.ts"
 import type { Connection } from "./connection.ts"
-import { deadMsMin, windowInitial } from "./limits.ts"
+import { busyWait, deadMsMin, windowInitial } from "./limits.ts"
 import type { Packet, PacketPool } from "./packet-pool.ts"
 import type { Peer } from "./peer.ts"
 import type { ReceiveWindow } from "./receive-window.ts"
@@ -97,6 +97,9 @@ export class Call implements Carrier {
   #dataSent = 0
   #openedSeq = 0
   #wantsRoom = false
+  /** How often a server has said BUSY, and whether the resend timer runs for that. */
+  #refusals = 0
+  #isRefused = false
 
   /** Made by Connection. */
   constructor(connection: Connection, isClient: boolean) {
@@ -261,6 +264,7 @@ export class Call implements Carrier {
       case packetTypes.abort:
         return this.#receiveAbort(bytes, end)
       case packetTypes.busy:
+        return this.#receiveBusy()
       case packetTypes.challenge:
       case packetTypes.response:
       case packetTypes.params:
@@ -643,6 +647,21 @@ export class Call implements Carrier {
     this.#sendProgressed(send, before)
   }
 
+  /** Client: the server has not finished the call before. It soon will have: do not wait as if packets had been lost. */
+  #receiveBusy(): void {
+    if (!this.isClient || this.#state !== "active" || this.#send === undefined || this.#isRefused) return
+    const { endpoint } = this.connection
+    const wait = Math.min(busyWait.firstMs * 2 ** this.#refusals++, busyWait.maxMs)
+    this.#isRefused = true
+    endpoint.timers.set(this.#timers, timer.resend, endpoint.time + wait)
+  }
+
+  #resend(): void {
+    if (!this.#isRefused) return this.#send?.expire()
+    this.#isRefused = false
+    this.#send?.sendAgain()
+  }
+
   #receiveAbort(bytes: Uint8Array, end: number): void {
     if (this.#state === "waiting" || this.#state === "dally") return
     this.end(this.connection.endpoint.abortCode(bytes, end), "aborted by the peer")
@@ -651,7 +670,7 @@ export class Call implements Carrier {
   // Time.
 
   #expire(slot: number, now: Millis): void {
-    if (slot === timer.resend) this.#send?.expire()
+    if (slot === timer.resend) this.#resend()
     else if (slot === timer.ack) this.#ackDue()
     else if (slot === timer.keepAlive) this.#keepAlive(now)
     else if (slot === timer.deadline) this.#checkDeadlines(now)

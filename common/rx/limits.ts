@@ -102,3 +102,5 @@ export const ackAllowanceMs = 200
 export const roundTripMinMs = 20
 /** More patience of a client whose whole request is out: the reply is the acknowledgement. */
 export const replyAllowanceMs = 400
+/** A client that was told BUSY asks again after this, doubling. Servers of OpenAFS say it just before a call is over. */
+export const busyWait = { firstMs: 5, maxMs: 2_000 } as const

@@ -307,7 +307,22 @@ export class SendWindow implements FlightWaiter {
     carrier.peer.flight.wake()
   }
 
+  /** Everything on the way was refused, not lost: sends it again without slowing down for it. */
+  sendAgain(): void {
+    const carrier = this.#carrier
+    if (carrier === undefined) return
+    this.#isArmed = false
+    this.#giveUpAll(carrier)
+    this.pump()
+  }
+
   #loseAll(carrier: Carrier): void {
+    this.#giveUpAll(carrier)
+    this.#payForLoss(carrier, true)
+    this.congestionWindow = 1
+  }
+
+  #giveUpAll(carrier: Carrier): void {
     for (let index = 0; index < this.#sent; index++) {
       const packet = this.#queue[index]
       if (packet === undefined || packet.isAcked || packet.isLost) continue
@@ -316,8 +331,6 @@ export class SendWindow implements FlightWaiter {
     }
     carrier.peer.flight.landed(this.outstanding, false)
     this.outstanding = 0
-    this.#payForLoss(carrier, true)
-    this.congestionWindow = 1
   }
 
   #payForLoss(carrier: Carrier, isTimeout: boolean): void {

@@ -2,7 +2,7 @@ import test from "ava"
 import { ackReasons, packetFlags, packetTypes } from "../../../common/protocol/rx-packet.ts"
 import type { Call } from "../../../common/rx/call.ts"
 import type { EndpointOptions, Service } from "../../../common/rx/endpoint.ts"
-import { answering, RxNetwork, serverAddress, serviceId } from "../../support/rx-network.ts"
+import { answering, clientAddress, collect, RxNetwork, serverAddress, serviceId } from "../../support/rx-network.ts"
 import { ackBody, RawPeer } from "../../support/rx-raw.ts"
 
 const last = packetFlags.lastPacket
@@ -86,4 +86,29 @@ test("channel: the next call on a channel acknowledges the reply before it", (t)
   t.is(endpoint.pool.inUse, 0)
   raw.data(1, "older", last, { callNumber: 4 })
   t.deepEqual(raw.words(), [])
+})
+
+test("channel: a client that is told BUSY asks again soon, and less and less often", (t) => {
+  const network = new RxNetwork()
+  const client = network.endpoint(clientAddress)
+  const raw = new RawPeer(network, serverAddress)
+  const connection = client.connect(serverAddress.host, serverAddress.port, serviceId)
+  const outcome = collect(connection.newCall(), Buffer.from("ask"))
+  const base = { epoch: client.epoch, cid: connection.cid, flags: 0 }
+  const times: number[] = []
+  const begin = network.now
+  while (times.length < 4) {
+    network.runUntil(() => raw.seen.length > 0)
+    times.push(Math.round(network.now - begin))
+    t.is(raw.seen.splice(0).length, 1)
+    raw.send({ ...base, type: packetTypes.busy, callNumber: 1 }, Buffer.alloc(0), clientAddress)
+  }
+  t.deepEqual(times, [0, 5, 16, 36])
+  const [peer] = client.peers
+  t.true((peer?.flight.cap ?? 0) >= 32)
+  network.runUntil(() => raw.seen.length > 0)
+  raw.send({ ...base, type: 1, seq: 1, callNumber: 1, flags: last }, Buffer.from("yes"), clientAddress)
+  network.run(1)
+  t.deepEqual([outcome.ended, outcome.reply().toString()], [true, "yes"])
+  t.is(peer?.flight.inFlight, 0)
 })
