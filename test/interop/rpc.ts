@@ -1,10 +1,16 @@
 /** The stubs over Rx: against our own service on loopback, and against OpenAFS's servers in a cell. */
-import test from "ava"
-import { RXAFS } from "../../common/protocol/afsint.ts"
+import test, { type ExecutionContext } from "ava"
+import { AfsError } from "../../common/error.ts"
+import { AFSStoreStatus, RXAFS } from "../../common/protocol/afsint.ts"
 import { PR } from "../../common/protocol/ptint.ts"
+import { fill } from "../../common/rpc/bulk-stream.ts"
+import { rpcClient } from "../../common/rpc/client.ts"
+import { isRpcError } from "../../common/rpc/rpc-call.ts"
+import { type Procedures, rpcService } from "../../common/rpc/service.ts"
 import { parseHost } from "../../common/rx/datagram-port.ts"
 import { openRxSocket } from "../../common/rx/socket.ts"
 import { cellAddress, sharedCell, wholeCell } from "../support/cell.ts"
+import { seededRandom } from "../support/random.ts"
 import { needsCell } from "../support/requirements.ts"
 import { proveEveryCall } from "../support/rpc-echo.ts"
 
@@ -19,6 +25,77 @@ for (const table of [RXAFS, PR])
       return client.endpoint.connect(parseHost(loopback) ?? 0, server.port, service.id)
     })
   })
+
+const status = RXAFS.operations.StoreData64.reply.read(new Uint8Array(108))
+const fid = { Volume: 1, Vnode: 2, Unique: 3 }
+const store = { Fid: fid, InStatus: AFSStoreStatus.read(new Uint8Array(24)), Pos: 0 }
+
+/** A file in memory, served over loopback; `refuseAt` is the byte at which a store is refused. */
+async function servedFile(t: ExecutionContext, refuseAt = Number.POSITIVE_INFINITY) {
+  const server = await openRxSocket({ address: loopback })
+  const client = await openRxSocket({ address: loopback })
+  t.teardown(() => client.close())
+  t.teardown(() => server.close())
+  const file = { bytes: Buffer.alloc(0) as Buffer }
+  const procedures: Procedures<(typeof RXAFS)["operations"]> = {
+    async StoreData64({ Length }, _call, bulk) {
+      const into = Buffer.alloc(Math.min(Length, refuseAt))
+      file.bytes = into.subarray(0, await fill(bulk, into))
+      if (Length > refuseAt) throw new AfsError("VDISKFULL", "store")
+      return status
+    },
+    async FetchData64({ Pos }, _call, bulk) {
+      bulk.begin(file.bytes.length - Pos)
+      await bulk.write(file.bytes.subarray(Pos))
+      return { ...status, CallBack: { CallBackVersion: 1, ExpirationTime: 2, CallBackType: 3 } }
+    },
+  }
+  const log = { error: (facts: object) => t.fail(JSON.stringify(facts)) }
+  server.endpoint.register(rpcService(RXAFS, procedures, { log }))
+  const connection = client.endpoint.connect(parseHost(loopback) ?? 0, server.port, RXAFS.service)
+  return { file, fs: rpcClient(RXAFS, connection) }
+}
+
+test("rpc: eight megabytes go up and come down over Rx, byte for byte", async (t) => {
+  const { file, fs } = await servedFile(t)
+  const data = Buffer.from(seededRandom(t).bytes(8 << 20))
+  await fs.StoreData64({ ...store, Length: data.length, FileLength: data.length }, (bulk) => bulk.write(data))
+  t.true(file.bytes.equals(data))
+  const got = Buffer.alloc(data.length)
+  const { CallBack } = await fs.FetchData64({ Fid: fid, Pos: 0, Length: data.length }, async (bulk) => {
+    t.is(await fill(bulk, got), data.length)
+  })
+  t.true(got.equals(data))
+  t.is(CallBack.CallBackType, 3)
+})
+
+test("rpc: a server that has enough, or refuses, ends an upload over Rx at once", async (t) => {
+  const data = Buffer.alloc(4 << 20, 1)
+  const { file, fs } = await servedFile(t)
+  await fs.StoreData64({ ...store, Length: 5000, FileLength: 5000 }, (bulk) => bulk.write(data))
+  t.is(file.bytes.length, 5000)
+  const full = await servedFile(t, 100_000)
+  const error = await t.throwsAsync(
+    full.fs.StoreData64({ ...store, Length: data.length, FileLength: data.length }, (bulk) => bulk.write(data)),
+  )
+  t.true(isRpcError(error, 108))
+  t.is(full.file.bytes.length, 100_000)
+})
+
+test("rpc: a client that has seen enough of a file ends the download, and the connection goes on", async (t) => {
+  const { file, fs } = await servedFile(t)
+  file.bytes = Buffer.alloc(4 << 20, 2)
+  const enough = new Error("enough")
+  const stopped = fs.FetchData64({ Fid: fid, Pos: 0, Length: 1 }, async (bulk) => {
+    await bulk.readable()
+    throw enough
+  })
+  t.is(await t.throwsAsync(stopped), enough)
+  const rest = await fs.FetchData64({ Fid: fid, Pos: (4 << 20) - 3, Length: 3 }, (bulk) => {
+    t.is(bulk.length, 3)
+  })
+  t.is(rest.CallBack.ExpirationTime, 2)
+})
 
 const theCell = needsCell.met ? sharedCell(...wholeCell) : undefined
 
