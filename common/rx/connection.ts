@@ -307,7 +307,10 @@ export class Connection {
   #sendChallenge(): void {
     if (this.error !== 0 || !this.#hasPrecalls()) return
     const { endpoint } = this
-    if (this.#challenges++ >= endpoint.timing.challengeCount) return this.discard("no sign of life")
+    if (this.#challenges++ >= endpoint.timing.challengeCount) {
+      this.#challenges = 0
+      return this.discard("no sign of life")
+    }
     this.#sendSecurity(packetTypes.challenge, this.security.challenge(this.#hasChecksum))
     endpoint.timers.set(this.#slots, timer.challenge, endpoint.time + endpoint.timing.challengeRepeatMs)
   }

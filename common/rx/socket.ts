@@ -48,11 +48,12 @@ async function bind(socket: Socket, address: string, port: number): Promise<void
   })
 }
 
-function openSocket(): Socket {
+/** Without it more is lost while the loop is busy, and everything works. */
+function enlargeBuffer(socket: Socket): void {
   try {
-    return createSocket({ type: "udp4", recvBufferSize: receiveBufferBytes, lookup: literal })
+    socket.setRecvBufferSize(receiveBufferBytes)
   } catch {
-    return createSocket({ type: "udp4", lookup: literal })
+    // The system may refuse what it does not cut to its own bound.
   }
 }
 
@@ -90,13 +91,14 @@ class NodePort implements DatagramPort {
 
 /** A port on node:dgram. Its batch is what arrives in one turn of the event loop. */
 const openNodePort: OpenPort = async (address: string, port: number, events: PortEvents) => {
-  const socket = openSocket()
+  const socket = createSocket({ type: "udp4", lookup: literal })
   try {
     await bind(socket, address, port)
   } catch (error) {
     socket.close()
     throw error
   }
+  enlargeBuffer(socket)
   const opened = new NodePort(socket)
   // Errors of single datagrams (a host that cannot be reached) are for the timers to find out.
   socket.on("error", () => opened.sendFailures++)
