@@ -9,7 +9,7 @@ import { unpackPlain } from "./plain-msgpack.ts"
 import { listenAt } from "./socket-path.ts"
 
 /** The protocol byte of these frames. */
-const jsonMark = 0x4a
+export const jsonMark = 0x4a
 /** Longest message: a listing of ten thousand volumes takes about ten million bytes. */
 const messageBytesMax = 64 << 20
 
@@ -66,7 +66,7 @@ export class JsonChannel {
 }
 
 /** @throws FormatError unless the body is a text with a JSON object that has a type */
-function parseMessage(body: Buffer): JsonMessage & Readonly<Record<string, unknown>> {
+export function parseMessage(body: Buffer): JsonMessage & Readonly<Record<string, unknown>> {
   const text = unpackPlain(body)
   if (typeof text !== "string") throw new FormatError("message", {}, typeof text, "a text")
   const value = parseJson(text)
