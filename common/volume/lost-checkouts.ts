@@ -6,6 +6,7 @@
  * that OpenAFS 1.8.9 keeps for ever: clients are told "busy", salvagers are refused, until another volserver comes by.
  */
 import type { Millis } from "../clock.ts"
+import { isDiskError } from "../disk/disk.ts"
 import { isAfsError } from "../error.ts"
 import { lockVolume } from "../lock/volume-lock.ts"
 import type { Partition } from "../partition/partition.ts"
@@ -13,7 +14,7 @@ import { decideLostCheckout, type PendingOperation } from "./checkout.ts"
 import { factsOf, type PackageContext } from "./package-context.ts"
 import type { ServerVolume } from "./server-volume.ts"
 
-/** How processes and locks are looked at. */
+/** How processes and locks are looked at. `isLocked` may throw a DiskError. */
 export interface CheckoutProbes {
   isAlive(pid: number): boolean
   isLocked(partition: Partition, volume: number): boolean
@@ -27,6 +28,8 @@ interface Lost {
   readonly operation: PendingOperation
   readonly takenOffline: boolean
   readonly since: Millis
+  /** It has been logged that nobody can tell whether the volume's lock is held. */
+  isReported: boolean
 }
 
 /** Looks after lost checkouts until each is dropped, given back or replaced. */
@@ -54,7 +57,7 @@ export class LostCheckouts {
   add(volume: ServerVolume, takenOffline: boolean): void {
     const { operation } = volume
     if (operation === undefined || this.#closed) return
-    const lost = { volume, operation, takenOffline, since: this.#context.clock.now() }
+    const lost = { volume, operation, takenOffline, since: this.#context.clock.now(), isReported: false }
     if (!this.#settle(lost)) this.#lost.push(lost)
     this.#lookLater()
   }
@@ -83,7 +86,7 @@ export class LostCheckouts {
     const verdict = decideLostCheckout({
       takenOffline,
       processLives: this.#probes.isAlive(operation.request.pid),
-      lockHeld: this.#probes.isLocked(volume.partition, volume.id),
+      lockHeld: this.#isLocked(lost),
       lostForMs: this.#context.clock.now() - since,
     })
     if (verdict === "askAgain") return false
@@ -91,6 +94,21 @@ export class LostCheckouts {
     this.#context.log.warn({ ...factsOf(volume), programType, pid }, "checkout dropped: its program is gone")
     this.#drop(volume)
     return true
+  }
+
+  /** A lock that cannot be asked for, because the partition has gone or cannot be written, counts as held. */
+  #isLocked(lost: Lost): boolean {
+    const { volume } = lost
+    try {
+      return this.#probes.isLocked(volume.partition, volume.id)
+    } catch (error) {
+      if (!isDiskError(error)) throw error
+      if (!lost.isReported) {
+        this.#context.log.error({ ...factsOf(volume), err: error }, "cannot tell whether the volume's lock is held")
+      }
+      lost.isReported = true
+      return true
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { renameSync } from "node:fs"
 import test from "ava"
 import { isProcessAlive, LostCheckouts, systemProbes } from "../../../common/volume/lost-checkouts.ts"
 import type { ServerVolume } from "../../../common/volume/server-volume.ts"
@@ -55,4 +56,25 @@ test("lost checkouts: closing ends the looking", (t) => {
   t.is(served.clock.pending, 1)
   lost.close()
   t.is(served.clock.pending, 0)
+})
+
+/**
+ * A disk was pulled out while a volserver had a volume of it checked out, and the volserver died of it. The fileserver
+ * could not open the lock file to see whether the volume was still worked on, and died, too: with the volumes of all its
+ * other partitions in use, so that each of them was salvaged at the next start.
+ */
+test("lost checkouts: on a partition that has gone away none is dropped, the server goes on, and the log says so once", async (t) => {
+  const served = serve(t, { probes: { ...systemProbes, isAlive: () => false } })
+  const volserver = served.asker("volumeServer")
+  void volserver.ask("VOL_NEEDVOLUME", { volume: clones.rw, reason: 2 })
+  const { path } = served.partition
+  renameSync(path, `${path}.gone`)
+  t.notThrows(() => volserver.channel.end())
+  served.clock.advance(60_000)
+  t.is(served.volumes.handover.lostCheckouts, 1)
+  t.is(served.log.lines.filter(({ message }) => /cannot tell whether the volume's lock/.test(message)).length, 1)
+  renameSync(`${path}.gone`, path)
+  served.clock.advance(500)
+  t.is(served.volumes.handover.lostCheckouts, 0)
+  t.is(await served.access(clones.rw), "ok")
 })
