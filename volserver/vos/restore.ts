@@ -27,7 +27,7 @@ export const command = vosCommand({
   readsInput: ({ file }) => file === undefined || file === "-",
   run: async (context, values) => {
     using source = openByteSource(values.file ?? "-")
-    return restoreVolume(context, {
+    return await restoreVolume(context, {
       source,
       path: source.path,
       size: source.size,
