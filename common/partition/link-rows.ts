@@ -16,14 +16,16 @@ const spanMax = 32_768
 class RowSpan {
   readonly first: number
   readonly rows: Uint16Array
+  /** Half a row at the end counts as changed: any change near it makes it whole. */
   #firstChanged = Number.POSITIVE_INFINITY
   #lastChanged = -1
 
   constructor(file: DiskFile, first: number, last: number) {
     this.first = first
     const bytes = new Uint8Array(2 * (last - first + 1))
-    file.read(bytes, rowOffset(first))
-    this.rows = decodeRows(bytes)
+    const length = file.read(bytes, rowOffset(first))
+    this.rows = decodeRows(bytes.subarray(0, length), last - first + 1)
+    if (length % 2 === 1) this.#change(length >>> 1)
   }
 
   holds(vnode: number): boolean {
@@ -34,6 +36,10 @@ class RowSpan {
     const index = vnode - this.first
     if (this.rows[index] === row) return
     this.rows[index] = row
+    this.#change(index)
+  }
+
+  #change(index: number): void {
     this.#firstChanged = Math.min(this.#firstChanged, index)
     this.#lastChanged = Math.max(this.#lastChanged, index)
   }
@@ -91,9 +97,10 @@ export class LinkRows {
   }
 }
 
-export function decodeRows(bytes: Uint8Array): Uint16Array {
-  const rows = new Uint16Array(bytes.length >>> 1)
-  for (let index = 0; index < rows.length; index++)
+/** Rows that are not there are 0, and so is half a one at the end: who can tell what the other half was. */
+export function decodeRows(bytes: Uint8Array, count: number = bytes.length >>> 1): Uint16Array {
+  const rows = new Uint16Array(count)
+  for (let index = 0; index < bytes.length >>> 1; index++)
     rows[index] = (bytes[2 * index] ?? 0) | ((bytes[2 * index + 1] ?? 0) << 8)
   return rows
 }
