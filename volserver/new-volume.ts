@@ -7,7 +7,7 @@ import { claimNewVolume, type VolumeCheckout } from "../fssync/volume-checkout.t
 import { attachHeld, type VolumeOperation } from "../fssync/volume-operation.ts"
 import type { VolserverContext } from "./context.ts"
 import { makeVolumeFiles, removeUnfinished } from "./volume-files.ts"
-import { nextVolumeId, rememberVolumeId } from "./volume-id.ts"
+import { nextVolumeId, rememberVolumeId, requireVolumeId } from "./volume-id.ts"
 
 export interface NewVolume {
   readonly partition: Partition
@@ -23,13 +23,14 @@ const idTriesMax = 16
 /**
  * Makes a volume and runs `work` on it. If the work fails the volume is removed again; if even that fails, what stays carries
  * the destroy mark and the next salvage removes it.
- * @throws AfsError VVOLEXISTS; EXDEV if the id or its group is on another partition; LOCKED; and what the work throws
+ * @throws AfsError EINVAL for an id that no volume can have; VVOLEXISTS; EXDEV if the id or its group is on another partition; LOCKED; and what the work throws
  */
 export async function withNewVolume<T>(
   context: VolserverContext,
   wanted: NewVolume,
   work: (operation: VolumeOperation) => Promise<T> | T,
 ): Promise<T> {
+  if (wanted.id !== undefined) requireVolumeId(wanted.id)
   const checkout = await claimId(context, wanted)
   const operation = await begin(context, wanted, checkout)
   let result: T

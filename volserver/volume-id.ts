@@ -13,6 +13,12 @@ const firstVolumeId = 536_870_912
 const lastVolumeId = 2 ** 31 - 1
 const counterName = "volume-id"
 
+/** @throws AfsError EINVAL unless a volume can have this id */
+export function requireVolumeId(id: number): void {
+  if (Number.isInteger(id) && id > 0 && id < 2 ** 32) return
+  throw new AfsError("EINVAL", "newVolume", {}, { detail: `volume id ${id} is not in 1..4294967295` })
+}
+
 /** The next free id. @throws AfsError EINVAL when ids are used up; DiskError */
 export function nextVolumeId(partitions: readonly Partition[], stateDirectory: string | undefined): number {
   const known = partitions.flatMap((partition) => listHeaderNames(partition).map(({ volume }) => volume))

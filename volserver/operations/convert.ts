@@ -33,7 +33,8 @@ const uniquifierJump = 5000
 
 /**
  * Converts a read-only volume.
- * @throws AfsError EINVAL if it is not read-only, or has no other id to take; EXDEV if the read-write volume exists
+ * @throws AfsError EINVAL if it is not read-only, or has no other id to take; VVOLEXISTS if the read-write
+ * volume exists, EXDEV if that is on another partition
  */
 export async function convertToReadWrite(context: VolserverContext, place: VolumePlace): Promise<ConvertedVolume> {
   const { partition, id } = place
@@ -62,7 +63,8 @@ function requireConvertible(context: VolserverContext, { volume }: VolumeOperati
   const other = partitionOf([volume.partition, ...context.partitions], parent)
   if (other === undefined) return parent
   const detail = `its read-write volume ${parent} is on ${other.path}`
-  throw new AfsError("EXDEV", "convertROtoRW", subject, { detail })
+  const code = other.path === volume.partition.path ? "VVOLEXISTS" : "EXDEV"
+  throw new AfsError(code, "convertROtoRW", subject, { detail })
 }
 
 async function fill(

@@ -4,8 +4,8 @@ import { volumeTypes } from "../../common/protocol/codes.ts"
 import { attachVolume, endAfter, type VolumeOperation } from "../../fssync/volume-operation.ts"
 import type { VolserverContext } from "../context.ts"
 import { markForRemoval, removeVolumeFiles } from "../volume-files.ts"
-import { groupMembers, readVolume, type VolumePlace } from "../volume-list.ts"
-import { shownName } from "../volume-name.ts"
+import { type FoundVolume, groupMembers, readVolume, type VolumePlace } from "../volume-list.ts"
+import { nameEndings, shownName } from "../volume-name.ts"
 
 export interface RemovedVolume {
   readonly id: number
@@ -28,12 +28,17 @@ export async function removeVolume(
   return removed
 }
 
-/** The backup volume that a read-write volume names, if it is there. */
+/**
+ * The backup volume of a read-write volume, if it is there: the backup clone that carries its name. VolumeInfo's note may
+ * name another clone, a snapshot that somebody made under a name of its own and wants to keep.
+ */
 function backupOf({ partition, id }: VolumePlace): number | undefined {
   const { info, header } = readVolume(partition, id)
-  if (info.type !== volumeTypes.RW || info.backupId === 0) return undefined
-  const backup = groupMembers(partition, header.parent).find((member) => member.id === info.backupId)
-  return backup?.info.type === volumeTypes.BK ? backup.id : undefined
+  if (info.type !== volumeTypes.RW) return undefined
+  const name = shownName(info.name) + nameEndings.BK
+  const isBackup = (member: FoundVolume): boolean =>
+    member.info.type === volumeTypes.BK && shownName(member.info.name) === name
+  return groupMembers(partition, header.parent).find(isBackup)?.id
 }
 
 async function removeOne(context: VolserverContext, { partition, id }: VolumePlace): Promise<RemovedVolume> {
