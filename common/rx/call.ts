@@ -27,7 +27,8 @@ import { AckDebt } from "./ack.ts"
 import type { Channel } from "./channel.ts"
 import { type EndReason, RxError, rxCodes } from "./codes.ts"
 import type { Connection } from "./connection.ts"
-import { busyWait, deadMsMin, windowInitial } from "./limits.ts"
+import { type CallTimes, deadMs, nextDeadline, overdue } from "./deadline.ts"
+import { busyWait, windowInitial } from "./limits.ts"
 import type { Packet, PacketPool } from "./packet-pool.ts"
 import type { Peer } from "./peer.ts"
 import type { ReceiveWindow } from "./receive-window.ts"
@@ -83,11 +84,8 @@ export class Call implements Carrier {
   #send: SendWindow | undefined
   readonly #debt = new AckDebt()
   readonly #timers: TimerSlots
-  #lastReceived: Millis
   #lastSent: Millis
-  /** When data last came, went or was asked for. */
-  #lastProgress: Millis
-  readonly #startedAt: Millis
+  readonly #times: CallTimes
   /** The service has been told. */
   #isAnnounced = false
   /** Inside `receiveData`: ACKs wait for its end. */
@@ -108,10 +106,8 @@ export class Call implements Carrier {
     this.isClient = isClient
     this.#state = isClient ? "waiting" : "precall"
     this.#timers = new TimerSlots(4, (slot, at) => this.#expire(slot, at))
-    this.#lastReceived = now
     this.#lastSent = now
-    this.#lastProgress = now
-    this.#startedAt = now
+    this.#times = { isClient, startedAt: now, lastReceived: now, lastProgress: now }
     this.#receive = connection.endpoint.acquireReceive()
     if (isClient) this.#openSend()
   }
@@ -255,7 +251,7 @@ export class Call implements Carrier {
 
   receive(header: RxHeader, bytes: Uint8Array, end: number): void {
     const now = this.connection.endpoint.time
-    this.#lastReceived = now
+    this.#times.lastReceived = now
     switch (header.type) {
       case packetTypes.ack:
         return this.#receiveAck(header, bytes, end)
@@ -279,7 +275,7 @@ export class Call implements Carrier {
   /** One DATA packet, its body between `start` and `end`. `hasMore`: others of its datagram follow at once. */
   receiveData(header: RxHeader, bytes: Uint8Array, start: number, end: number, hasMore = false): void {
     const { endpoint } = this.connection
-    this.#lastReceived = endpoint.time
+    this.#times.lastReceived = endpoint.time
     if (this.#state === "waiting") return
     if (this.isClient) this.#replyBegins()
     const window = this.#receive
@@ -294,7 +290,7 @@ export class Call implements Carrier {
     const reason = this.#debt.arrived(arrival, (header.flags & packetFlags.requestAck) !== 0)
     const sentBefore = this.#dataSent
     if (arrival === "next") {
-      this.#lastProgress = endpoint.time
+      this.#times.lastProgress = endpoint.time
       this.#isReceiving = true
       this.#deliver()
       this.#isReceiving = false
@@ -445,7 +441,7 @@ export class Call implements Carrier {
 
   /** Server: true if the answer may be written. The first byte of it makes us deaf for the rest of the request. */
   #beginWriting(): boolean {
-    this.#lastProgress = this.connection.endpoint.currentTime()
+    this.#times.lastProgress = this.connection.endpoint.currentTime()
     if (this.isClient) return this.#state === "active" || this.#state === "waiting"
     if (this.#state !== "active") return false
     if (!this.#isDeaf) {
@@ -575,7 +571,7 @@ export class Call implements Carrier {
   #consumed(): void {
     const window = this.#receive
     if (window === undefined) return
-    this.#lastProgress = this.connection.endpoint.currentTime()
+    this.#times.lastProgress = this.connection.endpoint.currentTime()
     const isUrgent = this.#debt.consumed(window.first)
     if (this.#isReceiving) return
     if (isUrgent && !window.isRead) this.sendAck(ackReasons.delay, 0)
@@ -631,7 +627,7 @@ export class Call implements Carrier {
   }
 
   #sendProgressed(send: SendWindow, before: number): void {
-    if (send.first > before) this.#lastProgress = this.connection.endpoint.time
+    if (send.first > before) this.#times.lastProgress = this.connection.endpoint.time
     if (this.#state === "hold") return this.#settleReply()
     if (this.#wantsRoom && send.hasRoom) {
       this.#wantsRoom = false
@@ -683,22 +679,19 @@ export class Call implements Carrier {
     if (this.#state === "dally") this.#forget()
   }
 
-  get #deadMs(): Millis {
-    return Math.max(deadMsMin, this.connection.timing.deadMs)
-  }
-
   /** Starts the timers of a call that does not end at once. */
   watch(): void {
     const { endpoint } = this.connection
     const now = endpoint.currentTime()
-    this.#lastReceived = Math.max(this.#lastReceived, now)
-    if (this.#state !== "hold") endpoint.timers.set(this.#timers, timer.keepAlive, now + this.#deadMs / 6)
-    endpoint.timers.set(this.#timers, timer.deadline, this.#deadline())
+    this.#times.lastReceived = Math.max(this.#times.lastReceived, now)
+    if (this.#state !== "hold")
+      endpoint.timers.set(this.#timers, timer.keepAlive, now + deadMs(this.connection.timing) / 6)
+    this.#setDeadline()
   }
 
   #keepAlive(now: Millis): void {
     if (this.#state !== "active" && this.#state !== "precall") return
-    const interval = this.#deadMs / 6
+    const interval = deadMs(this.connection.timing) / 6
     if (now - this.#lastSent > interval && (!this.isClient || this.#dataSent > 0)) this.ping()
     this.connection.endpoint.timers.set(this.#timers, timer.keepAlive, now + interval)
   }
@@ -711,27 +704,15 @@ export class Call implements Carrier {
     return isReading || (this.#send?.isWaiting ?? false)
   }
 
-  /** The earliest moment at which the call can be over its time. */
-  #deadline(): Millis {
-    const { roundTrip } = this.connection.peer
-    const slack = roundTrip.smoothed / 8 + roundTrip.deviation
-    const { idleMs, hardMs } = this.connection.timing
-    const dead = this.#lastReceived + this.#deadMs + slack
-    const idle = this.isClient ? Number.POSITIVE_INFINITY : this.#lastProgress + idleMs
-    const hard = this.isClient ? this.#startedAt + hardMs : Number.POSITIVE_INFINITY
-    return Math.min(dead, Math.max(idle, this.connection.endpoint.time + 1000), hard)
+  #checkDeadlines(now: Millis): void {
+    const { timing, peer } = this.connection
+    const end = overdue(this.#times, timing, peer.roundTrip, now, this.#isWaitingForPeer)
+    if (end !== undefined) this.end(end.code, end.reason)
+    else this.#setDeadline()
   }
 
-  #checkDeadlines(now: Millis): void {
-    const { idleMs, hardMs } = this.connection.timing
-    if (now - this.#lastReceived >= this.#deadMs) {
-      const { roundTrip } = this.connection.peer
-      if (now - this.#lastReceived >= this.#deadMs + roundTrip.smoothed / 8 + roundTrip.deviation)
-        return this.end(rxCodes.callDead, "no sign of life")
-    }
-    if (this.isClient && now - this.#startedAt >= hardMs) return this.end(rxCodes.callTimeout, "over its time")
-    if (this.#isWaitingForPeer && now - this.#lastProgress >= idleMs)
-      return this.end(rxCodes.callTimeout, "idle for too long")
-    this.connection.endpoint.timers.set(this.#timers, timer.deadline, this.#deadline())
+  #setDeadline(): void {
+    const { endpoint, timing, peer } = this.connection
+    endpoint.timers.set(this.#timers, timer.deadline, nextDeadline(this.#times, timing, peer.roundTrip, endpoint.time))
   }
 }
