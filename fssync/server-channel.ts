@@ -2,12 +2,14 @@
  * One client's connection at the server: bytes to requests, requests to the handler, answers to bytes.
  *
  * Bounded: requests are taken only while fewer than `inFlightMax` wait for their handlers and fewer than `unsentBytesMax`
- * of answers wait to be read; until then the rest stays in the socket and holds the client up, nobody else.
+ * of answers wait to be read; until then the rest stays in the socket and holds the client up, nobody else. One that sends
+ * many at once takes turns with the others (fair-turns.ts).
  */
 import type { Socket } from "node:net"
 import { AfsError, FormatError } from "../common/error.ts"
 import { codes } from "../common/protocol/codes.ts"
 import type { CommandRow } from "./command-table.ts"
+import type { FairTurns } from "./fair-turns.ts"
 import { answerBytesMax, FrameReader, FrameVersionError, formOf, requestBytesMax } from "./frame.ts"
 import { channelClose, commonReasons, responses, type SyncAnswer } from "./message.ts"
 import { connectionId, decodeCall, encodeAnswer, isPartitionName, type SyncCall } from "./message-codec.ts"
@@ -31,6 +33,7 @@ export class ServerChannel implements SyncChannel {
   readonly #options: SyncServerOptions
   readonly #reader: FrameReader
   readonly #spinner: Spinner
+  readonly #turns: FairTurns
   readonly #closed = new AbortController()
   /** First bytes of a connection whose form is not known yet. */
   #opening: Buffer | undefined = Buffer.alloc(0)
@@ -41,21 +44,26 @@ export class ServerChannel implements SyncChannel {
   /** Inside the loop that takes requests, which writes at its end. */
   #serving = false
   #flushPlanned = false
+  /** More requests are here than there was time for. */
+  #waitsForTurn = false
+  /** The client has gone; its requests that are here are still taken. */
+  #hungUp = false
   #paused = false
   /** No more requests are taken. */
   #ended = false
 
-  constructor(socket: Socket, id: number, options: SyncServerOptions, spinner: Spinner) {
+  constructor(socket: Socket, id: number, options: SyncServerOptions, spinner: Spinner, turns: FairTurns) {
     this.#socket = socket
     this.#spinner = spinner
+    this.#turns = turns
     this.id = id
     this.#options = options
     this.#reader = new FrameReader(options.protocol.mark, requestBytesMax)
     socket.on("data", (chunk: Buffer) => this.#receive(chunk))
     socket.on("drain", () => this.#serve())
-    socket.on("end", () => this.#finish())
+    socket.on("end", () => this.#clientGone())
     socket.on("error", () => undefined) // a broken connection; "close" follows
-    socket.on("close", () => this.#finish())
+    socket.on("close", () => this.#clientGone())
   }
 
   get closed(): AbortSignal {
@@ -72,6 +80,12 @@ export class ServerChannel implements SyncChannel {
   /** Closes at once. */
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  /** What it asked for last counts, as far as it has arrived. */
+  #clientGone(): void {
+    this.#hungUp = true
+    if (!this.#waitsForTurn) this.#finish()
   }
 
   /** Whatever this connection had is given up now, even if its last answers are never read. */
@@ -107,16 +121,12 @@ export class ServerChannel implements SyncChannel {
     return form === undefined ? undefined : opening
   }
 
-  /** Takes requests as long as there are any and there is room for their answers. */
-  #serve(): void {
+  /** Takes requests as long as there are any, there is room for their answers, and it is this connection's turn. */
+  #serve(isItsTurn = false): void {
     if (this.#serving) return
     this.#serving = true
     try {
-      while (!this.#ended && this.#hasRoom()) {
-        const body = this.#reader.next()
-        if (body === undefined) break
-        this.#take(decodeCall(body))
-      }
+      if (!this.#waitsForTurn) this.#takeAll(isItsTurn)
     } catch (error) {
       this.#refuse(error)
     }
@@ -125,13 +135,37 @@ export class ServerChannel implements SyncChannel {
     this.#regulate()
   }
 
+  #takeAll(isItsTurn: boolean): void {
+    let deadline: number | undefined
+    while (!this.#ended && this.#hasRoom()) {
+      const body = this.#reader.next()
+      if (body === undefined) return
+      this.#take(decodeCall(body))
+      if (this.#reader.pendingBytes === 0) return
+      deadline ??= this.#turns.deadline(isItsTurn)
+      if (this.#turns.isOver(deadline)) {
+        this.#waitForTurn()
+        return
+      }
+    }
+  }
+
+  #waitForTurn(): void {
+    this.#waitsForTurn = true
+    this.#turns.wait(() => {
+      this.#waitsForTurn = false
+      this.#serve(true)
+      if (this.#hungUp && !this.#waitsForTurn) this.#finish()
+    })
+  }
+
   #hasRoom(): boolean {
     if (this.#answersBytes > unsentBytesMax) this.#flush()
     return this.#inFlight < inFlightMax && this.#socket.writableLength <= unsentBytesMax
   }
 
   #regulate(): void {
-    const full = !this.#hasRoom()
+    const full = this.#waitsForTurn || !this.#hasRoom()
     if (full === this.#paused || this.#ended) return
     this.#paused = full
     if (full) this.#socket.pause()

@@ -9,6 +9,7 @@ import { createServer, type Server } from "node:net"
 import type { Disk } from "../common/disk/disk.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import type { SyncProtocol } from "./command-table.ts"
+import { FairTurns } from "./fair-turns.ts"
 import type { SyncAnswer, SyncRequest } from "./message.ts"
 import { ServerChannel } from "./server-channel.ts"
 import { listenAt } from "./socket-path.ts"
@@ -72,8 +73,9 @@ const programs = { FSSYNC: "fileserver", SALVSYNC: "salvageserver" } as const
 export async function listenSync(options: SyncServerOptions): Promise<SyncServer> {
   const channels = new Set<ServerChannel>()
   const spinner = new Spinner()
+  const turns = new FairTurns()
   const server = createServer({ allowHalfOpen: false }, (socket) => {
-    const channel = new ServerChannel(socket, ++lastChannelId, options, spinner)
+    const channel = new ServerChannel(socket, ++lastChannelId, options, spinner, turns)
     channels.add(channel)
     socket.once("close", () => channels.delete(channel))
   })

@@ -92,6 +92,49 @@ test("server: a request that waits delays no other, on its connection or elsewhe
   )
 })
 
+/** Works for so long without letting anything else happen, as an attach does. */
+function busyFor(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+/** One client that asked for 2,000 volumes in one write had the fileserver to itself until all of them were attached. */
+test("server: a client that sends hundreds of slow requests at once takes turns with the others", async (t) => {
+  let taken = 0
+  const { path } = await serve(t, ({ command }) => {
+    if (command === VOL_OFF) {
+      taken++
+      busyFor(1)
+    }
+    return okAnswer
+  })
+  const [greedy, other] = [await connectRaw(t, path), await connectRaw(t, path)]
+  greedy.send(Buffer.concat(Array.from({ length: 500 }, (_, id) => requestFrame({ id, command: VOL_OFF }))))
+  await until(() => taken > 0)
+  other.send(requestFrame({ id: 1, command: VOL_LISTVOLUMES }))
+  await other.answered(1)
+  t.true(taken < 100, `${taken} requests of the first client came before one of the second`)
+  const answers = await greedy.answered(500)
+  t.deepEqual(
+    answers.map(({ id }) => id),
+    Array.from({ length: 500 }, (_, id) => id),
+  )
+})
+
+test("server: requests that a client sent before it left are taken, also if their turn had not come", async (t) => {
+  let taken = 0
+  const { path, closed } = await serve(t, () => {
+    taken++
+    busyFor(1)
+    return okAnswer
+  })
+  const peer = await connectRaw(t, path)
+  peer.socket.end(Buffer.concat(Array.from({ length: 60 }, (_, id) => requestFrame({ id, command: VOL_OFF }))))
+  await until(() => closed.length > 0)
+  t.is(taken, 60)
+  t.true(closed[0]?.closed.aborted)
+})
+
 test("server: requests in flight are answered in the order in which their handlers finish", async (t) => {
   const { handle, held } = holding()
   const { path } = await serve(t, handle)
