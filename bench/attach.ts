@@ -4,20 +4,20 @@
  * whole round trip, with the waking of the server; the difference of the two is the attach itself.
  */
 import { join } from "node:path"
-import { createPartition, type Partition } from "../common/partition/partition.ts"
 import { FssyncClient, requireOk } from "../fssync/fssync-client.ts"
 import { fssyncReasons } from "../fssync/message.ts"
 import { impatientRule } from "../fssync/retry-rule.ts"
+import { withBoth } from "./both-servers.ts"
 import { startFileserver } from "./fileserver-process.ts"
-import { type Answer, answer, inTemporaryDirectory, median, report } from "./measure.ts"
+import { type Answer, answer, type Goal, inTemporaryDirectory, median, report } from "./measure.ts"
 import { OpenafsFssync } from "./openafs-fssync.ts"
-import { canHaveCell, startPeerCell } from "./peer-cell.ts"
 import { startPeerClient } from "./peer-client.ts"
-import { makeVolumes } from "./volumes.ts"
 
 const volumeCount = 300
+const roundCount = 9
+const peerName = "dafileserver, FetchStatus"
+const none: Round = { first: Number.NaN, later: Number.NaN }
 const partitionName = "/vicepa"
-const development = process.geteuid?.() !== 0
 
 interface Accesses {
   /** Puts every volume into the state in which a start leaves it. */
@@ -26,23 +26,15 @@ interface Accesses {
   access(): Promise<number[]>
 }
 
-/** First and later accesses of every volume, as medians; one round serves all questions. */
-class Rounds {
-  readonly #accesses: Accesses
-  later = 0
-  attach = 0
+/** What one round shows: medians over the volumes. */
+interface Round {
+  readonly first: number
+  readonly later: number
+}
 
-  constructor(accesses: Accesses) {
-    this.#accesses = accesses
-  }
-
-  async first(): Promise<number> {
-    await this.#accesses.preattach()
-    const first = median(await this.#accesses.access())
-    this.later = median(await this.#accesses.access())
-    this.attach = first - this.later
-    return first
-  }
+async function oneRound(accesses: Accesses): Promise<Round> {
+  await accesses.preattach()
+  return { first: median(await accesses.access()), later: median(await accesses.access()) }
 }
 
 function ourAccesses(client: FssyncClient, volumes: readonly number[]): Accesses {
@@ -82,67 +74,41 @@ function peerAccesses(
   }
 }
 
+/** The rounds are run once; every question is answered from all of them. */
 async function measure(ours: Accesses, peer: Accesses | undefined): Promise<Answer[]> {
-  const mine = new Rounds(ours)
-  const theirs = peer === undefined ? undefined : new Rounds(peer)
-  const peerName = "dafileserver, FetchStatus"
-  const side = (figure: (rounds: Rounds) => number | Promise<number>) => ({
-    ours: { name: "dafs fileserver", round: () => figure(mine) },
-    peer: theirs === undefined ? undefined : { name: peerName, round: () => figure(theirs) },
-  })
-  const rounds = 9
-  const first = await answer({
-    what: "first access of a volume",
-    unit: "µs",
-    rounds,
-    goal: { atMost: 0.5 },
-    ...side((one) => one.first()),
-  })
-  const attach = await answer({
-    what: "of it, the attach",
-    unit: "µs",
-    rounds,
-    ...side(async (one) => {
-      await one.first()
-      return one.attach
-    }),
-  })
-  const later = await answer({
-    what: "access of an attached volume",
-    unit: "µs",
-    rounds,
-    ...side(async (one) => {
-      await one.first()
-      return one.later
-    }),
-  })
-  return [first, attach, later]
+  const rounds: { mine: Round; theirs: Round | undefined }[] = []
+  for (let round = 0; round <= roundCount; round++) {
+    rounds.push({ mine: await oneRound(ours), theirs: peer === undefined ? undefined : await oneRound(peer) })
+  }
+  const ask = (what: string, figure: (round: Round) => number, goal?: Goal): Promise<Answer> => {
+    const [mine, theirs] = [rounds.values(), rounds.values()]
+    const question = {
+      what,
+      unit: "µs",
+      rounds: roundCount,
+      ours: { name: "dafs fileserver", round: () => figure(mine.next().value?.mine ?? none) },
+      peer:
+        peer === undefined ? undefined : { name: peerName, round: () => figure(theirs.next().value?.theirs ?? none) },
+    }
+    return answer(goal === undefined ? question : { ...question, goal })
+  }
+  return [
+    await ask("first access of a volume", ({ first }) => first, { atMost: 0.5 }),
+    await ask("of it, the attach", ({ first, later }) => first - later),
+    await ask("access of an attached volume", ({ later }) => later),
+  ]
 }
 
-async function withOurs<T>(directory: string, work: (accesses: Accesses) => Promise<T>): Promise<T> {
-  const partition = createPartition(join(directory, "vicepa"), { development })
-  const volumes = await makeVolumes(partition, volumeCount)
-  await using server = await startFileserver(partition.path, directory)
-  await using client = new FssyncClient({ path: server.socket, programType: "debugUtility", rule: impatientRule })
-  return await work(ourAccesses(client, volumes))
-}
-
-/** The peer's partition is filled before its server starts. */
-async function withPeer<T>(directory: string, work: (accesses: Accesses | undefined) => Promise<T>): Promise<T> {
-  if (!canHaveCell()) return await work(undefined)
-  using cell = startPeerCell(directory, "vl", "pt", "sal")
-  const partition: Partition = createPartition(join(directory, "vicepa"), { development })
-  const volumes = await makeVolumes(partition, volumeCount)
-  cell.start("fs")
-  using fssync = await OpenafsFssync.open(cell.fssyncSocket)
-  await using client = startPeerClient(cell)
-  await client.access(volumes.slice(0, 1)) // the server gets to know its client
-  return await work(peerAccesses(fssync, client, volumes))
-}
-
-await inTemporaryDirectory(async (directory) => {
-  const answers = await withOurs(join(directory), (ours) =>
-    withPeer(join(directory, "cell"), (peer) => measure(ours, peer)),
-  )
-  report(answers)
-})
+await inTemporaryDirectory((directory) =>
+  withBoth(directory, volumeCount, async (mine, theirs) => {
+    await using server = await startFileserver(mine.partition.path, join(directory, "state"))
+    await using client = new FssyncClient({ path: server.socket, programType: "debugUtility", rule: impatientRule })
+    const ours = ourAccesses(client, mine.volumes)
+    if (theirs === undefined) return report(await measure(ours, undefined))
+    theirs.cell.start("fs")
+    using fssync = await OpenafsFssync.open(theirs.cell.fssyncSocket)
+    await using peer = startPeerClient(theirs.cell)
+    await peer.access(theirs.volumes.slice(0, 1)) // the server gets to know its client
+    report(await measure(ours, peerAccesses(fssync, peer, theirs.volumes)))
+  }),
+)

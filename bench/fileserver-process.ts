@@ -5,6 +5,7 @@ import { join } from "node:path"
 export interface FileserverProcess extends AsyncDisposable {
   /** Its FSSYNC socket. */
   readonly socket: string
+  readonly pid: number
 }
 
 /** Starts a fileserver on one partition, with its state in `stateDirectory`, and waits until it serves. */
@@ -19,6 +20,7 @@ export async function startFileserver(partition: string, stateDirectory: string)
   })
   return {
     socket: join(stateDirectory, "fssync.sock"),
+    pid: child.pid ?? 0,
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM")
       await ended

@@ -86,12 +86,16 @@ export function peekReadWrite(partition: Partition, id: number): boolean | Attac
 /** The header is there and sound, but what it leads to is not. */
 class Damage extends Error {}
 
+/** One attach at a time reads here: nothing waits between reading and keeping. */
+const scratch = new Uint8Array(volumeInfoLayout.size)
+
 /** A volume's information, read; its file stays open until the end of the scope. */
 class FoundInfo implements Disposable {
   readonly header: VolumeHeader
   readonly store: InodeStore
   readonly file: DiskFile
-  readonly bytes = new Uint8Array(volumeInfoLayout.size)
+  /** Valid until the next one is read. */
+  readonly bytes = scratch
 
   constructor(header: VolumeHeader, store: InodeStore, file: DiskFile) {
     this.header = header
@@ -106,7 +110,6 @@ class FoundInfo implements Disposable {
 
 function openInfo(partition: Partition, id: number): FoundInfo {
   const header = requireHeader(partition, id)
-  requireOwnInodes(header, headerPath(partition, id))
   const store = new InodeStore(partition, header.parent)
   return damageIfBad(() => {
     const found = new FoundInfo(header, store, store.open(infoInode(header), "write"))
@@ -126,8 +129,10 @@ function accessOf(bytes: Uint8Array): VolumeAccess {
 
 function attachLocked(partition: Partition, found: FoundInfo, breakCallbacks: (id: number) => void): AttachOutcome {
   const { header, store, bytes, file } = found
+  requireOwnInodes(header, headerPath(partition, header.id))
   damageIfBad(() => checkStamps(store, header))
-  const attachment = new Attachment(header, bytes)
+  // Copied into Node's pool: a buffer of its own would cost as much again as what it holds.
+  const attachment = new Attachment(header, Buffer.from(bytes))
   if (infoWord(bytes, "statInitialized") === 0) attachment.edit(clearStatistics)
   const refusal = refuseByFlags(partition, found, attachment)
   if (refusal !== undefined) return refusal

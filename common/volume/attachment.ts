@@ -69,7 +69,7 @@ export class Attachment {
 
   /** A copy of the bytes. */
   get bytes(): Uint8Array {
-    return this.#bytes.slice()
+    return new Uint8Array(this.#bytes)
   }
 
   /** Changes VolumeInfo in core only. */
