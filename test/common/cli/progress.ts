@@ -1,55 +1,31 @@
-import test, { type ExecutionContext } from "ava"
-import { isWatched, openProgressBar } from "../../../common/cli/progress.ts"
+import test from "ava"
+import { openProgressBar } from "../../../common/cli/progress.ts"
+import { builtProgram } from "../../support/project.ts"
+import { findProgram } from "../../support/requirements.ts"
+import { runProgram } from "../../support/spawned.ts"
 
-/** Lets standard error be a terminal, or none, and keeps what is written to it; until the test ends. */
-function watchStderr(t: ExecutionContext, isTerminal: boolean): () => string {
-  const { stderr } = process
-  const before = Object.getOwnPropertyDescriptor(stderr, "isTTY")
-  const write = stderr.write
-  let written = ""
-  Object.defineProperty(stderr, "isTTY", { value: isTerminal, configurable: true })
-  stderr.write = (text: string | Uint8Array): boolean => {
-    written += String(text)
-    return true
-  }
-  t.teardown(() => {
-    stderr.write = write
-    if (before === undefined) Reflect.deleteProperty(stderr, "isTTY")
-    else Object.defineProperty(stderr, "isTTY", before)
-  })
-  return () => written
-}
+const program = builtProgram("test/common/cli/progress.program.ts")
 
-test.serial("nothing is shown where standard error is no terminal", (t) => {
-  const written = watchStderr(t, false)
-  t.false(isWatched())
-  t.is(openProgressBar("dump"), undefined)
-  t.is(written(), "")
+test("progress: where standard error is no terminal nothing is shown", async (t) => {
+  const { stdout, stderr } = await runProgram(process.execPath, [program, "bytes", "2048"])
+  t.is(stdout, "watched false bar false\n")
+  t.is(stderr, "")
+  t.is(openProgressBar("test"), undefined)
 })
 
-test.serial("a bar shows title, share and amount in readable units, and leaves nothing behind", (t) => {
-  const written = watchStderr(t, true)
-  {
-    using bar = openProgressBar("dump of home.ann")
-    bar?.report({ unit: "bytes", done: 0, total: 4 << 20 })
-    bar?.report({ unit: "bytes", done: 1 << 20, total: 4 << 20 })
-  }
-  t.regex(written(), /dump of home\.ann \[.*\] 25% 1\.0 MiB of 4\.0 MiB/)
-  t.regex(written(), /\[(K|0?K|2K)[^\n]*$/)
+const script = findProgram("script")
+/** Runs the program on a terminal of its own. */
+const onTerminal = (...words: string[]) =>
+  runProgram(script ?? "", ["-qec", [process.execPath, program, ...words].join(" "), "/dev/null"])
+const onlyWithScript = script === undefined ? test.skip : test
+
+onlyWithScript("progress: on a terminal a bar shows how much of how much", async (t) => {
+  const { stdout } = await onTerminal("bytes", "4096")
+  t.regex(stdout, /watched true bar true/)
+  t.regex(stdout, /dump \[[^\]]*\] 50% 2\.0 KiB of 4\.0 KiB/)
 })
 
-test.serial("more than the whole is shown as the whole", (t) => {
-  const written = watchStderr(t, true)
-  using bar = openProgressBar("clone")
-  bar?.report({ unit: "vnodes", done: 12, total: 10 })
-  t.regex(written(), /100% 12 vnodes of 10 vnodes/)
-})
-
-test.serial("an unknown whole gives a counter", (t) => {
-  const written = watchStderr(t, true)
-  using bar = openProgressBar("restore")
-  bar?.report({ unit: "bytes", done: 1536, total: undefined })
-  t.regex(written(), /restore 1\.5 KiB/)
-  bar?.stop()
-  t.true(written().endsWith("\r\x1b[K"))
+onlyWithScript("progress: what has no known end is counted", async (t) => {
+  const { stdout } = await onTerminal("vnodes", "none")
+  t.regex(stdout, /dump 2048 vnodes/)
 })
