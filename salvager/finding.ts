@@ -40,6 +40,7 @@ export const findingCodes = {
   // link table
   "link-table-missing": row("repaired", "the link table is missing", "made again from what the volumes use"),
   "link-table-damaged": row("repaired", "the link table has a wrong stamp", "the stamp is set right"),
+  "link-table-cut": row("repaired", "the link table ends in the middle of a row", "the row is completed"),
   "link-count": row("repaired", "a data file's link count is not the number of volumes that use it", "set right"),
   "link-count-full": row("left", "more volumes use a data file than a link count can say", "7, the most, is kept"),
   "link-count-dangling": row("repaired", "a link count for a data file that does not exist", "set to 0"),

@@ -164,8 +164,12 @@ export class GroupModel {
   readonly volumes: VolumeModel[] = []
   linkTable: LinkTableState = "missing"
   linkTableOwnerRight = true
+  /** Size of a link table that ends in the middle of a row; 0 if it does not. */
+  linkTablePad = 0
   /** Rows as on disk; empty if there is no usable link table. */
   rows: Uint16Array = new Uint16Array(0)
+  /** The rows are good enough to tell who used what. */
+  rowsTrusted = false
   /** Rows as they shall be. */
   plannedRows: Uint16Array = new Uint16Array(0)
   /** The group has a folder. */
@@ -186,6 +190,7 @@ export class GroupModel {
   readonly overwrites: { readonly volume: VolumeModel; readonly directory: number; readonly size: number }[] = []
   /** Data files that get another name, because their vnode number is another object's: positions. */
   readonly moves: { readonly from: number; readonly to: number }[] = []
+  readonly #siblings = new Map<VolumeModel, readonly VolumeModel[]>()
   #lastVnode = 0
   #lastUnique = 0
   /** Volumes whose broken-off restore or clone is thrown away. */
@@ -208,6 +213,18 @@ export class GroupModel {
 
   volume(id: number): VolumeModel | undefined {
     return this.volumes.find((volume) => volume.id === id)
+  }
+
+  /** The other volumes that stay, those nearest in time first: a clone is as old as its creation, a read-write volume is of now. */
+  siblingsOf(volume: VolumeModel): readonly VolumeModel[] {
+    const known = this.#siblings.get(volume)
+    if (known !== undefined) return known
+    const age = ({ isReadWrite, info }: VolumeModel): number => (isReadWrite ? 2 ** 32 : (info?.creationDate ?? 0))
+    const distance = (other: VolumeModel): number => Math.abs(age(other) - age(volume))
+    const siblings = this.volumes.filter((other) => other !== volume && other.fate !== "delete")
+    siblings.sort((a, b) => distance(a) - distance(b))
+    this.#siblings.set(volume, siblings)
+    return siblings
   }
 
   /** A vnode number of a class that nothing in the group has used. @throws AfsError VDISKFULL if there is none */

@@ -1,7 +1,9 @@
 /**
  * The plan of one group: all passes, in order, over a model in memory. Reads only; whatever goes wrong, nothing has changed.
  */
+import { AfsError } from "../common/error.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
+import { dataFolder } from "../common/partition/namei-path.ts"
 import type { Finding, Severity } from "./finding.ts"
 import { GroupModel, type PlanOptions } from "./model.ts"
 import { planContents } from "./passes/contents.ts"
@@ -41,6 +43,7 @@ export function planGroup(
   options: PlanOptions,
   progress: (phase: PlanPhase) => void = () => undefined,
 ): GroupPlan {
+  requireData(survey)
   const model = new GroupModel(survey, new InodeStore(survey.partition, group))
   progress("scan")
   scanInodes(model)
@@ -69,6 +72,13 @@ export function planGroup(
   planLinks(model)
   for (const volume of model.kept) planSummary(model, volume, options)
   return concluded(model)
+}
+
+/** A partition of which only header files are there is more likely not mounted than empty: they are left alone. */
+function requireData({ partition }: Survey): void {
+  const path = `${partition.path}/${dataFolder}`
+  if (partition.disk.stat(path)?.isDirectory === true) return
+  throw new AfsError("ENOENT", "salvage", { path }, { detail: "the partition has no data: is it mounted?" })
 }
 
 /** Records on disk that say nothing and were not rebuilt. */

@@ -20,7 +20,14 @@ import {
 import { countIn, linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../common/partition/link-table.ts"
 import type { ProgramTypeNumber } from "../common/protocol/codes.ts"
 import { newVnodeIndex } from "../common/vnode/vnode-index.ts"
-import { accessListOffset, classOf, recordOffset, type VnodeClass, vnodeClasses } from "../common/vnode/vnode-record.ts"
+import {
+  accessListOffset,
+  classOf,
+  recordOffset,
+  type VnodeClass,
+  vnodeAt,
+  vnodeClasses,
+} from "../common/vnode/vnode-record.ts"
 import { discardDraft } from "../common/volume/volume-draft.ts"
 import { newVolumeHeader, volumeHeaderLayout } from "../common/volume/volume-header.ts"
 import { dontSalvageMark, type VolumeInfo, volumeInfoLayout } from "../common/volume/volume-info.ts"
@@ -80,6 +87,7 @@ class Repair {
     })
     this.#raiseCounts()
     this.#makeFiles()
+    this.#commit((transaction) => this.#settleTails(transaction))
     this.#commit((transaction) => this.#writeVolumes(transaction))
     this.#commit((transaction) => this.#lowerAndRemove(transaction))
     for (const volume of group.draftsToDiscard) discardDraft(group.partition, volume)
@@ -114,24 +122,35 @@ class Repair {
     return false
   }
 
+  /** A second salvage cannot tell any more what the first one changed: that clients have to learn of it is said now. */
   #markInUse(transaction: VolumeTransaction, volume: VolumeModel): void {
     const found = volume.infoOnDisk
     if (found === undefined) return
-    const at = volumeInfoLayout.offsets
-    transaction.write(infoInode(volume), at["inUse"] ?? 0, Uint8Array.of(this.#options.program))
-    transaction.write(infoInode(volume), at["dontSalvage"] ?? 0, Uint8Array.of(0))
+    const marked = found.slice()
+    const info = volumeInfoLayout.read(found)
+    volumeInfoLayout.write({ ...info, ...this.#changes(volume, 1), ...this.#mark }, marked)
+    transaction.write(infoInode(volume), 0, marked)
+  }
+
+  get #mark(): Partial<VolumeInfo> {
+    return { inUse: this.#options.program, dontSalvage: 0 }
+  }
+
+  #changes({ contentChanged }: VolumeModel, needsCallback: number): Partial<VolumeInfo> {
+    return contentChanged ? { needsCallback, updateDate: this.#options.now } : {}
   }
 
   // step 2
 
   #raiseCounts(): void {
-    const { id, linkTable, linkTableOwnerRight, plannedRows } = this.#group
+    const { id, linkTable, linkTableOwnerRight, linkTablePad, plannedRows } = this.#group
     const inode = specialInode(id, "linkTable")
     if (this.#group.kept.length === 0) return
     this.#commit((transaction) => {
       if (linkTable === "missing") transaction.createWhole(inode, id, tableBytes(plannedRows))
       else if (linkTable === "empty") transaction.write(inode, 0, tableBytes(plannedRows))
       else if (linkTable === "stamp") transaction.write(inode, 0, stampBytes())
+      if (linkTablePad > 0) transaction.write(inode, linkTablePad, Uint8Array.of(0))
       if (!linkTableOwnerRight && linkTable !== "missing")
         transaction.add({ kind: "owner", inode, parameter: id, number: specialTypes.linkTable })
     })
@@ -198,6 +217,20 @@ class Repair {
 
   // step 3
 
+  /** A piece of a record at the end of an index becomes a whole one first: growing the file would make a record of it. */
+  #settleTails(transaction: VolumeTransaction): void {
+    for (const volume of this.#group.kept) {
+      for (const cls of classes) {
+        const { size, tail } = volume.indexes[cls]
+        const { recordSize } = vnodeClasses[cls]
+        const inode = specialInode(volume.id, indexType[cls])
+        if (tail === 0) continue
+        if (size <= recordSize) transaction.add({ kind: "truncate", inode, size: newVnodeIndex(cls).length })
+        else transaction.write(inode, size - tail, wholeRecord(volume, vnodeAt(cls, size - tail)))
+      }
+    }
+  }
+
   #writeVolumes(transaction: VolumeTransaction): void {
     for (const { volume, directory, size } of this.#group.overwrites) {
       const slot = volume.vnodes.find(directory)
@@ -210,7 +243,11 @@ class Repair {
 
   #writeVolume(transaction: VolumeTransaction, volume: VolumeModel): void {
     if (!volume.specials.has("volumeInfo"))
-      transaction.createWhole(infoInode(volume), volume.id, this.#infoBytes(volume, { inUse: this.#options.program }))
+      transaction.createWhole(
+        infoInode(volume),
+        volume.id,
+        this.#infoBytes(volume, { ...this.#changes(volume, 1), ...this.#mark }),
+      )
     for (const cls of classes) this.#writeIndex(transaction, volume, cls)
     for (const [type, { ownerRight }] of volume.specials) {
       const inode = specialInode(volume.id, type)
@@ -223,18 +260,10 @@ class Repair {
 
   #writeIndex(transaction: VolumeTransaction, volume: VolumeModel, cls: VnodeClass): void {
     const inode = specialInode(volume.id, indexType[cls])
-    const { size, stampRight, tail } = volume.indexes[cls]
+    const { stampRight } = volume.indexes[cls]
     if (!volume.specials.has(indexType[cls])) transaction.createWhole(inode, volume.id, newVnodeIndex(cls))
     else if (!stampRight) transaction.write(inode, 0, newVnodeIndex(cls))
-    let end = size - tail
-    for (const { offset, bytes } of recordWrites(volume, cls)) {
-      transaction.write(inode, offset, bytes)
-      end = Math.max(
-        end,
-        offset + (bytes.length > 64 || cls === "small" ? bytes.length : vnodeClasses.large.recordSize),
-      )
-    }
-    if (tail > 0) transaction.add({ kind: "truncate", inode, size: Math.max(end, newVnodeIndex(cls).length) })
+    for (const { offset, bytes } of recordWrites(volume, cls)) transaction.write(inode, offset, bytes)
   }
 
   // step 4
@@ -270,9 +299,8 @@ class Repair {
   // step 5
 
   #writeInfo(transaction: VolumeTransaction, volume: VolumeModel, isChanging: boolean): void {
-    const { contentChanged, infoOnDisk: found } = volume
-    const { now, callbacksBroken } = this.#options
-    const changes = contentChanged ? { needsCallback: callbacksBroken ? 0 : 1, updateDate: now } : {}
+    const found = volume.infoOnDisk
+    const changes = this.#changes(volume, this.#options.callbacksBroken ? 0 : 1)
     const bytes = this.#infoBytes(volume, changes)
     if (!isChanging && found !== undefined && Buffer.compare(found, bytes) === 0) return
     transaction.write(infoInode(volume), 0, this.#infoBytes(volume, { ...changes, dontSalvage: dontSalvageMark }))
@@ -325,6 +353,14 @@ function* recordWrites(volume: VolumeModel, cls: VnodeClass): Generator<RecordWr
       yield { offset: offset + accessListOffset, bytes: list }
     else if (vnodes.has(slot, "changed")) yield { offset, bytes: recordBytes(vnodes.bytes(slot), list) }
   }
+}
+
+/** All bytes of a record as planned; zeros for one that is not in use. */
+function wholeRecord(volume: VolumeModel, vnode: number): Uint8Array {
+  const bytes = new Uint8Array(vnodeClasses[classOf(vnode)].recordSize)
+  const slot = volume.vnodes.find(vnode)
+  if (slot >= 0) bytes.set(recordBytes(volume.vnodes.bytes(slot), volume.accessLists.get(vnode)))
+  return bytes
 }
 
 function recordBytes(record: Uint8Array, list: Uint8Array | undefined): Uint8Array {

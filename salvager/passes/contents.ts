@@ -9,9 +9,7 @@ import type { Fid, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
 import { rootVnode } from "./directories.ts"
 import { type EditedDirectory, editedDirectory, fidOf, parentFid } from "./edits.ts"
-
-/** As OpenAFS does: clients may have been promised versions that the disk never saw. */
-const versionStep = 200
+import { versionStep } from "./records.ts"
 
 /** Plans the content of changed directories and the fields of records that depend on the tree. */
 export function planContents(group: GroupModel, volume: VolumeModel, options: PlanOptions): void {

@@ -7,28 +7,36 @@ import { findDirectoryFault } from "../../common/directory/directory-check.ts"
 import { dotBlob, dotDotBlob } from "../../common/directory/directory-page.ts"
 import { recoverEntries } from "../../common/directory/directory-recovery.ts"
 import { vnodeMask } from "../../common/partition/inode-number.ts"
-import { classOf } from "../../common/vnode/vnode-record.ts"
+import { classOf, recordOffset } from "../../common/vnode/vnode-record.ts"
 import { fidAt, hasSlash, isDots, readEntries, visitSound } from "../directory-image.ts"
 import type { EntryPlace, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
 import { fileFor, rebuildRecord } from "./lost-records.ts"
+import { uncountedUsers } from "./records.ts"
 
 export const rootVnode = 1
 
 /** Reads all directories, rebuilds what they show to be missing, and finds a use for data files that nobody names. */
 export function readTrees(group: GroupModel, options: PlanOptions): void {
-  for (const volume of group.kept) {
+  for (const volume of byAge(group)) {
     findRoot(group, volume, options)
     for (const slot of volume.vnodes.directories()) readOne(group, volume, slot, options)
     rebuildMissing(group, volume, options)
   }
+  rebuildCounted(group, options)
   rebuildUnused(group, options)
+}
+
+/** The newest first, then from the oldest: in this order they take the versions of files that nobody claims. */
+function byAge(group: GroupModel): VolumeModel[] {
+  const age = ({ isReadWrite, info }: VolumeModel): number => (isReadWrite ? 0 : (info?.creationDate ?? 1))
+  return group.kept.sort((a, b) => age(a) - age(b))
 }
 
 /** A volume without a record for its root, but with a data file of one. */
 function findRoot(group: GroupModel, volume: VolumeModel, options: PlanOptions): void {
   if (volume.vnodes.find(rootVnode) >= 0) return
-  const file = fileFor(group, rootVnode, 1)
+  const file = fileFor(group, volume, rootVnode, 1)
   if (file >= 0) rebuildRecord(group, volume, file, 0, options)
 }
 
@@ -82,7 +90,7 @@ function readDamaged(group: GroupModel, volume: VolumeModel, slot: number, image
 
 function exists(group: GroupModel, volume: VolumeModel, { vnode, unique }: EntryPlace): boolean {
   const slot = volume.vnodes.find(vnode)
-  return slot >= 0 ? volume.vnodes.unique(slot) === unique : fileFor(group, vnode, unique) >= 0
+  return slot >= 0 ? volume.vnodes.unique(slot) === unique : fileFor(group, volume, vnode, unique) >= 0
 }
 
 /** Enters an entry into the accounts of the vnode that it leads to. */
@@ -127,11 +135,34 @@ function rebuildMissing(group: GroupModel, volume: VolumeModel, options: PlanOpt
 /** Makes the record that an entry leads to. False if there is no data file for it. */
 function rebuildFor(group: GroupModel, volume: VolumeModel, place: EntryPlace, options: PlanOptions): boolean {
   const isPossible = place.vnode > 0 && place.vnode < vnodeMask
-  const file = isPossible ? fileFor(group, place.vnode, place.unique) : -1
+  const file = isPossible ? fileFor(group, volume, place.vnode, place.unique) : -1
   if (file < 0) return false
   const slot = rebuildRecord(group, volume, file, place.directory, options)
   if (classOf(place.vnode) === "large") readOne(group, volume, slot, options)
   return true
+}
+
+/**
+ * Data files that the link table counts once more than records use them, and that no directory names: another volume's
+ * record says what the object was. Only where the index has lost the record's place: a count alone is often too high.
+ */
+function rebuildCounted(group: GroupModel, options: PlanOptions): void {
+  const { files } = group
+  for (let file = 0; file < files.found; file++) {
+    if (uncountedUsers(group, file) <= 0) continue
+    const vnode = files.vnode(file)
+    const loser = group.kept.find((volume) => volume.vnodes.find(vnode) < 0 && hasLostPlace(volume, vnode))
+    if (loser === undefined) continue
+    const slot = rebuildRecord(group, loser, file, 0, options)
+    if (classOf(vnode) === "large") readOne(group, loser, slot, options)
+    rebuildMissing(group, loser, options)
+  }
+}
+
+/** The record's place lies behind the end of the index, or is damaged. */
+function hasLostPlace(volume: VolumeModel, vnode: number): boolean {
+  const { size, tail } = volume.index(vnode)
+  return volume.garbage.has(vnode) || recordOffset(vnode) >= size - tail
 }
 
 /** Data files that no record uses, now that all directories were asked. */
@@ -166,7 +197,7 @@ function parentOf(group: GroupModel, file: number): number {
 function isWorthKeeping(group: GroupModel, home: VolumeModel, file: number): boolean {
   const { files } = group
   if (group.unfinished || files.size(file) === 0) return false
-  if (group.linkTable === "sound" && isUncounted(group, file)) return false
+  if (group.rowsTrusted && isUncounted(group, file)) return false
   const slot = home.vnodes.find(files.vnode(file))
   if (classOf(files.vnode(file)) === "large") return slot < 0 && holdsEntries(group, file)
   return slot < 0 || home.vnodes.unique(slot) !== files.unique(file)

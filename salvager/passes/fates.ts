@@ -48,7 +48,7 @@ function dropHeader(group: GroupModel, volume: VolumeModel): void {
 function hasUnclaimedData(group: GroupModel): boolean {
   const { files } = group
   for (let file = 0; file < files.found; file++) {
-    if (group.linkTable === "sound" ? uncountedUsers(group, file) > 0 : files.users(file) === 0) return true
+    if (group.rowsTrusted ? uncountedUsers(group, file) > 0 : files.users(file) === 0) return true
   }
   return false
 }
@@ -117,7 +117,7 @@ function isHalfCreated(group: GroupModel, volume: VolumeModel): boolean {
 
 /** A clone's special files without a header, which the link table knows nothing of: what is left of a deletion. */
 function isLeftover(group: GroupModel, volume: VolumeModel): boolean {
-  if (volume.headerFile !== undefined || volume.isReadWrite || group.linkTable !== "sound") return false
+  if (volume.headerFile !== undefined || volume.isReadWrite || !group.rowsTrusted) return false
   return !hasOwnContent(group, volume) && !isCounted(group, volume)
 }
 
@@ -127,7 +127,7 @@ function isCounted(group: GroupModel, volume: VolumeModel): boolean {
     const file = volume.vnodes.file(slot)
     if (file >= 0 && uncountedUsers(group, file) >= 0) return true
   }
-  return group.linkTable !== "sound"
+  return !group.rowsTrusted
 }
 
 /** Takes the volume out of the accounts. */

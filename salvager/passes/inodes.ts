@@ -134,6 +134,10 @@ function readLinkTable(group: GroupModel): void {
   }
   const { magic, version } = linkTableStamp.read(bytes)
   group.rows = rowsOf(bytes)
+  if ((bytes.length - linkTableStamp.size) % 2 === 1) {
+    group.linkTablePad = bytes.length
+    group.findings.add("link-table-cut", { file, detail: `it has ${bytes.length} bytes` })
+  }
   if (magic === linkTableMagic && version === linkTableVersion) return
   group.linkTable = "stamp"
   group.findings.add("link-table-damaged", { file, detail: `magic 0x${magic.toString(16)}, version ${version}` })
@@ -146,7 +150,7 @@ function readTable(group: GroupModel): Uint8Array {
 }
 
 function rowsOf(table: Uint8Array): Uint16Array {
-  const rows = new Uint16Array((table.length - linkTableStamp.size) >>> 1)
+  const rows = new Uint16Array((table.length - linkTableStamp.size + 1) >>> 1) // half a row counts with a zero
   for (let row = 0; row < rows.length; row++) {
     const at = rowOffset(row)
     rows[row] = (table[at] ?? 0) | ((table[at + 1] ?? 0) << 8)

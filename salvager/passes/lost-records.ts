@@ -32,21 +32,26 @@ const unknownVersionStep = 2 ** 20
 const mountTextMax = 256
 const rootVnode = 1
 
-/** The best data file for an object that lost its record: nobody's, else one that is counted once more than used, else the newest. */
-export function fileFor(group: GroupModel, vnode: number, unique: number): number {
+/**
+ * The best data file for an object that lost its record: that of the volume nearest in time if it is counted once more than
+ * used, else nobody's, else any that is counted once more, else that of the nearest volume, else the newest.
+ */
+export function fileFor(group: GroupModel, volume: VolumeModel, vnode: number, unique: number): number {
   const { files } = group
-  let best = -1
-  for (const file of files.ofVnode(vnode)) {
-    if (files.unique(file) === unique && (best < 0 || rank(group, file) > rank(group, best))) best = file
+  const candidates = files.ofVnode(vnode).filter((file) => files.unique(file) === unique)
+  if (candidates.length <= 1) return candidates[0] ?? -1
+  const sibling = siblingOf(group, volume, vnode, unique)
+  const siblings = sibling === undefined ? -1 : sibling.volume.vnodes.file(sibling.slot)
+  const rank = (file: number): number => {
+    const isCounted = uncountedUsers(group, file) > 0
+    const isNear = file === siblings
+    const weight = isNear && isCounted ? 8 : files.users(file) === 0 ? 6 : isCounted ? 4 : isNear ? 2 : 0
+    if (weight <= 2) return weight
+    // of those that somebody misses, the newest is the read-write volume's; clones take the oldest, and ask in this order
+    const age = 8 * files.version(file) + files.tag(file)
+    return weight + 16 * (volume.isReadWrite ? 1 + age : 2 ** 35 - age)
   }
-  return best
-}
-
-function rank(group: GroupModel, file: number): number {
-  const { files } = group
-  const unused = files.users(file) === 0 ? 4 : 0
-  const counted = uncountedUsers(group, file) > 0 ? 2 : 0
-  return unused + counted + files.version(file) / 2 ** 33
+  return candidates.reduce((best, file) => (rank(file) > rank(best) ? file : best))
 }
 
 /**

@@ -16,6 +16,8 @@ import type { FindingCode } from "../finding.ts"
 import type { GroupModel, VolumeModel } from "../model.ts"
 import { readStart } from "../read-data.ts"
 
+/** As OpenAFS does: clients may have been promised versions that the disk never saw. */
+export const versionStep = 200
 /** A mount point's text is looked at so far. */
 const mountTextMax = 1024
 const executeBits = 0o111
@@ -27,7 +29,7 @@ export function checkRecords(group: GroupModel): void {
 
 /** How many more volumes the link table counts for a file than use it by the records at hand. */
 export function uncountedUsers(group: GroupModel, file: number): number {
-  if (group.linkTable !== "sound") return 0
+  if (!group.rowsTrusted) return 0
   const counted = countIn(group.rows[group.files.vnode(file)] ?? 0, group.files.tag(file))
   return counted - group.files.users(file)
 }
@@ -125,7 +127,8 @@ class RecordCheck {
     files.use(file)
     this.#volume.vnodes.setFile(this.#slot, file)
     const { high: inodeHigh, low: inodeLow } = files.inode(file)
-    this.#volume.vnodes.change(this.#slot, { inodeHigh, inodeLow })
+    const dataVersion = (this.#record.dataVersion + versionStep) >>> 0
+    this.#volume.vnodes.change(this.#slot, { inodeHigh, inodeLow, dataVersion })
     this.#record = this.#volume.vnodes.record(this.#slot)
     if (isOlder) this.#volume.vnodes.mark(this.#slot, "contentChanged")
   }
@@ -189,15 +192,14 @@ function best(files: readonly number[], rank: (file: number) => number): number 
   return chosen
 }
 
-/** Another volume's record of the same object. */
+/** Another volume's record of the same object: that of the volume nearest in time. */
 export function siblingOf(
   group: GroupModel,
   volume: VolumeModel,
   vnode: number,
   unique: number,
 ): { volume: VolumeModel; slot: number } | undefined {
-  for (const other of group.volumes) {
-    if (other === volume || other.fate === "delete") continue
+  for (const other of group.siblingsOf(volume)) {
     const slot = other.vnodes.find(vnode)
     if (slot >= 0 && other.vnodes.unique(slot) === unique && !other.vnodes.has(slot, "rebuilt"))
       return { volume: other, slot }

@@ -4,6 +4,7 @@
  */
 import type { DiskFile } from "../../common/disk/disk.ts"
 import { specialInode, vnodeMask } from "../../common/partition/inode-number.ts"
+import { countIn } from "../../common/partition/link-table.ts"
 import { findAccessCheckFault } from "../../common/vnode/access-list.ts"
 import { vnodeIndexStamp } from "../../common/vnode/vnode-index.ts"
 import {
@@ -32,6 +33,18 @@ const versionAt = 4
 export function loadIndexes(group: GroupModel): void {
   for (const volume of group.volumes)
     for (const cls of classes) if (volume.specials.has(indexType[cls])) loadIndex(group, volume, cls)
+  group.rowsTrusted = group.linkTable === "sound" || (group.linkTable === "stamp" && agreesWithRecords(group))
+}
+
+/** A table with a wrong stamp is believed if nine of ten counts are possible, given the records that are there. */
+function agreesWithRecords(group: GroupModel): boolean {
+  const { files, rows } = group
+  let possible = 0
+  for (let file = 0; file < files.found; file++) {
+    const counted = countIn(rows[files.vnode(file)] ?? 0, files.tag(file))
+    if (counted > 0 && counted >= files.users(file) && counted <= group.volumes.length) possible++
+  }
+  return files.found > 0 && possible >= 0.9 * files.found
 }
 
 function loadIndex(group: GroupModel, volume: VolumeModel, cls: VnodeClass): void {
