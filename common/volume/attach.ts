@@ -36,7 +36,7 @@ import { destroyMeMark, type VolumeInfo, volumeInfoLayout } from "./volume-info.
 /** How an attach ended. Every one of them leaves the volume unlocked. */
 export type AttachOutcome =
   | { readonly kind: "attached"; readonly attachment: Attachment }
-  /** Somebody holds the lock, or this process is short of descriptors or memory: the volume itself may be sound. */
+  /** Somebody holds the lock, or there is a shortage of descriptors, memory or space: the volume itself may be sound. */
   | { readonly kind: "busy"; readonly error: Error }
   /** No header, or none that can be used. */
   | { readonly kind: "missing"; readonly error: Error }
@@ -196,7 +196,7 @@ function damageIfBad<T>(work: () => T): T {
   }
 }
 
-const isShortage = (error: unknown): boolean => isDiskError(error, "EMFILE", "ENFILE", "ENOMEM")
+const isShortage = (error: unknown): boolean => isDiskError(error, "EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EDQUOT")
 
 function outcomeOf(error: unknown): AttachOutcome {
   if (isAfsError(error, "LOCKED") || (isDiskError(error) && isShortage(error))) return { kind: "busy", error }

@@ -212,20 +212,28 @@ test("access: VOL_ON by who held the lock ends the hold-off", async (t) => {
   t.is(await served.access(clones.rw), "ok")
 })
 
-test("access: a shortage of descriptors is no damage and no error of the volume", async (t) => {
-  const partition = fixturePartition(t)
-  let short = true
-  const open: Disk["open"] = (path, mode, permissions) => {
-    if (short && mode !== "lock") throw new DiskError("open", path, Object.assign(new Error(), { code: "EMFILE" }))
-    return partition.disk.open(path, mode, permissions)
-  }
-  const served = serve(t, { partitions: [{ ...partition, disk: { ...partition.disk, open } }] })
-  t.is(await served.access(clones.rw), "VBUSY")
-  short = false
-  served.clock.advance(2_000)
-  t.is(await served.access(clones.rw), "ok")
-  t.is(served.salvager.jobs.length, 0)
-})
+/** A full disk had no room for the lock file of a new partition: each volume that was accessed went into error for good. */
+for (const [what, code, mode] of [
+  ["descriptors", "EMFILE", "read"],
+  ["space for the lock file", "ENOSPC", "lock"],
+  ["quota for the lock file", "EDQUOT", "lock"],
+] as const) {
+  test(`access: a shortage of ${what} is no damage and no error of the volume`, async (t) => {
+    const partition = fixturePartition(t)
+    let short = true
+    const open: Disk["open"] = (path, wanted, permissions) => {
+      if (short && wanted === mode) throw new DiskError("open", path, Object.assign(new Error(), { code }))
+      return partition.disk.open(path, wanted, permissions)
+    }
+    const served = serve(t, { partitions: [{ ...partition, disk: { ...partition.disk, open } }] })
+    t.is(await served.access(clones.rw), "VBUSY")
+    t.is(served.state(clones.rw), "PREATTACHED")
+    short = false
+    served.clock.advance(2_000)
+    t.is(await served.access(clones.rw), "ok")
+    t.is(served.salvager.jobs.length, 0)
+  })
+}
 
 test("soft detach: an idle volume is written out of use, and its next access attaches it without a salvage", async (t) => {
   const served = serve(t, { lru: { thresholdMs: minute, intervalMs: 4_000, max: 3 } })
