@@ -252,7 +252,10 @@ const generalStatistics = statistics(fssyncRows.VOL_STATS_GENERAL, () => ({}))
 const subsystems: Readonly<Record<string, Statistics>> = {
   general: generalStatistics,
   pkg: generalStatistics,
-  vicep: statistics(fssyncRows.VOL_STATS_VICEP, ({ partition }) => ({ partition: fullPartitionName(partition) })),
+  vicep: statistics(fssyncRows.VOL_STATS_VICEP, ({ partition }) => {
+    if (partition === "") throw usage("stats vicep: --partition is wanted")
+    return { partition: fullPartitionName(partition) }
+  }),
   hash: statistics(fssyncRows.VOL_STATS_HASH, ({ bucket }) => ({ volume: bucket })),
   hdr: statistics(fssyncRows.VOL_STATS_HDR, () => ({})),
   vlru: statistics(fssyncRows.VOL_STATS_VLRU, ({ generation }) => ({
@@ -288,11 +291,12 @@ function moduleOf(command: Subcommand): CommandModule<object, Partial<Wanted>> {
 }
 
 export const fssyncCommand: CommandModule = {
-  command: "fssync <command>",
+  command: "fssync",
   describe: "Ask the fileserver about volumes, or tell it what to do with them",
   builder(parser: Argv) {
     for (const command of [...simpleCommands, ...ownCommands, stats]) parser.command(moduleOf(command))
     return parser
+      .strictCommands()
       .demandCommand(1, "Which command?")
       .example("$0 fssync listvolumes", "every volume and who has it checked out")
       .example("$0 fssync query --volumeid 536870915", "one volume in detail")

@@ -203,7 +203,13 @@ function collect(partition: Partition, wanted: VolinfoArguments): { volumes: Vol
   return { volumes, errors }
 }
 
+function checkVolumes(ids: readonly number[] = []): void {
+  if (ids.every((id) => Number.isInteger(id) && id >= 0 && id <= 0xffff_ffff)) return
+  throw new AfsError("USAGE", "volinfo", {}, { detail: "--volumeid is a number from 0 to 4294967295" })
+}
+
 function run(wanted: VolinfoArguments): void {
+  checkVolumes(wanted.volumeid)
   const partition = openPartition(wanted.partition)
   const { volumes, errors } = collect(partition, wanted)
   if (wanted.json) {
@@ -225,7 +231,7 @@ export const volinfoCommand: CommandModule<object, VolinfoArguments> = {
   builder: (parser: Argv): Argv<VolinfoArguments> =>
     parser
       .option("partition", { type: "string", demandOption: true, describe: "the partition's directory" })
-      .option("volumeid", { type: "number", array: true, describe: "only these volumes" })
+      .option("volumeid", { type: "number", array: true, requiresArg: true, describe: "only these volumes" })
       .option("vnode", { type: "boolean", default: false, describe: "list the vnodes" })
       .option("inode", { type: "boolean", default: false, describe: "with their inode numbers" })
       .option("filenames", { type: "boolean", default: false, describe: "with the names of their data files" })

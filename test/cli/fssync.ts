@@ -297,10 +297,20 @@ test("dafs fssync: without a fileserver it fails at once, and says where it look
   t.regex(end.stderr, /no server answers \(UNREACHABLE\), file \S+fssync\.sock: connect ENOENT/)
 })
 
-test("dafs fssync: wrong usage ends with status 2", async (t) => {
-  const end = await runDafs(["fssync", "query"])
-  t.is(end.status, 2, end.stderr)
-})
+for (const [words, message] of [
+  [["query"], /volumeid/],
+  [["nonsense"], /Unknown command: nonsense/],
+  [[], /Which command\?/],
+  [["stats", "vicep"], /stats vicep: --partition is wanted/],
+  [["stats", "nothing"], /subsystem/],
+  [["query", "--volumeid", "4294967296"], /--volumeid: a number from 0 to 4294967295/],
+] as const) {
+  test(`dafs ${["fssync", ...words].join(" ")}: wrong usage ends with status 2 and says what is wanted`, async (t) => {
+    const end = await runDafs(["fssync", ...words])
+    t.is(end.status, 2, end.stderr)
+    t.regex(end.stderr, message)
+  })
+}
 
 test("dafs fssync get --hold: keeps the volume in use until it is interrupted, then gives it back", async (t) => {
   const { state, seen } = await stage(t)
