@@ -2,7 +2,7 @@
  * How a command or daemon finds the fileserver that it shares partitions with, or is told to work without one. There is no
  * silent fallback: working behind the back of a running fileserver would change volumes that it has in core.
  */
-import type { Disk } from "../common/disk/disk.ts"
+import { type Disk, isDiskError } from "../common/disk/disk.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
 import type { ProgramType } from "../common/protocol/codes.ts"
@@ -25,11 +25,12 @@ export interface FileserverLinkOptions {
 
 /**
  * A connection to the fileserver that has been seen to answer; undefined if there is none and `offline` says so.
- * @throws AfsError UNREACHABLE without a fileserver and without `offline`; VONLINE with both
+ * @throws AfsError UNREACHABLE without a fileserver and without `offline`; VONLINE with both; EACCES if the state directory
+ * may not be searched: whether a fileserver runs is then unknown
  */
 export async function openFileserver(options: FileserverLinkOptions): Promise<FssyncClient | undefined> {
   const path = `${options.stateDirectory}/${fssyncSocketName}`
-  const exists = (options.disk ?? nodeDisk).stat(path) !== undefined
+  const exists = isThere(options.disk ?? nodeDisk, path)
   if (!exists && options.offline) return undefined
   if (!exists) throw absent(path, "there is no such socket")
   const client = new FssyncClient({ path, programType: options.program, rule: options.rule ?? impatientRule })
@@ -42,6 +43,16 @@ export async function openFileserver(options: FileserverLinkOptions): Promise<Fs
   }
   if (options.offline) return undefined
   throw absent(path, answers)
+}
+
+function isThere(disk: Disk, path: string): boolean {
+  try {
+    return disk.stat(path) !== undefined
+  } catch (error) {
+    if (!isDiskError(error, "EACCES")) throw error
+    const detail = "whether a fileserver runs cannot be seen: name a state directory of your own with --state-dir"
+    throw new AfsError("EACCES", "openFileserver", { path }, { cause: error, detail })
+  }
 }
 
 /** True, or why there is no answer. */

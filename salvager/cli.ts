@@ -107,7 +107,15 @@ async function run(wanted: SalvagerArguments): Promise<void> {
     claimant: { program: programOf(wanted, fileserver), fileserver, report: reportProgress },
   }
   const results = await salvageAndReport(wanted, partition, options)
+  if (wanted["program-type"] === undefined) requireAnything(wanted, partition, results)
   process.exitCode = exitCodeOf(results, wanted)
+}
+
+/** A mistyped id must not look like a sound volume. @throws AfsError VNOVOL if there was nothing to salvage */
+function requireAnything({ volumeid }: SalvagerArguments, partition: Partition, results: readonly GroupResult[]): void {
+  const isNothing = results.every((one) => one.status === "clean" && one.volumes.length === 0 && one.files === 0)
+  if (volumeid === undefined || !isNothing) return
+  throw new AfsError("VNOVOL", "salvage", { volume: volumeid, partition: partition.name })
 }
 
 async function salvageAndReport(

@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
+import { DiskError } from "../../common/disk/disk.ts"
+import { nodeDisk } from "../../common/disk/node-disk.ts"
 import { AfsError } from "../../common/error.ts"
 import { openFileserver } from "../../fssync/fileserver-link.ts"
 import { scriptedFileserver } from "../support/scripted-fileserver.ts"
@@ -23,6 +25,21 @@ test("fileserver link: without a socket the error says what to do", async (t) =>
   t.is(error.code, "UNREACHABLE")
   t.regex(error.message, /--offline/)
   t.is(await openFileserver({ stateDirectory, program, offline: true }), undefined)
+})
+
+// With OpenAFS installed its state directory is root's alone, and every command of anybody else ended with a bare EACCES.
+test("fileserver link: a state directory that may not be searched is named, with what to do", async (t) => {
+  const cause = Object.assign(new Error("EACCES"), { code: "EACCES" })
+  const stat = (path: string): never => {
+    throw new DiskError("stat", path, cause)
+  }
+  const disk = { ...nodeDisk, stat }
+  for (const offline of [false, true]) {
+    await t.throwsAsync(openFileserver({ stateDirectory: "/root/state", program, offline, disk }), {
+      code: "EACCES",
+      message: /permission denied.*\/root\/state\/fssync\.sock.*--state-dir/,
+    })
+  }
 })
 
 test("fileserver link: a socket that nobody answers on is no silent licence to work without a fileserver", async (t) => {
