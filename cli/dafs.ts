@@ -66,6 +66,12 @@ function fail(error: unknown, json: boolean): void {
   process.exitCode = exitCodeOf(error)
 }
 
+/** yargs lays the help out at every run, wanted or not; without wrapping that costs a tenth. */
+function helpWidth(words: readonly string[]): number | null {
+  const wanted = words.length === 0 || words.includes("--help") || words.includes("-h")
+  return wanted ? Math.min(120, process.stdout.columns ?? 100) : null
+}
+
 async function main(words: string[]): Promise<void> {
   const first = words.find((word) => !word.startsWith("-"))
   const parser = yargs(words)
@@ -76,7 +82,7 @@ async function main(words: string[]): Promise<void> {
     .recommendCommands()
     .help()
     .alias("help", "h")
-    .wrap(Math.min(120, process.stdout.columns ?? 100))
+    .wrap(helpWidth(words))
     .epilog(
       "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done in part, 4 damage left, 10 not found, 11 busy, 12 not permitted, 130 interrupted.",
     )
