@@ -191,6 +191,7 @@ export async function attachHeld(checkout: VolumeCheckout): Promise<VolumeOperat
   const volume = openVolume(partition, id, mode === "PEEK" || mode === "READONLY" ? "read" : "write")
   try {
     requireSound(checkout, volume)
+    beginStatistics(volume)
     await clearNeedsCallback(checkout, volume)
     if (mode !== "SECRETLY" && writesInUse(mode, volume)) {
       volume.info.inUse = programTypes[checkout.claimant.program]
@@ -230,6 +231,15 @@ function inUseDetail(inUse: number): string {
   return program === "fileServer"
     ? "it is in use by a fileserver: one that is running (name its state directory with --state-dir) or one that crashed"
     : `it was in use by ${program}, which crashed`
+}
+
+/** Volumes of old servers have none: whoever attaches first zeroes what is in their place. OpenAFS vol/volume.c. */
+function beginStatistics({ info }: Volume): void {
+  if (info.statInitialized !== 0) return
+  info.statInitialized = 1
+  for (const counts of [info.statReads, info.statWrites, info.statFileSameAuthor, info.statFileDiffAuthor])
+    counts.fill(0)
+  for (const counts of [info.statDirSameAuthor, info.statDirDiffAuthor]) counts.fill(0)
 }
 
 async function clearNeedsCallback(checkout: VolumeCheckout, volume: Volume): Promise<void> {

@@ -30,7 +30,7 @@ export function readVolume(partition: Partition, id: number): FoundVolume {
 }
 
 /** All volumes of a partition by ascending id. */
-function* listVolumes(partition: Partition): Generator<FoundVolume | UnreadableVolume> {
+export function* listVolumes(partition: Partition): Generator<FoundVolume | UnreadableVolume> {
   for (const { volume: id } of listHeaderNames(partition)) {
     try {
       yield readVolume(partition, id)
@@ -41,7 +41,7 @@ function* listVolumes(partition: Partition): Generator<FoundVolume | UnreadableV
   }
 }
 
-function isReadable(volume: FoundVolume | UnreadableVolume): volume is FoundVolume {
+export function isReadable(volume: FoundVolume | UnreadableVolume): volume is FoundVolume {
   return "info" in volume
 }
 

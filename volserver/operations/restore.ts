@@ -257,7 +257,7 @@ function nextInfo(
   const { stampVersion: _stamp, message: _message, ...fields } = header
   const { filecount, diskused } = contents
   return {
-    ...newVolumeInfo({ statInitialized: 1 }),
+    ...newVolumeInfo({}),
     ...fields,
     ...(incremental ? usageOf(old) : noUsage),
     id: volume.id,
