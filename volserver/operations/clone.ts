@@ -29,7 +29,10 @@ export interface CloneRequest {
   readonly id?: number | undefined
   /** Leaves a new clone offline. */
   readonly offline?: boolean | undefined
-  /** The clone is soon removed: the source does not take note of it. */
+  /**
+   * The clone is soon removed: the source does not take note of it, and it keeps the destroy mark, so that the next salvage
+   * removes it if its maker cannot. OpenAFS volser/vos.c sets VTDeleteOnSalvage for such clones.
+   */
   readonly temporary?: boolean | undefined
 }
 
@@ -196,6 +199,7 @@ function newCloneInfo(request: CloneRequest, now: number): Partial<VolumeInfo> {
     weekUse: [0, 0, 0, 0, 0, 0, 0],
     dayUseDate: 0,
     inService: request.offline === true ? 0 : 1,
+    destroyMe: request.temporary === true ? destroyMeMark : 0,
   }
 }
 
