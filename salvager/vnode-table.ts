@@ -96,6 +96,10 @@ export class VnodeTable {
     return this.#word(slot, parentAt)
   }
 
+  linkCount(slot: number): number {
+    return this.#word(slot, 0) >> 16
+  }
+
   isDirectory(slot: number): boolean {
     return classOf(this.vnode(slot)) === "large"
   }

@@ -168,7 +168,7 @@ function checkLinksOf(group: GroupModel, volume: VolumeModel, slot: number): voi
   const isHeld = vnodes.holder(slot) !== 0 || vnodes.vnode(slot) === rootVnode
   const wanted = vnodes.isDirectory(slot) ? vnodes.subdirectories(slot) + (isHeld ? 2 : 1) : vnodes.names(slot)
   const stored = (wanted << 16) >> 16 // the field has 16 bits
-  const found = vnodes.record(slot).linkCount
+  const found = vnodes.linkCount(slot)
   if (found === stored) return
   vnodes.change(slot, { linkCount: stored })
   vnodes.mark(slot, "contentChanged")

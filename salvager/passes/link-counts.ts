@@ -3,6 +3,7 @@
  * what the records say. OpenAFS vol/vol-salvage.c (the end of SalvageVolumeGroup).
  */
 import { countIn, linkCountMax, withCount } from "../../common/partition/link-table.ts"
+import type { FindingCode } from "../finding.ts"
 import type { GroupModel } from "../model.ts"
 
 /** Plans the rows of the link table, and which data files are removed. */
@@ -29,16 +30,21 @@ function rowCount(group: GroupModel): number {
 }
 
 function count(group: GroupModel, rows: Uint16Array, file: number, users: number): void {
-  const { files, findings } = group
+  const { files } = group
   const [vnode, tag] = [files.vnode(file), files.tag(file)]
-  const subject = { vnode, unique: files.unique(file), file: group.store.path(files.inode(file)) }
-  if (users > linkCountMax) findings.add("link-count-full", { ...subject, detail: `${users} volumes` })
   const wanted = Math.min(users, linkCountMax)
   // two files of one place (damage) share its count; the greater one keeps both
   rows[vnode] = withCount(rows[vnode] ?? 0, tag, Math.max(wanted, countIn(rows[vnode] ?? 0, tag)))
   const found = countIn(group.rows[vnode] ?? 0, tag)
   const isKnown = group.linkTable !== "missing" && group.linkTable !== "empty" && file < files.found
-  if (isKnown && found !== wanted) findings.add("link-count", { ...subject, detail: `${found}, used by ${users}` })
+  if (users > linkCountMax) report(group, "link-count-full", file, `${users} volumes`)
+  if (isKnown && found !== wanted) report(group, "link-count", file, `${found}, used by ${users}`)
+}
+
+function report(group: GroupModel, code: FindingCode, file: number, detail: string): void {
+  const { files, store } = group
+  const subject = { vnode: files.vnode(file), unique: files.unique(file), file: store.path(files.inode(file)) }
+  group.findings.add(code, { ...subject, detail })
 }
 
 function reportUnused(group: GroupModel, file: number): void {
@@ -46,12 +52,7 @@ function reportUnused(group: GroupModel, file: number): void {
   const vnode = files.vnode(file)
   const isSuperseded = home !== undefined && home.vnodes.find(vnode) >= 0
   if (files.isOfUnfinished(file) || group.replaced.has(file)) return // it goes with its volume, or for a better one
-  group.findings.add(isSuperseded ? "data-superseded" : "data-unused", {
-    file: group.store.path(files.inode(file)),
-    vnode,
-    unique: files.unique(file),
-    detail: `${files.size(file)} bytes`,
-  })
+  report(group, isSuperseded ? "data-superseded" : "data-unused", file, `${files.size(file)} bytes`)
 }
 
 /** Row 0 counts the volumes of the group. */

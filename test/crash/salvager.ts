@@ -1,0 +1,100 @@
+/**
+ * A salvager that ends at any of its writes: a second one comes to the same end as one that was left alone. Otherwise a
+ * crash during a salvage would make of little damage a great one.
+ */
+import test from "ava"
+import type { Disk } from "../../common/disk/disk.ts"
+import { nodeDisk } from "../../common/disk/node-disk.ts"
+import { type Cut, cutDisk, DiskCut } from "../support/cut-disk.ts"
+import { describeTree, readPartitionState } from "../support/partition-state.ts"
+import { damagedPartition, salvageAll } from "../support/salvaged.ts"
+
+/** Damages whose repair takes every kind of write: new files, records, headers, counts, removals. */
+const damages = [
+  "multi-crash",
+  "multi-headers",
+  "dir-cut",
+  "index-large-missing",
+  "index-small-cut-mid-record",
+  "data-extra",
+  "vnode-zeroed-root",
+  "volume-half-deleted",
+  "special-leftover-clone",
+  "linktable-missing",
+]
+
+/** Locks belong to the process: their files stay open on the real disk whatever becomes of the other. */
+function locksAside(disk: Disk): Disk {
+  const open: Disk["open"] = (path, mode, permissions) =>
+    (/\.lock$/.test(path) ? nodeDisk : disk).open(path, mode, permissions)
+  return new Proxy(disk, {
+    get(target, name) {
+      const member: unknown = name === "open" ? open : Reflect.get(target, name)
+      return typeof member === "function" && name !== "open" ? member.bind(target) : member
+    },
+  })
+}
+
+/** Everything that clients and servers see; versions and times may differ between one run and two. */
+function outcome(directory: string): { problems: readonly string[]; volumes: unknown } {
+  const { problems, volumes } = readPartitionState(directory)
+  const plain = (line: string): string => line.replace(/ version \d+/, "")
+  return {
+    problems,
+    volumes: [...volumes.values()].map((volume) => ({
+      id: volume.id,
+      info: volume.info,
+      tree: Object.entries(describeTree(volume, { dates: false })).map(([path, line]) => `${path} ${plain(line)}`),
+    })),
+  }
+}
+
+async function isCutShort(directory: string, cut: Cut): Promise<boolean> {
+  try {
+    await salvageAll(directory, {}, locksAside(cutDisk(cut)))
+    return false
+  } catch (error) {
+    if (error instanceof DiskCut) return true
+    throw error
+  }
+}
+
+for (const name of damages) {
+  test(`salvage of ${name} cut off at any of its writes: the next one comes to the end that one run comes to`, async (t) => {
+    t.timeout(120_000)
+    const whole = damagedPartition(t, name)
+    const counting = cutDisk()
+    await salvageAll(whole, {}, locksAside(counting))
+    const wanted = outcome(whole)
+    t.deepEqual(wanted.problems, [])
+    for (let at = 1; at <= counting.changes; at++) {
+      const directory = damagedPartition(t, name)
+      t.true(await isCutShort(directory, { at, how: "throw", torn: at % 2 === 0 }))
+      const { results } = await salvageAll(directory)
+      t.deepEqual(
+        results.filter(({ error }) => error !== undefined),
+        [],
+      )
+      t.deepEqual(outcome(directory), wanted, `cut at ${counting.history[at - 1]}`)
+    }
+  })
+}
+
+for (const how of ["ENOSPC", "EIO"] as const) {
+  test(`salvage on a disk that fails with ${how}: that group fails and says so, the others are salvaged, and a second run completes it`, async (t) => {
+    const name = "multi-crash"
+    const whole = damagedPartition(t, name)
+    const counting = cutDisk()
+    await salvageAll(whole, {}, locksAside(counting))
+    for (const at of [2, 5, Math.floor(counting.changes / 2), counting.changes]) {
+      const directory = damagedPartition(t, name)
+      const { results } = await salvageAll(directory, {}, locksAside(cutDisk({ at, how })))
+      const failed = results.filter(({ status }) => status === "failed")
+      t.true(failed.length <= 1)
+      for (const { error } of failed)
+        t.regex(error?.message ?? "", new RegExp(how === "ENOSPC" ? "ENOSPC|full" : "EIO|error"))
+      await salvageAll(directory)
+      t.deepEqual(outcome(directory), outcome(whole))
+    }
+  })
+}
