@@ -7,7 +7,7 @@ import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
 import type { ProgramType } from "../common/protocol/codes.ts"
 import { FssyncClient } from "./fssync-client.ts"
-import { impatientRule, type RetryRule } from "./retry-rule.ts"
+import { impatientRule, type RetryRule, restartRule } from "./retry-rule.ts"
 
 /** Name of the fileserver's socket in the state directory. */
 export const fssyncSocketName = "fssync.sock"
@@ -18,7 +18,7 @@ export interface FileserverLinkOptions {
   readonly program: ProgramType
   /** Work without a fileserver. Refused while one answers. */
   readonly offline: boolean
-  /** Default: absent at the first refusal. */
+  /** For a fileserver that has answered and then breaks off; default `restartRule`. One that never did is absent at once. */
   readonly rule?: RetryRule | undefined
   readonly disk?: Disk
 }
@@ -33,10 +33,9 @@ export async function openFileserver(options: FileserverLinkOptions): Promise<Fs
   const exists = isThere(options.disk ?? nodeDisk, path)
   if (!exists && options.offline) return undefined
   if (!exists) throw absent(path, "there is no such socket")
-  const client = new FssyncClient({ path, programType: options.program, rule: options.rule ?? impatientRule })
-  const answers = await isAnswering(client)
-  if (answers === true && !options.offline) return client
-  await client.close()
+  const { program: programType, rule = restartRule } = options
+  const answers = await isAnswering(path, programType)
+  if (answers === true && !options.offline) return new FssyncClient({ path, programType, rule })
   if (answers === true) {
     const detail = `a fileserver answers at ${path}: leave out --offline`
     throw new AfsError("VONLINE", "openFileserver", {}, { detail })
@@ -56,7 +55,8 @@ function isThere(disk: Disk, path: string): boolean {
 }
 
 /** True, or why there is no answer. */
-async function isAnswering(client: FssyncClient): Promise<true | string> {
+async function isAnswering(path: string, programType: ProgramType): Promise<true | string> {
+  await using client = new FssyncClient({ path, programType, rule: impatientRule })
   try {
     await client.list()
     return true

@@ -24,6 +24,9 @@ export const patientRule: RetryRule = {
 /** What commands do: a server that is absent is an error at once. */
 export const impatientRule: RetryRule = { ...patientRule, connectPauses: [] }
 
+/** What commands do once the server has answered: one that breaks off may just be started again, within 15 seconds. */
+export const restartRule: RetryRule = { ...patientRule, connectPauses: [0.1, 0.2, 0.3, 0.4, 1, 1, 2, 2, 2, 3, 3] }
+
 /** What the rule looks at. */
 export interface Tried {
   /** How often it was sent. */
