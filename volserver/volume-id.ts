@@ -8,7 +8,7 @@ import { AfsError } from "../common/error.ts"
 import { listHeaderNames, type Partition } from "../common/partition/partition.ts"
 
 /** First id that a cell gives. */
-const firstVolumeId = 536_870_912
+export const firstVolumeId = 536_870_912
 /** Ids above are valid, but not every tool of OpenAFS can name them: they are only given on request. */
 const lastVolumeId = 2 ** 31 - 1
 const counterName = "volume-id"
