@@ -19,7 +19,7 @@ export function needsNoSalvage(survey: Survey, group: number): boolean {
 }
 
 function isConsistent(survey: Survey, group: number, id: number): boolean {
-  const header = survey.partition.disk.readFile(`${survey.partition.path}/${headerName(id)}`)
+  const header = readHeaderBytes(survey.partition, headerPath(survey.partition, id))
   const wanted = volumeHeaderLayout.encode(newVolumeHeader(id, group))
   const compared = volumeHeaderLayout.offsets["reserved"] ?? 0
   if (header === undefined || Buffer.compare(header.subarray(0, compared), wanted.subarray(0, compared)) !== 0)

@@ -18,6 +18,7 @@ import {
   specialTypes,
 } from "../common/partition/inode-number.ts"
 import { countIn, linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../common/partition/link-table.ts"
+import { headerVolume } from "../common/partition/partition.ts"
 import type { ProgramTypeNumber } from "../common/protocol/codes.ts"
 import { newVnodeIndex } from "../common/vnode/vnode-index.ts"
 import {
@@ -94,13 +95,20 @@ class Repair {
     this.#commit((transaction) => {
       for (const volume of group.kept) this.#writeInfo(transaction, volume, changing.includes(volume))
     })
-    const deleted = group.volumes.filter((volume) => volume.fate === "delete")
     return {
-      deleted: deleted.map(({ id }) => id),
+      deleted: this.#withoutHeader(),
       created: group.kept.filter((volume) => volume.headerWrong).map(({ id }) => id),
       changed: group.kept.filter((volume) => volume.contentChanged).map(({ id }) => id),
       wrote: this.#wrote || group.draftsToDiscard.length > 0,
     }
+  }
+
+  /** Volumes that had a header file and have none now. */
+  #withoutHeader(): number[] {
+    const { volumes, headersToRemove, kept } = this.#group
+    const removed = headersToRemove.map((name) => headerVolume(name)).filter((id) => id !== undefined)
+    const deleted = volumes.filter(({ fate }) => fate === "delete").map(({ id }) => id)
+    return [...new Set([...removed, ...deleted])].filter((id) => !kept.some((volume) => volume.id === id))
   }
 
   /** Runs one step; a step without changes touches nothing. */

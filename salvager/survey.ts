@@ -7,7 +7,7 @@ import { FormatError } from "../common/error.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import { dataFolder, decodeNumber, groupFolder } from "../common/partition/namei-path.ts"
 import { headerName, headerVolume, type Partition } from "../common/partition/partition.ts"
-import { parseVolumeHeader, type VolumeHeader } from "../common/volume/volume-header.ts"
+import { parseVolumeHeader, readHeaderBytes, type VolumeHeader } from "../common/volume/volume-header.ts"
 
 /** A file that is named like a volume header. */
 export interface HeaderFile {
@@ -24,7 +24,7 @@ export interface HeaderFile {
 /** Reads one header file. Undefined if it is gone. */
 function readHeaderFile(partition: Partition, name: string, volume: number): HeaderFile | undefined {
   const path = `${partition.path}/${name}`
-  const bytes = partition.disk.readFile(path)
+  const bytes = readHeaderBytes(partition, path)
   if (bytes === undefined) return undefined
   return { name, volume, isNamedRight: name === headerName(volume), header: parsed(bytes, path) }
 }
