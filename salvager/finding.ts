@@ -41,6 +41,11 @@ export const findingCodes = {
   "link-table-missing": row("repaired", "the link table is missing", "made again from what the volumes use"),
   "link-table-damaged": row("repaired", "the link table has a wrong stamp", "the stamp is set right"),
   "link-table-cut": row("repaired", "the link table ends in the middle of a row", "the row is completed"),
+  "link-table-long": row(
+    "repaired",
+    "the link table is longer than the rows of all vnodes",
+    "what is behind is cut off",
+  ),
   "link-count": row("repaired", "a data file's link count is not the number of volumes that use it", "set right"),
   "link-count-full": row("left", "more volumes use a data file than a link count can say", "7, the most, is kept"),
   "link-count-dangling": row("repaired", "a link count for a data file that does not exist", "set to 0"),
@@ -80,6 +85,11 @@ export const findingCodes = {
   "index-missing": row("repaired", "a vnode index is missing", "made again"),
   "index-stamp": row("repaired", "a vnode index has a wrong stamp", "set right"),
   "index-cut": row("repaired", "a vnode index does not end at the end of a record", "the whole records are kept"),
+  "index-long": row(
+    "repaired",
+    "a vnode index is longer than the records of all vnodes",
+    "what is behind the last is cut off",
+  ),
   "vnode-magic": row("repaired", "a vnode record has a wrong magic", "set right"),
   "vnode-type": row("repaired", "a vnode record has an impossible type", "set right"),
   "vnode-inode": row("repaired", "a vnode record names a data file that is not its own", "it now names its own"),

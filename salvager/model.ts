@@ -164,6 +164,8 @@ export class GroupModel {
   readonly volumes: VolumeModel[] = []
   linkTable: LinkTableState = "missing"
   linkTableOwnerRight = true
+  /** True if it is longer than the rows of all vnodes. */
+  linkTableTooLong = false
   /** Size of a link table that ends in the middle of a row; 0 if it does not. */
   linkTablePad = 0
   /** Rows as on disk; empty if there is no usable link table. */

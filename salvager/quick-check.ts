@@ -5,9 +5,9 @@
 import { isDiskError } from "../common/disk/disk.ts"
 import { FormatError, isAfsError } from "../common/error.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
-import { headerName } from "../common/partition/partition.ts"
+import { headerPath } from "../common/partition/partition.ts"
 import { openVolume } from "../common/volume/volume.ts"
-import { newVolumeHeader, volumeHeaderLayout } from "../common/volume/volume-header.ts"
+import { newVolumeHeader, readHeaderBytes, volumeHeaderLayout } from "../common/volume/volume-header.ts"
 import { dontSalvageMark } from "../common/volume/volume-info.ts"
 import type { Survey } from "./survey.ts"
 

@@ -24,6 +24,7 @@ import { newVnodeIndex } from "../common/vnode/vnode-index.ts"
 import {
   accessListOffset,
   classOf,
+  indexSizeMax,
   recordOffset,
   type VnodeClass,
   vnodeAt,
@@ -125,7 +126,11 @@ class Repair {
   /** More than VolumeInfo changes. */
   #isChanging(volume: VolumeModel): boolean {
     if (volume.contentChanged || volume.garbage.size > 0 || volume.accessLists.size > 0) return true
-    if (classes.some((cls) => !volume.indexes[cls].stampRight || volume.indexes[cls].tail > 0)) return true
+    const isWrong = (cls: VnodeClass): boolean => {
+      const { stampRight, tail, size } = volume.indexes[cls]
+      return !stampRight || tail > 0 || size > indexSizeMax(cls)
+    }
+    if (classes.some(isWrong)) return true
     for (const slot of volume.vnodes.live()) if (volume.vnodes.has(slot, "changed")) return true
     return false
   }
@@ -151,13 +156,14 @@ class Repair {
   // step 2
 
   #raiseCounts(): void {
-    const { id, linkTable, linkTableOwnerRight, linkTablePad, plannedRows } = this.#group
+    const { id, linkTable, linkTableOwnerRight, linkTablePad, linkTableTooLong, plannedRows } = this.#group
     const inode = specialInode(id, "linkTable")
     if (this.#group.kept.length === 0) return
     this.#commit((transaction) => {
       if (linkTable === "missing") transaction.createWhole(inode, id, tableBytes(plannedRows))
       else if (linkTable === "empty") transaction.write(inode, 0, tableBytes(plannedRows))
       else if (linkTable === "stamp") transaction.write(inode, 0, stampBytes())
+      if (linkTableTooLong) transaction.add({ kind: "truncate", inode, size: endOfRows(plannedRows) })
       if (linkTablePad > 0) transaction.write(inode, linkTablePad, Uint8Array.of(0))
       if (!linkTableOwnerRight && linkTable !== "missing")
         transaction.add({ kind: "owner", inode, parameter: id, number: specialTypes.linkTable })
@@ -232,6 +238,10 @@ class Repair {
         const { size, tail } = volume.indexes[cls]
         const { recordSize } = vnodeClasses[cls]
         const inode = specialInode(volume.id, indexType[cls])
+        if (size > indexSizeMax(cls)) {
+          transaction.add({ kind: "truncate", inode, size: endOfRecords(volume, cls) })
+          continue
+        }
         if (tail === 0) continue
         if (size <= recordSize) transaction.add({ kind: "truncate", inode, size: newVnodeIndex(cls).length })
         else transaction.write(inode, size - tail, wholeRecord(volume, vnodeAt(cls, size - tail)))
@@ -335,6 +345,13 @@ function tableBytes(rows: Uint16Array): Uint8Array {
   return bytes
 }
 
+/** Where a link table with these rows may end. */
+function endOfRows(rows: Uint16Array): number {
+  let count = rows.length
+  while (count > 1 && rows[count - 1] === 0) count--
+  return rowOffset(count)
+}
+
 function* chunks<T>(items: readonly T[]): Generator<T[]> {
   for (let start = 0; start < items.length; start += filesPerTransaction)
     yield items.slice(start, start + filesPerTransaction)
@@ -364,6 +381,16 @@ function* recordWrites(volume: VolumeModel, cls: VnodeClass): Generator<RecordWr
 }
 
 /** All bytes of a record as planned; zeros for one that is not in use. */
+/** Where an index may end: behind the last record that is used. */
+function endOfRecords(volume: VolumeModel, cls: VnodeClass): number {
+  let end = newVnodeIndex(cls).length
+  for (const slot of volume.vnodes.live()) {
+    const vnode = volume.vnodes.vnode(slot)
+    if (classOf(vnode) === cls) end = Math.max(end, recordOffset(vnode) + vnodeClasses[cls].recordSize)
+  }
+  return end
+}
+
 function wholeRecord(volume: VolumeModel, vnode: number): Uint8Array {
   const bytes = new Uint8Array(vnodeClasses[classOf(vnode)].recordSize)
   const slot = volume.vnodes.find(vnode)

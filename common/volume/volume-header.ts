@@ -94,8 +94,8 @@ export function readVolumeHeader(partition: Partition, volume: number): VolumeHe
   throw new FormatError("volume header", where, `volume id ${header.id}`, `${volume} (${headerName(volume)})`)
 }
 
-/** No more than a header has, however long the file is. */
-function readHeaderBytes(partition: Partition, path: string): Uint8Array | undefined {
+/** The bytes of a header file, no more than a header has, however long the file is; undefined if there is none. @throws DiskError */
+export function readHeaderBytes(partition: Partition, path: string): Uint8Array | undefined {
   const bytes = new Uint8Array(volumeHeaderLayout.size)
   try {
     using file = partition.disk.open(path, "read")

@@ -118,7 +118,7 @@ function takeData(group: GroupModel, path: string, inode: Inode, place: number):
 const placeOf = (vnode: number): number => ((vnode >>> 14) & 0xff) * 512 + ((vnode >>> 9) & 0x1ff)
 
 /** Rows for higher vnode numbers than a data file can have mean nothing. */
-const tableBytesMax = rowOffset(vnodeMask + 1)
+const tableBytesMax = rowOffset(vnodeMask)
 
 function readLinkTable(group: GroupModel): void {
   const file = group.store.path(specialInode(group.id, "linkTable"))
@@ -145,7 +145,12 @@ function readLinkTable(group: GroupModel): void {
 
 function readTable(group: GroupModel): Uint8Array {
   using file = group.store.open(specialInode(group.id, "linkTable"), "read")
-  const bytes = new Uint8Array(Math.min(file.stat().size, tableBytesMax))
+  const { size } = file.stat()
+  if (size > tableBytesMax) {
+    group.linkTableTooLong = true
+    group.findings.add("link-table-long", { file: file.path, detail: `${size} bytes` })
+  }
+  const bytes = new Uint8Array(Math.min(size, tableBytesMax))
   return bytes.subarray(0, file.read(bytes, 0))
 }
 

@@ -9,6 +9,7 @@ import { findAccessCheckFault } from "../../common/vnode/access-list.ts"
 import { vnodeIndexStamp } from "../../common/vnode/vnode-index.ts"
 import {
   accessListOffset,
+  indexSizeMax,
   recordOffset,
   type VnodeClass,
   type VnodeRecord,
@@ -137,5 +138,6 @@ function checkIndexFile(group: GroupModel, volume: VolumeModel, cls: VnodeClass)
   const subject = { volume: volume.id, file: group.store.path(inode) }
   if (!volume.specials.has(indexType[cls])) group.findings.add("index-missing", subject)
   else if (!stampRight) group.findings.add("index-stamp", subject)
-  if (tail > 0) group.findings.add("index-cut", { ...subject, detail: `${tail} bytes behind the last of ${size}` })
+  if (size > indexSizeMax(cls)) group.findings.add("index-long", { ...subject, detail: `${size} bytes` })
+  else if (tail > 0) group.findings.add("index-cut", { ...subject, detail: `${tail} bytes behind the last of ${size}` })
 }
