@@ -3,7 +3,7 @@
  * the background in short slices.
  *
  * A header that is short or has no magic may be one that is just being written. Writers hold the header lock for reading,
- * so the scan takes it for writing, waiting as long as that needs, and reads again. What is bad even then is renamed
+ * so the scan takes it for writing, waits for that if need be, and reads again. What is bad even then is renamed
  * aside, never removed: it may be the only trace of a volume. OpenAFS vol/vg_scan.c.
  */
 import { setImmediate as nextTurn } from "node:timers/promises"
@@ -19,6 +19,12 @@ import { parseVolumeHeader, type VolumeHeader, volumeHeaderLayout } from "./volu
 /** The event loop is given back after so long, or after one header. */
 const sliceMs = 2
 
+/**
+ * So long a scan waits for writers of headers, who need milliseconds: one that was stopped in the middle must not keep
+ * salvagers waiting for the answer to VG_QUERY. The scan then fails, and they read the headers themselves.
+ */
+const writersWaitMs = 5_000
+
 export type GroupQuery = GroupAnswer | { readonly kind: "failed" }
 
 /** The volume groups of one partition. */
@@ -27,13 +33,15 @@ export class PartitionGroups {
   readonly #cache = new VolumeGroupCache()
   readonly #clock: Clock
   readonly #log: PackageLog
+  readonly #writersWaitMs: number
   readonly #stop = new AbortController()
   #scan: Promise<void> | undefined
   /** The last scan failed, and nobody has been told. */
   #failed = false
 
-  constructor(partition: Partition, clock: Clock, log: PackageLog) {
+  constructor(partition: Partition, clock: Clock, log: PackageLog, waitMs = writersWaitMs) {
     this.partition = partition
+    this.#writersWaitMs = waitMs
     this.#clock = clock
     this.#log = log
   }
@@ -156,6 +164,7 @@ export class PartitionGroups {
     try {
       using _lock = await lockHeadersLater(this.partition, "write", {
         who: "volume group scan",
+        timeoutMs: this.#writersWaitMs,
         signal: this.#stop.signal,
       })
       let settled = true

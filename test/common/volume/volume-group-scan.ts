@@ -127,6 +127,26 @@ needsLocker("group scan: a header that is just being written is waited for, and 
   t.deepEqual(readdirSync(partition.path).filter(isAside), [])
 })
 
+/** A writer stopped in the middle, and one bad header on the partition, kept every salvager of the partition waiting. */
+test("group scan: a writer that never ends is not waited for for ever; nothing is judged meanwhile, and the next query is told", async (t) => {
+  const partition = partitionOf(t, [[10, 10]])
+  writeFileSync(headerPath(partition, 11), "")
+  const writer = tryLockHeaders(partition, "read", "a writer")
+  const log = keptLog()
+  const groups = new PartitionGroups(partition, systemClock, log, 20)
+  t.teardown(() => groups.close())
+  groups.startScan()
+  await groups.idle()
+  t.deepEqual(groups.query(10), { kind: "failed" })
+  t.true(existsSync(headerPath(partition, 11)))
+  t.regex(log.lines.map((line) => JSON.stringify(line)).join(), /the scan for volume groups failed/)
+  writer?.release()
+  groups.startScan()
+  await groups.idle()
+  t.deepEqual(groups.query(10), group(10, 10))
+  t.deepEqual(readdirSync(partition.path).filter(isAside).length, 1)
+})
+
 test("group scan: what is still no header when nobody writes is put aside under a name that tells when, not removed", async (t) => {
   const partition = partitionOf(t, [
     [10, 10],
