@@ -29,9 +29,9 @@ function yargsOption(option: Option<unknown>): Options {
 /** Positional arguments of a usage may also be given as options. */
 function addOptions(parser: Argv, table: OptionTable, positional: readonly string[]): Argv {
   return Object.entries(table).reduce((all, [name, option]) => {
-    const { type, array, ...rest } = yargsOption(option)
     if (!positional.includes(name)) return all.option(name, yargsOption(option))
-    return all.positional(name, { ...rest, type: "string" })
+    const { array: _array, type: _type, ...rest } = yargsOption(option)
+    return all.positional(name, { ...rest, type: option.type })
   }, parser)
 }
 

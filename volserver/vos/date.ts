@@ -1,6 +1,7 @@
 /** Dates as administrators type and read them. OpenAFS's tools use local time. */
 import { AfsError } from "../../common/error.ts"
 
+const isoDate = /^\d{4}-\d{2}-\d{2}(T|$)/
 const dayFirst = /^(\d{1,2})\/(\d{1,2})\/(\d{2}|\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?$/
 
 /**
@@ -11,7 +12,7 @@ export function parseDate(words: string): number {
   const text = words.trim()
   if (/^\d+$/.test(text)) return within(Number(text), text)
   const match = dayFirst.exec(text)
-  if (match === null) return within(Date.parse(text) / 1000, text)
+  if (match === null) return within(isoDate.test(text) ? Date.parse(text) / 1000 : Number.NaN, text)
   const [, month, day, year, hours = "0", minutes = "0", seconds = "0"] = match
   const date = new Date(fullYear(Number(year)), Number(month) - 1, Number(day))
   if (date.getMonth() !== Number(month) - 1) throw unknownDate(text)
