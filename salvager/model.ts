@@ -186,8 +186,8 @@ export class GroupModel {
   readonly rewritten = new Map<string, number>()
   /** New data files of directories: position, and from which volume's plan the content comes. */
   readonly newFiles: { readonly file: number; readonly volume: VolumeModel; readonly directory: number }[] = []
-  /** Data files that rewritten directories had: positions. */
-  readonly replaced = new Set<number>()
+  /** How many records give a data file up in this salvage, for a rewritten one or because they go: by position. */
+  readonly replaced = new Map<number, number>()
   /** Directories that are written over, because no version of theirs is free. */
   readonly overwrites: { readonly volume: VolumeModel; readonly directory: number; readonly size: number }[] = []
   /** Data files that get another name, because their vnode number is another object's: positions. */
@@ -258,6 +258,12 @@ export class GroupModel {
     for (const volume of this.volumes)
       for (const slot of volume.vnodes.live()) highest = Math.max(highest, numberOf(volume, slot))
     return highest
+  }
+
+  /** A record gives up its data file, which was rightly its own. */
+  giveUp(file: number): void {
+    this.files.use(file, -1)
+    this.replaced.set(file, (this.replaced.get(file) ?? 0) + 1)
   }
 
   /** Where files that no volume uses are attached: the read-write volume, else a read-only one, else any. */

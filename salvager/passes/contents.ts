@@ -120,10 +120,7 @@ function place(group: GroupModel, volume: VolumeModel, slot: number, bytes: Uint
   const { high: inodeHigh, low: inodeLow } = files.inode(file)
   vnodes.change(slot, { ...version, inodeHigh, inodeLow, cloned: 0 })
   vnodes.setFile(slot, file)
-  if (old >= 0) {
-    files.use(old, -1)
-    group.replaced.add(old)
-  }
+  if (old >= 0) group.giveUp(old)
   files.use(file)
 }
 

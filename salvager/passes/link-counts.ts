@@ -37,8 +37,11 @@ function count(group: GroupModel, rows: Uint16Array, file: number, users: number
   rows[vnode] = withCount(rows[vnode] ?? 0, tag, Math.max(wanted, countIn(rows[vnode] ?? 0, tag)))
   const found = countIn(group.rows[vnode] ?? 0, tag)
   const isKnown = group.linkTable !== "missing" && group.linkTable !== "empty" && file < files.found
+  // what this salvage itself changes is no damage
+  const before = Math.min(users + (group.replaced.get(file) ?? 0), linkCountMax)
   if (users > linkCountMax) report(group, "link-count-full", file, `${users} volumes`)
-  if (isKnown && found !== wanted) report(group, "link-count", file, `${found}, used by ${users}`)
+  if (isKnown && found !== before && !files.isOfUnfinished(file))
+    report(group, "link-count", file, `${found}, used by ${users}`)
 }
 
 function report(group: GroupModel, code: FindingCode, file: number, detail: string): void {
@@ -51,7 +54,7 @@ function reportUnused(group: GroupModel, file: number): void {
   const { files, home } = group
   const vnode = files.vnode(file)
   const isSuperseded = home !== undefined && home.vnodes.find(vnode) >= 0
-  if (files.isOfUnfinished(file) || group.replaced.has(file)) return // it goes with its volume, or for a better one
+  if (group.unfinished || group.replaced.has(file)) return // it goes with what was unfinished, or for a better one
   report(group, isSuperseded ? "data-superseded" : "data-unused", file, `${files.size(file)} bytes`)
 }
 

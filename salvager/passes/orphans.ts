@@ -55,7 +55,7 @@ function removeOrphan(group: GroupModel, volume: VolumeModel, slot: number): voi
   volume.edits.delete(volume.vnodes.vnode(slot))
   volume.contentChanged = true
   const file = volume.vnodes.file(slot)
-  if (file >= 0) group.files.use(file, -1)
+  if (file >= 0) group.giveUp(file)
 }
 
 /** A root directory without content; its record is another volume's root's, if there is one. */

@@ -1,8 +1,8 @@
 /** Every damaged partition, against what OpenAFS's salvager made of it. */
 import test from "ava"
 import { damagedFixtures, type SalvageMode } from "../support/fixture.ts"
-import { damagedPartition, found, salvageAll, snapshot } from "../support/salvaged.ts"
 import { compareSalvage } from "../support/salvage-outcome.ts"
+import { damagedPartition, found, salvageAll, snapshot } from "../support/salvaged.ts"
 
 /** Files that no server made are never touched, and so are found again each time. */
 const foreignFile = /stray file/

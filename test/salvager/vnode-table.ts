@@ -1,0 +1,45 @@
+import test from "ava"
+import { newVnodeRecord, vnodeRecordLayout } from "../../common/vnode/vnode-record.ts"
+import { VnodeTable } from "../../salvager/vnode-table.ts"
+
+const record = (fields: Parameters<typeof newVnodeRecord>[1]) =>
+  vnodeRecordLayout.encode(newVnodeRecord("small", fields))
+
+test("vnode table: records come back as they were put in, with the changes that are planned", (t) => {
+  const table = new VnodeTable()
+  for (let vnode = 2; vnode < 2000; vnode += 2)
+    table.add(vnode, record({ uniquifier: vnode * 3, parent: vnode + 1, linkCount: -vnode, type: 3 }), vnode)
+  const slot = table.find(1000)
+  t.deepEqual(
+    [
+      table.vnode(slot),
+      table.unique(slot),
+      table.parent(slot),
+      table.linkCount(slot),
+      table.isSymlink(slot),
+      table.file(slot),
+    ],
+    [1000, 3000, 1001, -1000, true, 1000],
+  )
+  table.change(slot, { mode: 0o640, linkCount: 2 })
+  t.deepEqual([table.record(slot).mode, table.linkCount(slot), table.has(slot, "changed")], [0o640, 2, true])
+  t.is(table.find(1001), -1)
+})
+
+test("vnode table: a freed record is not found; another can take its place", (t) => {
+  const table = new VnodeTable()
+  table.mark(table.add(2, record({ uniquifier: 5 }), 0), "freed")
+  t.is(table.find(2), -1)
+  t.deepEqual([...table.live()], [])
+  const slot = table.add(2, record({ uniquifier: 6 }), 1)
+  t.deepEqual([table.find(2), table.unique(slot), table.has(slot, "freed"), table.count], [slot, 6, false, 1])
+})
+
+test("vnode table: directories are told by their vnode number", (t) => {
+  const table = new VnodeTable()
+  for (const vnode of [1, 2, 3, 4]) table.add(vnode, record({}), -1)
+  t.deepEqual(
+    [...table.directories()].map((slot) => table.vnode(slot)),
+    [1, 3],
+  )
+})
