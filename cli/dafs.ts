@@ -27,7 +27,7 @@ const commands: Readonly<Record<string, Row>> = {
   },
   volserver: {
     describe: "Run the volume server",
-    load: async () => (await import("../volserver/cli.ts")).volserverCommand,
+    load: async () => (await import("../volserver/server-cli.ts")).volserverCommand,
   },
   salvageserver: {
     describe: "Run the salvage server",
