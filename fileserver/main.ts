@@ -2,20 +2,15 @@
 import { secondsOf, systemClock } from "../common/clock.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import type { Logger } from "../common/log.ts"
-import type { SalvageLink } from "../common/volume/salvage-schedule.ts"
 import type { LruOptions } from "../common/volume/volume-lru.ts"
 import { VolumePackage } from "../common/volume/volume-package.ts"
 import { fssyncProtocol } from "../fssync/command-table.ts"
-import { fssyncSocketName } from "../fssync/fileserver-link.ts"
-import { responses } from "../fssync/message.ts"
-import { impatientRule } from "../fssync/retry-rule.ts"
-import { SalvsyncClient } from "../fssync/salvsync-client.ts"
 import { listenSync } from "../fssync/server.ts"
 import { prepareStateDirectory } from "../fssync/socket-path.ts"
 import { CallbackTable } from "./callbacks.ts"
-import { salvageReasonNumber } from "./fssync-report.ts"
 import { FssyncService } from "./fssync-service.ts"
 import { PidFile } from "./pid-file.ts"
+import { SalvsyncLink } from "./salvsync-link.ts"
 import { discardSavedClients, openServedPartitions } from "./served-partitions.ts"
 
 /** What a fileserver is started with; times in milliseconds. */
@@ -36,9 +31,6 @@ export interface FileserverConfig {
   readonly options: readonly { readonly name: string; readonly value: string }[]
 }
 
-/** A salvage server that says nothing for so long counts as absent: the volume's state waits for its answer. */
-const salvsyncTimeoutMs = 5_000
-
 /**
  * Serves until `stopped` resolves with a reason, then detaches every volume. `ready` is called when the socket is there.
  * @throws AfsError if the partitions cannot be served, or another fileserver has the state directory
@@ -52,25 +44,20 @@ export async function serveVolumes(
   const { stateDirectory } = config
   const partitions = openServedPartitions(config.partitions, log)
   prepareStateDirectory(stateDirectory)
-  await using salvsync = new SalvsyncClient({
-    path: `${stateDirectory}/salvsync.sock`,
-    programType: "none",
-    rule: impatientRule,
-    timeoutMs: salvsyncTimeoutMs,
-  })
+  await using salvageServer = new SalvsyncLink(stateDirectory)
   await using volumes = new ServedVolumes(
     new VolumePackage(partitions, {
       ...config,
       log,
       callbacks: new CallbackTable(log),
-      salvageServer: linkTo(salvsync),
+      salvageServer,
     }),
     log,
   )
   const startTime = secondsOf(systemClock.now())
   const service = new FssyncService(volumes.package, { version: config.version, startTime, options: config.options })
   await using fssync = await listenSync({
-    path: `${stateDirectory}/${fssyncSocketName}`,
+    path: `${stateDirectory}/fssync.sock`,
     protocol: fssyncProtocol,
     handle: (request, channel) => service.handle(request, channel),
     onChannelClosed: (channel) => service.channelClosed(channel),
@@ -97,18 +84,5 @@ class ServedVolumes implements AsyncDisposable {
     const started = systemClock.now()
     const report = await this.package.close()
     this.#log.info({ ...report, ms: systemClock.now() - started }, "fileserver stopped")
-  }
-}
-
-function linkTo(client: SalvsyncClient): SalvageLink {
-  return {
-    async request({ command, volume, partition, reason, priority }) {
-      const number = salvageReasonNumber(reason)
-      const answer =
-        command === "SALVAGE"
-          ? await client.salvage(volume, partition, { priority, reason: number })
-          : await client.raisePriority(volume, partition, priority, number)
-      return answer.response === responses.OK
-    },
   }
 }
