@@ -192,6 +192,8 @@ export class GroupModel {
   readonly overwrites: { readonly volume: VolumeModel; readonly directory: number; readonly size: number }[] = []
   /** Data files that get another name, because their vnode number is another object's: positions. */
   readonly moves: { readonly from: number; readonly to: number }[] = []
+  /** Where the bytes of planned files are now that get another name: by position. */
+  readonly #origins = new Map<number, number>()
   readonly #siblings = new Map<VolumeModel, readonly VolumeModel[]>()
   #lastVnode = 0
   #lastUnique = 0
@@ -258,6 +260,17 @@ export class GroupModel {
     for (const volume of this.volumes)
       for (const slot of volume.vnodes.live()) highest = Math.max(highest, numberOf(volume, slot))
     return highest
+  }
+
+  /** Plans another name for a data file. */
+  move(from: number, to: number): void {
+    this.moves.push({ from, to })
+    this.#origins.set(to, from)
+  }
+
+  /** The name that a data file has on disk now. */
+  presentInode(file: number): Inode {
+    return this.files.inode(this.#origins.get(file) ?? file)
   }
 
   /** A record gives up its data file, which was rightly its own. */

@@ -17,7 +17,7 @@ import { settleOrphans } from "./passes/orphans.ts"
 import { checkRecords } from "./passes/records.ts"
 import { planSummary } from "./passes/summary.ts"
 import { settleTree } from "./passes/tree.ts"
-import { checkIndexFiles, loadIndexes } from "./passes/vnode-indexes.ts"
+import { checkSpecialFiles, loadIndexes } from "./passes/vnode-indexes.ts"
 import { checkInfos, readInfos } from "./passes/volume-info.ts"
 import { PathFinder } from "./paths.ts"
 import type { Survey } from "./survey.ts"
@@ -55,7 +55,7 @@ export function planGroup(
   decideFates(model)
   noteEmptyGroup(model)
   checkHeaders(model)
-  checkIndexFiles(model)
+  checkSpecialFiles(model)
   checkInfos(model)
   checkRecords(model)
   progress("directories")

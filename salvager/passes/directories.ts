@@ -214,7 +214,7 @@ function planMove(group: GroupModel, home: VolumeModel, file: number): number {
     size: files.size(file),
     version: files.version(file),
   })
-  group.moves.push({ from: file, to })
+  group.move(file, to)
   return to
 }
 

@@ -3,7 +3,7 @@
  * it is known who uses which file; then each record is judged. OpenAFS vol/vol-salvage.c (SalvageIndex).
  */
 import type { DiskFile } from "../../common/disk/disk.ts"
-import { specialInode, vnodeMask } from "../../common/partition/inode-number.ts"
+import { type Inode, specialInode, vnodeMask } from "../../common/partition/inode-number.ts"
 import { countIn } from "../../common/partition/link-table.ts"
 import { findAccessCheckFault } from "../../common/vnode/access-list.ts"
 import { vnodeIndexStamp } from "../../common/vnode/vnode-index.ts"
@@ -127,9 +127,18 @@ function takeAccessList(volume: VolumeModel, vnode: number, bytes: Uint8Array): 
   if (!versionRight || findAccessCheckFault(area) !== undefined) volume.badAccessLists.set(vnode, area.slice())
 }
 
-/** Reports indexes that are missing, cut, or have a wrong stamp. */
-export function checkIndexFiles(group: GroupModel): void {
+/** Reports indexes that are missing, cut, or have a wrong stamp, and special files with wrong owner data. */
+export function checkSpecialFiles(group: GroupModel): void {
+  if (!group.linkTableOwnerRight) reportOwner(group, specialInode(group.id, "linkTable"))
+  for (const volume of group.kept)
+    for (const [type, { ownerRight }] of volume.specials)
+      if (!ownerRight) reportOwner(group, specialInode(volume.id, type), volume.id)
   for (const volume of group.kept) for (const cls of classes) checkIndexFile(group, volume, cls)
+}
+
+function reportOwner(group: GroupModel, inode: Inode, volume?: number): void {
+  const subject = volume === undefined ? {} : { volume }
+  group.findings.add("file-owner", { ...subject, file: group.store.path(inode) })
 }
 
 function checkIndexFile(group: GroupModel, volume: VolumeModel, cls: VnodeClass): void {

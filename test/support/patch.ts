@@ -1,5 +1,7 @@
 /** Changes structures of a partition in place, behind everybody's back, to damage them. */
-import { closeSync, openSync, readSync, writeSync } from "node:fs"
+import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs"
+import { Directory } from "../../common/directory/directory.ts"
+import { unique as uniqueNumber, type VnodeId, vnodeNumber } from "../../common/ids.ts"
 import { dataInode, type Inode, type SpecialType, specialInode } from "../../common/partition/inode-number.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
 import { rowOffset } from "../../common/partition/link-table.ts"
@@ -92,3 +94,16 @@ export function patchRow(directory: string, group: number, vnode: number, row: n
     bytes.writeUInt16LE(row),
   )
 }
+
+/** Changes entries of a directory, in its data file. */
+export function patchDirectory(path: string, change: (directory: Directory) => void): void {
+  const directory = Directory.parse(readFileSync(path), path)
+  change(directory)
+  patchBytes(path, 0, directory.length, (bytes) => bytes.set(directory.bytes))
+}
+
+/** A name and what it leads to, for `patchDirectory`. */
+export const entry = (name: string, vnode: number, unique: number): [Buffer, VnodeId] => [
+  Buffer.from(name),
+  { vnode: vnodeNumber(vnode), unique: uniqueNumber(unique) },
+]

@@ -46,12 +46,16 @@ export async function salvageAll(
   return { results, findings }
 }
 
-/** What a run found, but for what it cannot change: `code volume vnode`. */
-export function found({ findings }: SalvageRunResult): string[] {
+/** What a run found, but for what it cannot change (`code volume vnode`), and the groups that it could not salvage. */
+export function found({ findings, results }: SalvageRunResult): string[] {
   const fixed: readonly FindingCode[] = ["file-foreign", "file-misplaced"]
-  return findings
+  const codes = findings
     .filter(({ code }) => !fixed.includes(code))
     .map(({ code, volume, vnode }) => [code, volume, vnode].filter((part) => part !== undefined).join(" "))
+  return [
+    ...codes,
+    ...results.flatMap(({ status, error }) => (error === undefined ? [] : `${status}: ${error.message}`)),
+  ]
 }
 
 /** The base partition of the damaged fixtures, or one of these. */
