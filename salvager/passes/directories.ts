@@ -148,6 +148,7 @@ function rebuildFor(group: GroupModel, volume: VolumeModel, place: EntryPlace, o
  */
 function rebuildCounted(group: GroupModel, options: PlanOptions): void {
   const { files } = group
+  if (group.unfinished) return // what is thrown away is counted too
   for (let file = 0; file < files.found; file++) {
     if (uncountedUsers(group, file) <= 0) continue
     const vnode = files.vnode(file)
@@ -159,10 +160,14 @@ function rebuildCounted(group: GroupModel, options: PlanOptions): void {
   }
 }
 
-/** The record's place lies behind the end of the index, or is damaged. */
+/**
+ * The record's place is damaged, or lies behind where the index broke off. An index that merely ends proves nothing: one of
+ * a smaller volume ends there too.
+ */
 function hasLostPlace(volume: VolumeModel, vnode: number): boolean {
-  const { size, tail } = volume.index(vnode)
-  return volume.garbage.has(vnode) || recordOffset(vnode) >= size - tail
+  const { size, tail, stampRight } = volume.index(vnode)
+  const isBroken = tail > 0 || !stampRight
+  return volume.garbage.has(vnode) || (isBroken && recordOffset(vnode) >= size - tail)
 }
 
 /** Data files that no record uses, now that all directories were asked. */
