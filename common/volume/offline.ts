@@ -7,7 +7,6 @@
  * (shutdown.ts).
  */
 import type { Millis } from "../clock.ts"
-import type { DiskFile } from "../disk/disk.ts"
 import { isDiskError } from "../disk/disk.ts"
 import type { Code } from "../protocol/codes.ts"
 import { factsOf, type PackageContext } from "./package-context.ts"
@@ -85,12 +84,11 @@ function interrupt(
   volume.abortUses(code)
 }
 
-/** The last step, for a volume in state GOING_OFFLINE that nobody uses. `file`: its VolumeInfo, if it is open already. */
+/** The last step, for a volume in state GOING_OFFLINE that nobody uses. */
 export function detach(
   context: PackageContext,
   volume: ServerVolume,
   reason: OfflineReason,
-  file?: DiskFile,
 ): Exclude<OfflineResult, "withdrawn"> {
   const { attachment } = volume
   volume.cell.change("OFFLINING", context.clock.now())
@@ -98,7 +96,7 @@ export function detach(
   try {
     if (attachment !== undefined) {
       const message = attachment.hasOfflineMessage ? {} : { offlineMessage: offlineMessages[reason] }
-      attachment.write(volume.partition, { inUse: 0, ...message }, file)
+      attachment.write(volume.partition, { inUse: 0, ...message })
     }
   } catch (error) {
     if (!isDiskError(error)) throw error

@@ -1,14 +1,17 @@
 /**
  * A clean end: every attached volume is taken out of use on disk, and that survives a power failure when it is over.
  *
- * Idle volumes are written in slices, so that the event loop lives on; each VolumeInfo is then synced in the background, a
- * bounded number at a time, while the next ones are written. Nothing else needs a sync: data and indexes were synced by
- * whoever changed them. Volumes with users are waited for, all at the same time.
+ * Idle volumes are written in slices, so that the event loop lives on; volumes with users are waited for, all at the same
+ * time. What was written is synced at the end, VolumeInfo by VolumeInfo, or the whole file system at once where there are
+ * many. Nothing else needs a sync: data and indexes were synced by whoever changed them.
  */
 import { setImmediate as nextTurn } from "node:timers/promises"
 import type { Millis } from "../clock.ts"
-import { type DiskFile, isDiskError } from "../disk/disk.ts"
+import { isDiskError } from "../disk/disk.ts"
+import { nodeDisk } from "../disk/node-disk.ts"
+import { syncFileSystem } from "../disk/sync-file-system.ts"
 import { InodeStore } from "../partition/inode-store.ts"
+import type { Partition } from "../partition/partition.ts"
 import type { Attachment } from "./attachment.ts"
 import { detach, type OfflineResult, takeOffline } from "./offline.ts"
 import { factsOf, type PackageContext } from "./package-context.ts"
@@ -16,8 +19,10 @@ import type { ServerVolume } from "./server-volume.ts"
 
 /** The event loop is given back after so long. */
 const sliceMs = 10
-/** Files that wait for the disk at a time: enough to keep Node's four file threads busy, few enough for any limit of descriptors. */
-const syncsMax = 64
+/** Files that are synced at the same time: keeps Node's four file threads busy. */
+const syncLanes = 16
+/** From so many volumes on the file system is synced as a whole: that costs as much as about so many files. */
+const manyVolumes = 200
 
 /** What a shutdown did. */
 export interface ShutdownReport {
@@ -27,25 +32,30 @@ export interface ShutdownReport {
   readonly failed: number
 }
 
+/** A volume whose VolumeInfo was written and not synced. */
+interface Written {
+  readonly volume: ServerVolume
+  readonly attachment: Attachment
+}
+
 /** Detaches every attached volume. The others have nothing in core that the disk lacks. */
 export async function detachAll(
   context: PackageContext,
   volumes: Iterable<ServerVolume>,
   timeoutMs: Millis | undefined,
 ): Promise<ShutdownReport> {
-  const syncs = new Syncs(context)
+  const written: Written[] = []
   const results: (OfflineResult | Promise<OfflineResult>)[] = []
   let sliceEnd = performance.now() + sliceMs
   for (const volume of volumes) {
-    const result = stop(context, volume, timeoutMs, syncs)
+    const result = stop(context, volume, timeoutMs, written)
     if (result !== undefined) results.push(result)
-    if (syncs.isFull) await syncs.room()
     if (performance.now() < sliceEnd) continue
     await nextTurn()
     sliceEnd = performance.now() + sliceMs
   }
   const settled = await Promise.all(results)
-  await syncs.done()
+  await syncAll(context, written)
   const detached = settled.filter((result) => result === "offline").length
   return { detached, failed: settled.length - detached }
 }
@@ -55,19 +65,18 @@ function stop(
   context: PackageContext,
   volume: ServerVolume,
   timeoutMs: Millis | undefined,
-  syncs: Syncs,
+  written: Written[],
 ): OfflineResult | Promise<OfflineResult> | undefined {
   const { state, attachment } = volume
   if (state === "PREATTACHED" || state === "ERROR") volume.cell.change("UNATTACHED", context.clock.now())
   if (state === "GOING_OFFLINE") return ended(volume)
   if (state !== "ATTACHED" || attachment === undefined) return undefined
-  if (volume.users === 0) return detachIdle(context, volume, attachment, syncs)
-  const result = takeOffline(context, volume, { reason: "shutdown", timeoutMs, code: "VOFFLINE" })
-  return Promise.resolve(result).then((how) => {
-    const file = openInfo(volume, attachment)
-    if (file !== undefined) syncs.add(volume, file)
-    return how
-  })
+  written.push({ volume, attachment })
+  if (volume.users > 0) {
+    return takeOffline(context, volume, { reason: "shutdown", timeoutMs, code: "VOFFLINE" })
+  }
+  volume.cell.change("GOING_OFFLINE", context.clock.now())
+  return detach(context, volume, "shutdown")
 }
 
 /** Resolves when a volume that somebody else takes offline is. */
@@ -76,66 +85,46 @@ async function ended(volume: ServerVolume): Promise<OfflineResult> {
   return volume.state === "ATTACHED" ? "withdrawn" : "offline"
 }
 
-/** One open file for writing and syncing. */
-function detachIdle(
-  context: PackageContext,
-  volume: ServerVolume,
-  attachment: Attachment,
-  syncs: Syncs,
-): OfflineResult {
-  volume.cell.change("GOING_OFFLINE", context.clock.now())
-  const file = openInfo(volume, attachment)
-  const result = detach(context, volume, "shutdown", file)
-  if (file !== undefined) syncs.add(volume, file)
-  return result
+async function syncAll(context: PackageContext, written: readonly Written[]): Promise<void> {
+  const byPartition = new Map<Partition, Written[]>()
+  for (const one of written) {
+    const others = byPartition.get(one.volume.partition)
+    if (others === undefined) byPartition.set(one.volume.partition, [one])
+    else others.push(one)
+  }
+  for (const [partition, some] of byPartition) {
+    if (some.length < manyVolumes || !(await syncWhole(context, partition))) await syncEach(context, some)
+  }
 }
 
-/** Undefined if it cannot be opened: writing will then fail for the same reason, and say so. */
-function openInfo(volume: ServerVolume, attachment: Attachment): DiskFile | undefined {
+/** False if it could not be done: then each file has to be synced. Only the machine's own disk has a file system. */
+async function syncWhole(context: PackageContext, partition: Partition): Promise<boolean> {
+  if (partition.disk !== nodeDisk) return false
   try {
-    return new InodeStore(volume.partition, attachment.group).open(attachment.infoInode, "write")
+    await syncFileSystem(partition.path)
+    return true
   } catch (error) {
-    if (isDiskError(error)) return undefined
-    throw error
+    if (!isDiskError(error)) throw error
+    context.log.debug({ partition: partition.name, err: error }, "file system cannot be synced as a whole")
+    return false
   }
 }
 
-/** Files being synced. */
-class Syncs {
-  readonly #context: PackageContext
-  readonly #running = new Set<Promise<void>>()
-
-  constructor(context: PackageContext) {
-    this.#context = context
+async function syncEach(context: PackageContext, written: readonly Written[]): Promise<void> {
+  const rest = written.values()
+  const lane = async (): Promise<void> => {
+    for (const one of rest) await syncOne(context, one)
   }
+  await Promise.all(Array.from({ length: syncLanes }, lane))
+}
 
-  /** Syncs a file and closes it. */
-  add(volume: ServerVolume, file: DiskFile): void {
-    const running = this.#sync(volume, file).finally(() => this.#running.delete(running))
-    this.#running.add(running)
-  }
-
-  get isFull(): boolean {
-    return this.#running.size >= syncsMax
-  }
-
-  /** Resolves when another file may be added. */
-  async room(): Promise<void> {
-    while (this.isFull) await Promise.race(this.#running)
-  }
-
-  async done(): Promise<void> {
-    await Promise.all(this.#running)
-  }
-
-  /** Never rejects: a volume whose state may be lost in a power failure is salvaged then. */
-  async #sync(volume: ServerVolume, file: DiskFile): Promise<void> {
-    try {
-      await file.syncLater()
-    } catch (error) {
-      this.#context.log.error({ ...factsOf(volume), err: error }, "volume information cannot be synced")
-    } finally {
-      file.close()
-    }
+/** Never rejects: a volume whose state may be lost in a power failure is salvaged then. */
+async function syncOne(context: PackageContext, { volume, attachment }: Written): Promise<void> {
+  try {
+    using file = new InodeStore(volume.partition, attachment.group).open(attachment.infoInode, "write")
+    await file.syncLater()
+  } catch (error) {
+    if (!isDiskError(error)) throw error
+    context.log.error({ ...factsOf(volume), err: error }, "volume information cannot be synced")
   }
 }

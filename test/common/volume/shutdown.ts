@@ -1,7 +1,11 @@
+import { join } from "node:path"
 import test from "ava"
+import { makeVolumes } from "../../../bench/volumes.ts"
 import { DiskError, type DiskFile } from "../../../common/disk/disk.ts"
 import { detachAll } from "../../../common/volume/shutdown.ts"
 import { clones, fixturePartition, infoOnDisk, serve } from "../../support/served-volumes.ts"
+import { temporaryDirectory } from "../../support/temporary-directory.ts"
+import { newPartition } from "../../support/volume-builder.ts"
 
 const eio = (path: string): DiskError => new DiskError("fsync", path, Object.assign(new Error(), { code: "EIO" }))
 
@@ -82,4 +86,24 @@ test("shutdown: volumes that are not attached have nothing to write, and are ser
     "UNATTACHED",
     "UNATTACHED",
   ])
+})
+
+test("shutdown: hundreds of volumes are detached and synced with their file system, or one by one where that cannot be", async (t) => {
+  const partition = newPartition(join(temporaryDirectory(t), "vicepa"))
+  const ids = await makeVolumes(partition, 210)
+  const whole = serve(t, { partitions: [partition] })
+  for (const id of ids) t.is(await whole.access(id), "ok")
+  t.deepEqual(await whole.volumes.close(), { detached: 210, failed: 0 })
+  for (const id of ids) t.is(infoOnDisk(partition, id).inUse, 0)
+
+  let syncs = 0
+  const open: typeof partition.disk.open = (path, mode, permissions) => {
+    const file = partition.disk.open(path, mode, permissions)
+    file.syncLater = async () => void syncs++
+    return file
+  }
+  const single = serve(t, { partitions: [{ ...partition, disk: { ...partition.disk, open } }] })
+  for (const id of ids) await single.access(id)
+  t.deepEqual(await single.volumes.close(), { detached: 210, failed: 0 })
+  t.is(syncs, 210)
 })
