@@ -1,12 +1,13 @@
 /** A volume that comes into being: an id, its lock, its files under the destroy mark, and the work that makes it whole. */
 import { AfsError, isAfsError } from "../common/error.ts"
 import { listHeaderNames, type Partition } from "../common/partition/partition.ts"
+import type { VolumeHeader } from "../common/volume/volume-header.ts"
 import { volumeStates } from "../common/volume/volume-state.ts"
 import { responses } from "../fssync/message.ts"
 import { claimNewVolume, type VolumeCheckout } from "../fssync/volume-checkout.ts"
 import { attachHeld, type VolumeOperation } from "../fssync/volume-operation.ts"
 import type { VolserverContext } from "./context.ts"
-import { makeVolumeFiles, removeUnfinished } from "./volume-files.ts"
+import { makeVolumeFiles, removeUnfinished, unmakeVolumeFiles } from "./volume-files.ts"
 import { nextVolumeId, rememberVolumeId, requireVolumeId } from "./volume-id.ts"
 
 export interface NewVolume {
@@ -93,11 +94,13 @@ async function placeAtFileserver(
 async function begin(context: VolserverContext, wanted: NewVolume, checkout: VolumeCheckout): Promise<VolumeOperation> {
   const { partition, volume: id } = checkout
   const parent = wanted.parent ?? id
+  let header: VolumeHeader | undefined
   try {
-    makeVolumeFiles(partition, id, parent, context.now())
+    header = makeVolumeFiles(partition, id, parent, context.now())
     await context.claimant.fileserver?.groupAdd(parent, id, partition.name)
     return await attachHeld(checkout)
   } catch (error) {
+    if (header !== undefined) unmakeVolumeFiles(partition, header)
     await checkout.end("nothing")
     throw error
   }

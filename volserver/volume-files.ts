@@ -35,65 +35,59 @@ export function makeVolumeFiles(partition: Partition, id: number, parent: number
   const header = newVolumeHeader(id, parent)
   const store = new InodeStore(partition, parent)
   requireNoFiles(store, header)
-  const hasTable = requireTableOrNoGroup(store)
-  try {
-    commitNewFiles(store, header, hasTable, now)
-  } catch (error) {
-    removeFragments(store, header)
-    throw error
-  }
-  return header
-}
-
-/**
- * A new group's link table comes first: alone it is a group without volumes, which a salvage removes, while a volume without
- * one makes OpenAFS's salvager invent a table and leave it behind. Every file appears with owner data and stamp.
- */
-function commitNewFiles(store: InodeStore, header: VolumeHeader, hasTable: boolean, now: number): void {
-  const { id, parent } = header
   using transaction = new VolumeTransaction(store)
-  if (hasTable) transaction.add({ kind: "claim", vnode: 0, tag: 0, delta: 1 })
-  else transaction.createWhole(specialInode(parent, "linkTable"), parent, newLinkTable())
+  joinGroup(transaction)
   const info = newVolumeInfo({ id, parentId: parent, copyDate: now, destroyMe: destroyMeMark })
   transaction.createWhole(infoInode(header), id, volumeInfoLayout.encode(info))
   transaction.createWhole(largeIndexInode(header), id, newVnodeIndex("large"))
   transaction.createWhole(smallIndexInode(header), id, newVnodeIndex("small"))
   transaction.add({ kind: "header", volume: id, bytes: volumeHeaderLayout.encode(header), replace: false })
   transaction.commit()
+  return header
 }
 
-/**
- * Takes back what a failed creation left, as far as that goes. The group's count of volumes is left alone: whether it was
- * raised is not known, and too high does no harm.
- */
-function removeFragments(store: InodeStore, header: VolumeHeader): void {
+/** Takes back what makeVolumeFiles made, as far as that goes: what stays carries the destroy mark. */
+export function unmakeVolumeFiles(partition: Partition, header: VolumeHeader): void {
+  const store = new InodeStore(partition, header.parent)
   using first = new VolumeTransaction(store)
   addIndexesAndHeader(first, header)
   using last = new VolumeTransaction(store)
   last.add({ kind: "unlink", inode: infoInode(header) })
-  if (store.volumes().every((volume) => volume === header.id)) last.add({ kind: "leaveGroup" })
+  last.add({ kind: "leaveGroup" })
   try {
     first.commit()
     last.commit()
   } catch (error) {
-    if (!isDiskError(error)) throw error // a disk that fails the creation may fail this too; the failure is being told
+    if (!isDiskError(error)) throw error // the failure that led here is the one to tell
   }
 }
 
+/** A file of the id that is there already may be all that is left of a volume: it is a salvager's to judge. */
 function requireNoFiles(store: InodeStore, header: VolumeHeader): void {
   const { disk } = store.partition
-  const paths = [headerPath(store.partition, header.id), store.path(infoInode(header))]
+  const inodes = [infoInode(header), largeIndexInode(header), smallIndexInode(header)]
+  const paths = [headerPath(store.partition, header.id), ...inodes.map((inode) => store.path(inode))]
   const path = paths.find((candidate) => disk.stat(candidate) !== undefined)
   if (path === undefined) return
   throw new AfsError("VVOLEXISTS", "create", { volume: header.id, partition: store.partition.name, path })
 }
 
-/** True if the group has a link table. */
-function requireTableOrNoGroup(store: InodeStore): boolean {
-  if (store.stat(specialInode(store.group, "linkTable")) !== undefined) return true
-  if (store.volumes().length === 0) return false
-  const subject = { volume: store.group, partition: store.partition.name, path: store.root }
-  throw new AfsError("VSALVAGE", "create", subject, { detail: "the volume group has no link table" })
+/**
+ * Counts the new volume in its group. A new group's link table comes before everything else: alone it is a group without
+ * volumes, which a salvage removes, while a volume without one makes OpenAFS's salvager invent a table and leave it behind.
+ */
+function joinGroup(transaction: VolumeTransaction): void {
+  const { store } = transaction
+  const hasVolumes = store.volumes().length > 0
+  const table = specialInode(store.group, "linkTable")
+  if (store.stat(table) === undefined) {
+    if (!hasVolumes) return transaction.createWhole(table, store.group, newLinkTable())
+    const subject = { volume: store.group, partition: store.partition.name, path: store.root }
+    throw new AfsError("VSALVAGE", "create", subject, { detail: "the volume group has no link table" })
+  }
+  // A table that a crash left without volumes counts some that are gone.
+  if (hasVolumes) transaction.add({ kind: "claim", vnode: 0, tag: 0, delta: 1 })
+  else transaction.add({ kind: "count", vnode: 0, tag: 0, count: 1 })
 }
 
 /** How records that are not what the format says are treated: an error, or left for a salvager. */

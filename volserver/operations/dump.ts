@@ -24,6 +24,7 @@ import {
 import { FormatError } from "../../common/error.ts"
 import { isNoInode } from "../../common/partition/inode-number.ts"
 import { dataFileError } from "../../common/partition/inode-store.ts"
+import { volumeTypes } from "../../common/protocol/codes.ts"
 import { type IndexPiece, indexPieces } from "../../common/vnode/index-piece.ts"
 import {
   accessListOffset,
@@ -77,9 +78,11 @@ const classes = ["large", "small"] as const satisfies readonly VnodeClass[]
  * the end mark.
  */
 export async function dumpVolume(context: VolserverContext, request: DumpRequest): Promise<DumpedVolume> {
-  if (request.viaClone === true) return dumpViaClone(context, request)
-  return dumpAttached(context, request, request.place)
+  const viaClone = request.viaClone === true && isReadWrite(request.place) // a clone is served while it is dumped
+  return viaClone ? dumpViaClone(context, request) : dumpAttached(context, request, request.place)
 }
+
+const isReadWrite = ({ partition, id }: VolumePlace): boolean => readVolume(partition, id).info.type === volumeTypes.RW
 
 /** Dumps the volume at `place` under its own name, or that of the volume it was cloned from. */
 async function dumpAttached(
