@@ -136,7 +136,7 @@ export const findingCodes = {
 export type FindingCode = keyof typeof findingCodes
 
 /** What a finding is about; every field that is known is given. */
-export interface FindingSubject {
+interface FindingSubject {
   readonly volume?: number
   readonly vnode?: number
   readonly unique?: number

@@ -37,7 +37,7 @@ export interface SalvageOptions {
  * - `skipped`: marked as consistent, not looked at;
  * - `busy`: somebody has a volume of the group; `failed`: it broke off.
  */
-export type GroupStatus = "clean" | "repaired" | "damaged" | "skipped" | "busy" | "failed"
+type GroupStatus = "clean" | "repaired" | "damaged" | "skipped" | "busy" | "failed"
 
 /** What became of one group. */
 export interface GroupResult {
@@ -54,7 +54,7 @@ export interface GroupResult {
   readonly error?: { readonly code: string | undefined; readonly message: string }
 }
 
-export interface VolumeSummary {
+interface VolumeSummary {
   readonly volume: number
   readonly name: string | undefined
   readonly fate: "kept" | "deleted"

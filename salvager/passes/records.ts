@@ -211,7 +211,7 @@ export function siblingOf(
  * File or symbolic link? As another volume's record has it; else by what servers do: only a symbolic link has content
  * and data version 0.
  */
-export function smallTypeOf(group: GroupModel, volume: VolumeModel, vnode: number, record: VnodeRecord): number {
+function smallTypeOf(group: GroupModel, volume: VolumeModel, vnode: number, record: VnodeRecord): number {
   const sibling = siblingOf(group, volume, vnode, record.uniquifier)
   if (sibling !== undefined) {
     const { type } = sibling.volume.vnodes.record(sibling.slot)

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs"
 import test from "ava"
 import { Findings, findingCodes } from "../../salvager/finding.ts"
+import { projectFile } from "../support/project.ts"
 
 test("findings: each has its code's severity, text and repair, and the particulars", (t) => {
   const findings = new Findings(5)
@@ -28,4 +30,13 @@ test("findings: a loss or what is left never has the words of a repair that make
     t.true(repair.length > 0, code)
     if (severity === "left") t.notRegex(repair, /^set right$/, code)
   }
+})
+
+test("findings: the table in docs/salvager.md is the table of the code", (t) => {
+  const text = readFileSync(projectFile("docs", "salvager.md"), "utf8")
+  const documented = text.split("\n").filter((line) => /^\| `[a-z-]+` \|/.test(line))
+  const wanted = Object.entries(findingCodes).map(
+    ([code, { severity, text: wrong, repair }]) => `| \`${code}\` | ${severity} | ${wrong} | ${repair} |`,
+  )
+  t.deepEqual(documented, wanted)
 })
