@@ -13,7 +13,7 @@ import { type AttachMode, programTypeName, programTypes, volumeTypes } from "../
 import { openVolume, requireHeader, type Volume } from "../common/volume/volume.ts"
 import { finishDraft } from "../common/volume/volume-draft.ts"
 import { destroyMeMark, type VolumeInfo } from "../common/volume/volume-info.ts"
-import type { Committed, VolumeTransaction } from "../common/volume/volume-transaction.ts"
+import type { Committed, SyncPolicy, VolumeTransaction } from "../common/volume/volume-transaction.ts"
 import { type Claimant, checkOutVolume, giveBackAfter, type VolumeCheckout } from "./volume-checkout.ts"
 
 /** How a volume that is being salvaged is waited for. */
@@ -60,9 +60,9 @@ export class VolumeOperation {
   }
 
   /** Writes VolumeInfo as it is in core. If that fails the volume is marked for a salvage when the operation ends. */
-  writeInfo(): void {
+  writeInfo(sync: SyncPolicy = "none"): void {
     try {
-      this.#volume.writeInfo()
+      this.#volume.writeInfo(sync)
       this.#written = { ...this.#volume.info }
     } catch (error) {
       this.#needsSalvage = true

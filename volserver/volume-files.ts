@@ -183,5 +183,5 @@ export function markForRemoval(operation: VolumeOperation): void {
   const { info } = operation.volume
   info.destroyMe = destroyMeMark
   info.inService = 0
-  operation.volume.writeInfo("always")
+  operation.writeInfo("always")
 }
