@@ -19,5 +19,9 @@ async function judge(t: ExecutionContext, names: readonly string[]): Promise<voi
 }
 
 const names = damagedFixtures().map(({ name }) => name)
-needsOpenafs("dasalvager finds nothing in damaged partitions that we salvaged, first half", (t) => judge(t, names.slice(0, half)))
-needsOpenafs("dasalvager finds nothing in damaged partitions that we salvaged, second half", (t) => judge(t, names.slice(half)))
+needsOpenafs("dasalvager finds nothing in damaged partitions that we salvaged, first half", (t) =>
+  judge(t, names.slice(0, half)),
+)
+needsOpenafs("dasalvager finds nothing in damaged partitions that we salvaged, second half", (t) =>
+  judge(t, names.slice(half)),
+)
