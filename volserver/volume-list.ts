@@ -41,7 +41,7 @@ export function* listVolumes(partition: Partition): Generator<FoundVolume | Unre
   }
 }
 
-export function isReadable(volume: FoundVolume | UnreadableVolume): volume is FoundVolume {
+function isReadable(volume: FoundVolume | UnreadableVolume): volume is FoundVolume {
   return "info" in volume
 }
 
