@@ -86,7 +86,7 @@ export const salvageserverCommand: CommandModule<object, SalvageserverArguments>
       .option("parallel", { type: "number", default: 4, describe: "salvages at a time" })
       .option("orphans", {
         choices: ["ignore", "remove", "attach"],
-        default: "ignore",
+        default: "attach",
         describe: "what workers do with vnodes that no directory names",
       })
       .option("logfile", { type: "string", describe: "append the log to this file (default: standard error)" })
