@@ -2,12 +2,16 @@
  * Every operation is cut off at each of its changes to the disk. What it left is salvaged, and no volume that was complete
  * before may be anything but what it was or what the operation was to make of it.
  */
+import { existsSync } from "node:fs"
 import test, { type ExecutionContext } from "ava"
-import { contentsOf, crashCases, harmedVolumes, isCrashCase, workOn } from "../support/crash-cases.ts"
+import { headerPath, openPartition } from "../../common/partition/partition.ts"
+import { zapVolume } from "../../volserver/operations/zap.ts"
+import { contentsOf, crashCases, crashIds, harmedVolumes, isCrashCase, workOn } from "../support/crash-cases.ts"
 import { atEveryCut, cutDisk } from "../support/cut-disk.ts"
 import { CrashFolder, type Outcomes } from "../support/cut-images.ts"
 import { partitionProblems } from "../support/partition-state.ts"
 import { salvageHere } from "../support/salvage-here.ts"
+import { standaloneContext } from "../support/volume-builder.ts"
 
 const folder = new CrashFolder()
 test.before(() => folder.prepare())
@@ -65,5 +69,21 @@ test("crash: an operation that was cut can be started again after a salvage, and
       t.deepEqual(harmedVolumes(after, after, contentsOf(image.directory)), [], `${name}, cut ${image.at}`)
       t.deepEqual(partitionProblems(image.directory), [], `${name}, cut ${image.at}`)
     }
+  }
+})
+
+// A count that is lowered twice for one volume takes the file from under another.
+test("crash: a removal that was cut can be finished by zap without a salvage, and no clone loses a file", async (t) => {
+  const name = "remove a volume whose clones stay"
+  const { before, after } = await folder.outcomes(name)
+  for (const image of await folder.images(name, 1, "zapped")) {
+    const partition = openPartition(image.directory)
+    const place = { partition, id: crashIds.target }
+    if (existsSync(headerPath(partition, crashIds.target))) {
+      await zapVolume(standaloneContext([partition]), place, { force: true })
+    }
+    const found = contentsOf(image.directory)
+    t.deepEqual(harmedVolumes(before, after, found), [], `cut ${image.at}: ${image.call}`)
+    t.false(found.has(crashIds.target))
   }
 })

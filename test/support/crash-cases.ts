@@ -116,6 +116,7 @@ export async function makeCrashPartition(directory: string, encoding?: FixtureEn
   await releaseVolume(context, at(partition, crashIds.target), { id: crashIds.target + 1 })
   await backupVolume(context, at(partition, crashIds.target), { id: crashIds.target + 2 })
   await restore(context, partition, "target", crashIds.target, secondTree, "full")
+  await releaseVolume(context, at(partition, crashIds.target)) // shares all its files, the backup has the old ones
   await restore(context, partition, "lone", crashIds.lone, secondTree)
   await restore(context, partition, "lost", crashIds.lost, secondTree)
   await releaseVolume(context, at(partition, crashIds.lost), { id: crashIds.lost + 1 })
