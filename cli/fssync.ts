@@ -34,21 +34,26 @@ function openClient(wanted: Wanted): FssyncClient {
 }
 
 /** "volume 5 on /vicepa", as far as it was said. */
-function aboutWhat({ volumeid, partition }: Wanted): string {
-  const volume = volumeid === 0 ? "" : `volume ${volumeid}`
+function aboutWhat({ volumeid, child, partition }: Wanted): string {
+  const volume = volumeid === 0 && child === 0 ? "" : `volume ${volumeid === 0 ? child : volumeid}`
   return [volume, partition === "" ? "" : `on ${fullPartitionName(partition)}`].filter((word) => word !== "").join(" ")
+}
+
+/** The volume that a command was about; members of groups come with their group. */
+function subjectOf({ volumeid, child, parent }: Wanted, command: string): object {
+  const isMember = command === fssyncRows.VG_ADD.name || command === fssyncRows.VG_DEL.name
+  return isMember ? { volume: child, parent } : { volume: volumeid }
 }
 
 /** Prints an answer: what was asked, how it ended, and what it carries. */
 function printReply(wanted: Wanted, command: string, { response, reason, payload }: SyncReply<unknown>): void {
   const [how, why] = [nameIn(responses, response), reasonName(reason)]
   if (wanted.json) {
-    const { volumeid: volume, partition } = wanted
     const head = {
       type: "fssync",
       command,
-      volume,
-      partition: fullPartitionName(partition),
+      ...subjectOf(wanted, command),
+      partition: fullPartitionName(wanted.partition),
       response: how,
       reason: why,
     }
@@ -62,7 +67,8 @@ function printReply(wanted: Wanted, command: string, { response, reason, payload
 }
 
 function requireAnswer<T>(wanted: Wanted, command: string, reply: SyncReply<T>): SyncReply<T> {
-  const volume = wanted.volumeid === 0 ? undefined : wanted.volumeid
+  const id = wanted.volumeid === 0 ? wanted.child : wanted.volumeid
+  const volume = id === 0 ? undefined : id
   const partition = wanted.partition === "" ? undefined : fullPartitionName(wanted.partition)
   return requireOk(reply, command, { volume, partition })
 }

@@ -13,6 +13,7 @@ import type { ServerVolume } from "../common/volume/server-volume.ts"
 import type { GroupQuery, PartitionGroups } from "../common/volume/volume-group-scan.ts"
 import type { VolumePackage } from "../common/volume/volume-package.ts"
 import {
+  commonReasons,
   type FssyncCommand,
   fssyncCommands,
   fssyncReasons,
@@ -207,6 +208,7 @@ export class FssyncService {
 
   #get({ volume, partition }: SyncRequest, channel: SyncChannel): Eventually<SyncAnswer> {
     if (this.#volumes.find(volume)?.isOn(partition) === false) return failed(WRONG_PART)
+    if (!this.#uses.hasRoom(channel)) return denied(commonReasons.NOMEM)
     try {
       const begun = this.#uses.begin(channel, volume)
       return begun instanceof Promise ? begun.then(() => okAnswer, refusedGet) : okAnswer

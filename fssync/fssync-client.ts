@@ -193,7 +193,8 @@ export class FssyncClient implements AsyncDisposable {
 
   /**
    * VOL_GET: what a client's access does: attaches the volume if need be and keeps it in use until `put` or the end of this
-   * connection. DENIED with the error code that a client would get (VBUSY 110, VNOVOL 103 …) as reason.
+   * connection. DENIED with the error code that a client would get (VBUSY 110, VNOVOL 103 …) as reason, or NOMEM: this
+   * connection keeps too many uses.
    */
   get(volume: number, partition = ""): Promise<Done> {
     return this.#client.call(fssyncRows.VOL_GET, { volume, partition })
@@ -244,6 +245,7 @@ const isCode = (name: string): name is Code => name in codes
 
 /** What a refusal means, for callers that cannot do anything about it. */
 const codeOfReason: ReadonlyMap<number, Code> = new Map<number, Code>([
+  [commonReasons.NOMEM, "VBUSY"],
   [fssyncReasons.SALVAGE, "VSALVAGING"],
   [fssyncReasons.EXCLUSIVE, "VBUSY"],
   [fssyncReasons.UNKNOWN_VOLID, "VNOVOL"],

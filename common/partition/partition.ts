@@ -253,12 +253,17 @@ export function headerVolume(name: string): number | undefined {
   return id > 0 && id <= 0xffff_ffff ? id : undefined
 }
 
-/** Ids of all volumes with a header file, by file name only, ascending. */
-export function listHeaderNames(partition: Partition): { volume: number; name: string }[] {
+/** Ids of all volumes with a header file, by file name only, ascending. `skipped` hears of folders with such names. */
+export function listHeaderNames(
+  partition: Partition,
+  skipped?: (name: string) => void,
+): { volume: number; name: string }[] {
   const found: { volume: number; name: string }[] = []
-  for (const entry of partition.disk.list(partition.path) ?? []) {
-    const volume = headerVolume(entry.name)
-    if (volume !== undefined && !entry.isDirectory) found.push({ volume, name: entry.name })
+  for (const { name, isDirectory } of partition.disk.list(partition.path) ?? []) {
+    const volume = headerVolume(name)
+    if (volume === undefined) continue
+    if (isDirectory) skipped?.(name)
+    else found.push({ volume, name })
   }
   return found.sort((a, b) => a.volume - b.volume)
 }

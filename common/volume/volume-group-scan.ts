@@ -121,7 +121,7 @@ export class PartitionGroups {
     const suspects: string[] = []
     let complete = true
     let sliceEnd = performance.now() + sliceMs
-    for (const { name } of listHeaderNames(this.partition)) {
+    for (const { name } of listHeaderNames(this.partition, (name) => this.#skipped(name))) {
       const seen = this.#readHeader(name)
       if (seen === "suspect") suspects.push(name)
       if (seen === "unreadable") complete = false
@@ -141,12 +141,22 @@ export class PartitionGroups {
     } catch (error) {
       if (error instanceof FormatError) return "suspect"
       if (!isDiskError(error)) throw error
+      if (isDiskError(error, "EISDIR")) return this.#skipped(name)
       this.#log.error(
         { partition: this.partition.name, path: this.#path(name), err: error },
         "volume header cannot be read",
       )
       return "unreadable"
     }
+  }
+
+  /** A folder is no header, and nobody is writing one there. */
+  #skipped(name: string): "seen" {
+    this.#log.warn(
+      { partition: this.partition.name, path: this.#path(name) },
+      "a directory has the name of a volume header: skipped",
+    )
+    return "seen"
   }
 
   /** Undefined for a file that is gone. */

@@ -43,3 +43,18 @@ test("uses of a connection: none begins for a client that has gone, or on a volu
   t.is(volumes.find(clones.rw)?.users, 0)
   t.throws(() => uses.begin(channelOf(), 4711), { instanceOf: AfsError })
 })
+
+test("uses of a connection: so many and no more, until one ends; other connections have room", async (t) => {
+  const { volumes } = serve(t)
+  const uses = new ChannelUses(volumes, 3)
+  const [greedy, modest] = [channelOf(), channelOf()]
+  for (const volume of [clones.rw, clones.rw, clones.bk]) await uses.begin(greedy, volume)
+  t.false(uses.hasRoom(greedy))
+  t.true(uses.hasRoom(modest))
+  volumes.find(clones.rw)?.abortUses("VBUSY")
+  t.false(uses.hasRoom(greedy), "uses that were interrupted are remembered until their PUT, and count")
+  uses.end(greedy, clones.rw)
+  t.true(uses.hasRoom(greedy))
+  uses.endAll(greedy)
+  t.true(uses.hasRoom(greedy))
+})

@@ -1,5 +1,5 @@
 /** A fileserver as a process, and the volserver's own operations on its volumes: what clients see before, during and after. */
-import { mkdirSync } from "node:fs"
+import { mkdirSync, readdirSync, readlinkSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
 import { openPartition } from "../../common/partition/partition.ts"
@@ -13,7 +13,9 @@ import { putOnline, takeOffline } from "../../volserver/operations/service.ts"
 import { type FileserverProcess, holdVolume, startFileserver } from "../support/fileserver-process.ts"
 import { unpackFixture } from "../support/fixture.ts"
 import { anyLocker, holdForeign, needsLocker } from "../support/foreign-lock.ts"
+import { until } from "../support/raw-peer.ts"
 import { clones, fixturePartition, infoOnDisk, patchInfo } from "../support/served-volumes.ts"
+import { runDafs, spawnDafs } from "../support/spawned.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
 import { standaloneContext } from "../support/volume-builder.ts"
 
@@ -97,6 +99,53 @@ needsLocker(
       t.is((await server.client().queryVolumeOperation(clones.bk)).payload?.state, 2)
     })
     t.is(await server.access(clones.bk), "ok")
+  },
+)
+
+/** True once a process has the file open. */
+function hasOpen(pid: number, path: string): boolean {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).some((name) => {
+    try {
+      return readlinkSync(join(folder, name)) === path
+    } catch {
+      return false // closed meanwhile
+    }
+  })
+}
+
+needsLocker(
+  "a volume that is created while somebody looks at all headers waits, other work goes on, and then it is made",
+  async (t) => {
+    const partition = fixturePartition(t)
+    const server = await startFileserver(t, [partition])
+    const lockFile = join(partition.path, ".volheaders.lock")
+    const scanner = await holdForeign(t, anyLocker(), lockFile, { type: "write", first: 1 })
+    const place = ["--partition", partition.path, "--state-dir", server.stateDirectory]
+    const creating = spawnDafs(t, ["vos", "create", "--name", "new", ...place])
+    let over = false
+    void creating.ended.then(() => {
+      over = true
+    })
+    await until(() => over || hasOpen(creating.pid, lockFile))
+    t.is(await server.access(clones.rw), "ok")
+    await takeOffline(volserverOf(server), { partition, id: clones.rw })
+    await putOnline(volserverOf(server), { partition, id: clones.rw })
+    const dumped = await runDafs([
+      "vos",
+      "dump",
+      `${clones.rw}`,
+      "--file",
+      join(server.stateDirectory, "dump"),
+      ...place,
+    ])
+    t.is(dumped.status, 0, dumped.stderr)
+    t.false(over, "it waits for the header lock")
+    await scanner.stop("SIGKILL")
+    const { status, stdout, stderr } = await creating.ended
+    t.is(status, 0, stderr)
+    const id = Number(/\d{9,}/.exec(stdout)?.[0])
+    t.is(await server.access(id), "ok")
   },
 )
 

@@ -2,10 +2,12 @@ import {
   closeSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
+  symlinkSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -206,6 +208,24 @@ test("group scan: a header that cannot be read leaves no answer but a failure, t
   await groups.idle()
   t.deepEqual(groups.query(10), group(10, 10, 11))
   t.true(existsSync(headerPath(partition, 11)))
+})
+
+/** A directory, or a link to one, under a header's name kept a partition without a group cache for good. */
+test("group scan: a directory with a header's name is skipped and reported, and nothing of it is touched", async (t) => {
+  const partition = partitionOf(t, [[10, 10]])
+  mkdirSync(headerPath(partition, 11))
+  symlinkSync("/", headerPath(partition, 12))
+  symlinkSync("/nowhere", headerPath(partition, 13))
+  const log = keptLog()
+  const groups = new PartitionGroups(partition, virtualClock(), log)
+  t.teardown(() => groups.close())
+  groups.startScan()
+  await groups.idle()
+  t.is(groups.state, "VALID")
+  t.deepEqual(groups.query(10), group(10, 10))
+  const said = log.lines.map((line) => JSON.stringify(line)).filter((line) => line.includes("a directory has the name"))
+  for (const id of [11, 12]) t.true(said.some((line) => line.includes(headerPath(partition, id))))
+  t.deepEqual(readdirSync(partition.path).filter(isAside), [])
 })
 
 test("group scan: an addition that contradicts what is known is settled by the header on disk", async (t) => {
