@@ -36,7 +36,9 @@ const exitOfCode: Partial<Record<Code, ExitCode>> = {
   VSALVAGING: exitCodes.busy,
   VRESTARTING: exitCodes.busy,
   VOLSERVOLBUSY: exitCodes.busy,
+  EAGAIN: exitCodes.busy,
   EACCES: exitCodes.notPermitted,
+  EPERM: exitCodes.notPermitted,
   VREADONLY: exitCodes.notPermitted,
   INTERRUPTED: exitCodes.interrupted,
 }

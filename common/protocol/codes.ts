@@ -30,9 +30,18 @@ export const codes = {
   EINVAL: { number: 22, sentence: "invalid argument" },
   EEXIST: { number: 17, sentence: "name exists" },
   ENOENT: { number: 2, sentence: "no such name" },
-  EFBIG: { number: 27, sentence: "directory is full" },
+  EFBIG: { number: 27, sentence: "too large" },
   EACCES: { number: 13, sentence: "permission denied" },
   EMLINK: { number: 31, sentence: "link count is at its maximum" },
+  EPERM: { number: 1, sentence: "operation not permitted" },
+  E2BIG: { number: 7, sentence: "too long" },
+  EAGAIN: { number: 11, sentence: "locked by somebody else, try again" },
+  ENOTDIR: { number: 20, sentence: "not a directory" },
+  EISDIR: { number: 21, sentence: "is a directory or a symbolic link" },
+  ENAMETOOLONG: { number: 36, sentence: "name is too long" },
+  ENOTEMPTY: { number: 39, sentence: "directory is not empty" },
+  /** A directory would come to lie below itself: ELOOP of another system, which OpenAFS's fileservers send as it is. */
+  ELOOP_QUIRK: { number: 90, sentence: "a directory cannot be moved below itself" },
   /** A byte of `.volume.lock` (or another lock file) is held by someone else. Callers of the volume package see VNOVOL. */
   LOCKED: { number: undefined, sentence: "already locked" },
   /** FSSYNC or SALVSYNC refused the request. */

@@ -26,6 +26,14 @@ const numbers = {
   EFBIG: 27,
   EACCES: 13,
   EMLINK: 31,
+  EPERM: 1,
+  E2BIG: 7,
+  EAGAIN: 11,
+  ENOTDIR: 20,
+  EISDIR: 21,
+  ENAMETOOLONG: 36,
+  ENOTEMPTY: 39,
+  ELOOP_QUIRK: 90,
 } as const
 
 test("codes: numbers are those that other programs of a cell know", (t) => {
