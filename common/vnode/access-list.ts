@@ -116,6 +116,36 @@ export function findAccessCheckFault(area: Uint8Array): AccessListFault | undefi
   return size > accessListSize ? { offset: 0, found: `size ${size}`, wanted: `at most ${accessListSize}` } : undefined
 }
 
+/** In an ascending list. */
+function includes(ascending: readonly number[], wanted: number): boolean {
+  let low = 0
+  let high = ascending.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((ascending[middle] ?? wanted) < wanted) low = middle + 1
+    else high = middle
+  }
+  return ascending[low] === wanted
+}
+
+/**
+ * Rights that a list gives to somebody with these ids (ascending): of matching positive entries, less those of matching
+ * negative ones. A damaged list gives none.
+ */
+export function rightsOfGroups(area: Uint8Array, ids: readonly number[]): number {
+  if (findAccessCheckFault(area) !== undefined) return 0
+  const { total, positive } = headLayouts.disk.read(area)
+  let given = 0
+  let taken = 0
+  for (let index = 0; index < total; index++) {
+    const { id, rights } = entryLayouts.disk.read(area, headSize + entrySize * index)
+    if (!includes(ids, id)) continue
+    if (index < positive) given |= rights
+    else taken |= rights
+  }
+  return given & ~taken
+}
+
 function requireSound(area: Uint8Array, order: AccessListOrder, path: string | undefined, base: number): Head {
   const fault = findAccessListFault(area, order)
   if (fault === undefined) return headLayouts[order].read(area)
