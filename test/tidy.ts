@@ -38,6 +38,7 @@ const doors: readonly { readonly module: RegExp; readonly open: (path: string) =
   { module: /^fs-ext$/, open: (path) => path === "common/lock/record-lock.ts" },
   { module: /^(node:)?net$/, open: (path) => /^(fssync|test|bench)\//.test(path) },
   { module: /^(node:)?dgram$/, open: (path) => path === "common/rx/socket.ts" || /^(test|bench)\//.test(path) },
+  { module: /^koffi/, open: (path) => path === "common/system/libc.ts" },
   { module: /^pino$/, open: (path) => path === "common/log.ts" },
   { module: /^yargs/, open: (path) => path.startsWith("cli/") || /(\/|-)cli\.ts$/.test(path) },
   { module: /^ava$/, open: (path) => path.startsWith("test/") },
@@ -48,10 +49,10 @@ const isOurs = (specifier: string): boolean => specifier.startsWith(".")
 function importsOf(path: string, text: string): string[] {
   const code = text.replace(/^\s*(\/\/|\*|\/\*).*$/gm, "")
   const found = code.matchAll(
-    /(?:^|\n)\s*(?:import|export)\s[^"']*?from\s*"([^"]+)"|import\(\s*"([^"]+)"|(?:^|\n)import\s*"([^"]+)"/g,
+    /(?:^|\n)\s*(?:import|export)\s[^"']*?from\s*"([^"]+)"|import\(\s*"([^"]+)"|(?:^|\n)import\s*"([^"]+)"|createRequire\(import\.meta\.url\)\("([^"]+)"/g,
   )
   return [...found]
-    .map((match) => match[1] ?? match[2] ?? match[3] ?? "")
+    .map((match) => match[1] ?? match[2] ?? match[3] ?? match[4] ?? "")
     .map((specifier) => (isOurs(specifier) ? normalize(join(dirname(path), specifier)) : specifier))
 }
 

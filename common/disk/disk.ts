@@ -3,7 +3,7 @@
  *
  * Two faces over one driver: the plain methods answer *now* (for small metadata, in commands and in workers); the methods
  * ending in `Later` answer when the disk has (for anything that may wait: fsync, long transfers). A daemon's event loop
- * uses *now* only for metadata that is small and warm.
+ * uses *now* only for metadata that is small and warm, and asks with `readReady` for data that may be.
  */
 
 /**
@@ -51,6 +51,11 @@ export interface DiskFile extends Disposable {
   sync(): void
   syncLater(): Promise<void>
   readLater(into: Uint8Array, position: number): Promise<number>
+  /**
+   * What `read` gives, if it can be had without waiting for a disk; undefined if it cannot, or if nobody can tell. Then
+   * `readLater` is the way: a loop never stops for a slow disk. Bytes of `into` may have been overwritten all the same.
+   */
+  readReady(into: Uint8Array, position: number): number | undefined
   writeLater(bytes: Uint8Array, position: number): Promise<void>
   close(): void
 }
@@ -77,6 +82,10 @@ export interface Disk {
   unlink(path: string): void
   rename(from: string, to: string): void
   link(existing: string, name: string): void
+  /** Makes a symbolic link at `path`, which must not exist. `target` is relative to the link's folder. */
+  symlink(target: string, path: string): void
+  /** What a symbolic link says; undefined if there is no such name, or it is no symbolic link. */
+  readLink(path: string): string | undefined
   /** Makes the names in a directory survive a power failure. */
   syncDirectory(path: string): void
   space(path: string): DiskSpace

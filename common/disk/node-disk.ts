@@ -14,12 +14,14 @@ import {
   read,
   readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
   renameSync,
   rmdirSync,
   type Stats,
   statfsSync,
   statSync,
+  symlinkSync,
   unlinkSync,
   write,
   writeSync,
@@ -35,6 +37,7 @@ import {
   isDiskError,
   type OpenMode,
 } from "./disk.ts"
+import { readyRead } from "./ready-read.ts"
 
 /** Linux's O_PATH, which node:fs does not name: the same number on every architecture that Node runs on. */
 const openPathOnly = 0o10000000
@@ -112,9 +115,22 @@ function readOnce(descriptor: number, into: Uint8Array, done: number, position: 
   }
 }
 
+/** File systems that have no disk to wait for: tmpfs and ramfs (linux/magic.h). */
+const memoryTypes: readonly number[] = [0x0102_1994, 0x8584_58f6]
+
+function isInMemory(path: string): boolean {
+  try {
+    return memoryTypes.includes(statfsSync(path).type)
+  } catch {
+    return false
+  }
+}
+
 class NodeFile implements DiskFile {
   readonly path: string
   #descriptor: number
+  /** Whether the kernel can be asked if bytes are at hand; `now` if they always are, `later` if nobody can tell. */
+  #readiness: "ask" | "now" | "later" = "ask"
 
   constructor(path: string, descriptor: number) {
     this.path = path
@@ -193,6 +209,16 @@ class NodeFile implements DiskFile {
     return done
   }
 
+  readReady(into: Uint8Array, position: number): number | undefined {
+    if (this.#readiness === "later") return undefined
+    if (this.#readiness === "now") return this.read(into, position)
+    requirePosition(position)
+    const answer = attempt("read", this.path, () => readyRead(this.descriptor, into, position), position)
+    if (answer !== "unknown") return answer === "pending" ? undefined : answer
+    this.#readiness = isInMemory(this.path) ? "now" : "later"
+    return this.readReady(into, position)
+  }
+
   async writeLater(bytes: Uint8Array, position: number): Promise<void> {
     requirePosition(position)
     let done = 0
@@ -257,6 +283,15 @@ export const nodeDisk: Disk = {
   unlink: (path) => attempt("unlink", path, () => unlinkSync(path)),
   rename: (from, to) => attempt("rename", from, () => renameSync(from, to)),
   link: (existing, name) => attempt("link", name, () => linkSync(existing, name)),
+  symlink: (target, path) => attempt("symlink", path, () => symlinkSync(target, path)),
+  readLink(path) {
+    try {
+      return attempt("readlink", path, () => readlinkSync(path))
+    } catch (error) {
+      if (isDiskError(error, "ENOENT", "ENOTDIR", "EINVAL")) return undefined
+      throw error
+    }
+  },
   syncDirectory(path) {
     const descriptor = attempt("open", path, () => openSync(path, constants.O_RDONLY))
     try {

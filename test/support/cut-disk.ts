@@ -128,6 +128,10 @@ class CutFile implements DiskFile {
     await this.#guard.look(() => this.#file.syncLater())
   }
 
+  readReady(into: Uint8Array, position: number): number | undefined {
+    return this.#guard.look(() => this.#file.readReady(into, position))
+  }
+
   async readLater(into: Uint8Array, position: number): Promise<number> {
     return await this.#guard.look(() => this.#file.readLater(into, position))
   }
@@ -174,6 +178,8 @@ export function cutDisk(cut?: Cut, disk: Disk = nodeDisk): CutDisk {
     unlink: (path) => guard.change("unlink", path, () => disk.unlink(path)),
     rename: (from, to) => guard.change(`rename to ${to} of`, from, () => disk.rename(from, to)),
     link: (existing, name) => guard.change(`link to ${existing} at`, name, () => disk.link(existing, name)),
+    symlink: (target, path) => guard.change(`symlink to ${target} at`, path, () => disk.symlink(target, path)),
+    readLink: (path) => guard.look(() => disk.readLink(path)),
     syncDirectory: (path) => guard.look(() => disk.syncDirectory(path)),
     space: (path) => guard.look(() => disk.space(path)),
   }

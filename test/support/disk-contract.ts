@@ -150,6 +150,31 @@ const promises: readonly Promised[] = [
     },
   ],
   [
+    "a read that is ready gives what any read does, or nothing, and refuses what any read refuses",
+    (t, disk, folder) => {
+      const path = join(folder, "f")
+      using file = disk.open(path, "create", 0o600)
+      const content = seededRandom(t).bytes(200_001)
+      file.write(content, 0)
+      const into = new Uint8Array(content.length + 10)
+      const whole = file.readReady(into, 0)
+      if (whole !== undefined) {
+        t.is(whole, content.length)
+        t.is(Buffer.compare(into.subarray(0, -10), content), 0)
+      }
+      const end = file.readReady(into, content.length - 5)
+      if (end !== undefined) {
+        t.is(end, 5)
+        t.deepEqual(into.subarray(0, 5), content.subarray(-5))
+      }
+      t.true([0, undefined].includes(file.readReady(into, 1e9)))
+      t.true([0, undefined].includes(file.readReady(new Uint8Array(0), 0)))
+      if (whole !== undefined) t.throws(() => file.readReady(into, -1), { instanceOf: RangeError })
+      file.close()
+      if (whole !== undefined) refuses(t, "EBADF", path, () => file.readReady(into, 0))
+    },
+  ],
+  [
     "a file opened for reading cannot be written",
     (t, disk, folder) => {
       const path = join(folder, "f")
@@ -285,6 +310,25 @@ const promises: readonly Promised[] = [
       refuses(t, "ENOENT", path, () => disk.unlink(path))
       t.throws(() => disk.unlink(join(folder, "d")), { instanceOf: DiskError })
       t.deepEqual(names(disk, folder), ["d/"])
+    },
+  ],
+  [
+    "a symbolic link leads to its target, can be read, and is replaced by a rename",
+    (t, disk, folder) => {
+      const [path, target, other] = [join(folder, "l"), join(folder, "f"), join(folder, "g")]
+      store(disk, target, "hello")
+      disk.symlink("f", path)
+      t.is(disk.readLink(path), "f")
+      t.is(textOf(disk.readFile(path)), "hello")
+      t.is(disk.stat(path)?.identity, disk.stat(target)?.identity)
+      t.is(disk.readLink(target), undefined, "a plain file")
+      t.is(disk.readLink(join(folder, "none")), undefined)
+      refuses(t, "EEXIST", path, () => disk.symlink("g", path))
+      store(disk, other, "other")
+      disk.rename(other, path)
+      t.is(disk.readLink(path), undefined)
+      t.is(textOf(disk.readFile(path)), "other")
+      t.is(textOf(disk.readFile(target)), "hello")
     },
   ],
   [

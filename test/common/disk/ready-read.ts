@@ -1,0 +1,45 @@
+import { closeSync, fsyncSync, openSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import test from "ava"
+import { nodeDisk } from "../../../common/disk/node-disk.ts"
+import { readyRead } from "../../../common/disk/ready-read.ts"
+import { openLibc } from "../../../common/system/libc.ts"
+import { seededRandom } from "../../support/random.ts"
+import { temporaryDirectory } from "../../support/temporary-directory.ts"
+
+const size = 300_000
+
+test("ready read: what is in the page cache comes at once and right; of a file without cache nothing comes", (t) => {
+  const path = join(temporaryDirectory(t, "disk"), "f")
+  const content = seededRandom(t).bytes(size)
+  writeFileSync(path, content)
+  const descriptor = openSync(path, "r+")
+  t.teardown(() => closeSync(descriptor))
+  const into = new Uint8Array(size + 100)
+  const answer = readyRead(descriptor, into, 0)
+  const libc = openLibc()
+  if (libc === undefined || answer === "unknown") return t.is(answer, "unknown")
+  t.is(answer, size)
+  t.is(Buffer.compare(into.subarray(0, size), content), 0)
+  t.is(readyRead(descriptor, into, size), 0)
+  fsyncSync(descriptor)
+  const dontNeed = 4
+  libc.find("posix_fadvise", "int", ["int", "int64", "int64", "int"])(descriptor, 0, 0, dontNeed)
+  t.is(readyRead(descriptor, into, 0), "pending")
+})
+
+test("ready read: a descriptor that cannot be read is an error with its name", (t) => {
+  if (openLibc() === undefined) return t.is(readyRead(-1, new Uint8Array(1), 0), "unknown")
+  t.throws(() => readyRead(-1, new Uint8Array(1), 0), { code: "EBADF" })
+})
+
+test("ready read: a file in memory is always ready, since there is no disk to wait for", (t) => {
+  const folder = temporaryDirectory(t)
+  const path = join(folder, "f")
+  writeFileSync(path, "abc")
+  using file = nodeDisk.open(path, "read")
+  const into = new Uint8Array(5)
+  const count = file.readReady(into, 1)
+  if (folder.startsWith("/dev/shm") && openLibc() !== undefined) t.is(count, 2)
+  else t.true(count === 2 || count === undefined)
+})
