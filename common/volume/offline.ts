@@ -107,8 +107,10 @@ export function detach(
   return "offline"
 }
 
-/** Drops what was in core of an attached volume. */
+/** Drops what was in core of an attached volume, and closes its files. */
 export function forget(context: PackageContext, volume: ServerVolume): void {
+  volume.attached?.close()
+  volume.attached = undefined
   volume.attachment = undefined
   context.lru?.remove(volume)
 }

@@ -3,11 +3,14 @@
  * checked it out. Data with the few rules that keep it whole; what is done with it is in the files beside this one.
  */
 import type { Millis } from "../clock.ts"
+import { AfsError } from "../error.ts"
 import type { Partition } from "../partition/partition.ts"
 import type { Code } from "../protocol/codes.ts"
+import { AttachedVolume } from "./attached-volume.ts"
 import type { Attachment } from "./attachment.ts"
 import type { PendingOperation } from "./checkout.ts"
 import type { SpecialStatus } from "./client-access.ts"
+import type { ServingCaches } from "./serving-caches.ts"
 import type { Generation, LruMember } from "./volume-lru.ts"
 import { VolumeStateCell } from "./volume-state.ts"
 
@@ -65,16 +68,29 @@ function noStatistics(): VolumeStatistics {
 export class VolumeUse implements Disposable {
   readonly volume: ServerVolume
   readonly attachment: Attachment
+  readonly #caches: ServingCaches | undefined
   /** Called once when the user is asked to end, for users without a need of `signal`. */
   onAbort: (() => void) | undefined
   #abort: AbortController | undefined
   #abortCode: Code | undefined
   #over = false
 
-  constructor(volume: ServerVolume, attachment: Attachment) {
+  constructor(volume: ServerVolume, attachment: Attachment, caches?: ServingCaches) {
     this.volume = volume
     this.attachment = attachment
+    this.#caches = caches
     volume.enter(this)
+  }
+
+  /** The volume's vnodes and data. @throws AfsError VOFFLINE if the volume was taken from under its users */
+  get attached(): AttachedVolume {
+    const { volume, attachment } = this
+    const caches = this.#caches
+    if (volume.attachment !== attachment || caches === undefined) {
+      throw new AfsError(this.#abortCode ?? "VOFFLINE", "use", { volume: volume.id, partition: volume.partition.name })
+    }
+    volume.attached ??= new AttachedVolume(volume.id, volume.partition, attachment, caches)
+    return volume.attached
   }
 
   /** Aborted when the volume has to go offline and waited long enough; `abortCode` is then what the client gets. */
@@ -118,6 +134,8 @@ export class ServerVolume implements LruMember {
   readonly statistics = noStatistics()
   /** Present while the volume is attached or in use. */
   attachment: Attachment | undefined
+  /** Its vnodes and data, from the first use of these until it is detached. */
+  attached: AttachedVolume | undefined
   /** The checkout that has not been given back. */
   operation: PendingOperation | undefined
   specialStatus: SpecialStatus | undefined

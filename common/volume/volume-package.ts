@@ -26,6 +26,7 @@ import { takeOffline } from "./offline.ts"
 import { type CallbackBreaker, factsOf, noTotals, type PackageContext, type PackageLog } from "./package-context.ts"
 import { type SalvageLink, SalvageSchedule } from "./salvage-schedule.ts"
 import { ServerVolume, VolumeUse } from "./server-volume.ts"
+import { ServingCaches, type ServingLimits, type ServingSync } from "./serving-caches.ts"
 import { detachAll, type ShutdownReport } from "./shutdown.ts"
 import { PartitionGroups } from "./volume-group-scan.ts"
 import { dontSalvageMark } from "./volume-info.ts"
@@ -47,6 +48,10 @@ export interface VolumePackageOptions {
   readonly lockHoldOffMs?: Millis | undefined
   /** Volumes that one connection may keep offline. */
   readonly checkoutsMax?: number | undefined
+  /** When changes of clients reach the platter; "onclose" if undefined. */
+  readonly sync?: ServingSync | undefined
+  /** Open files; undefined: what the process may have. */
+  readonly limits?: ServingLimits | undefined
   /** How the owners of lost checkouts are looked at. */
   readonly probes?: CheckoutProbes | undefined
 }
@@ -61,6 +66,7 @@ export class VolumePackage implements AsyncDisposable {
   readonly handover: VolumeHandover
   readonly salvages: SalvageSchedule
   readonly context: PackageContext
+  readonly caches: ServingCaches
   readonly #volumes = new Map<number, ServerVolume>()
   readonly #groups = new Map<string, PartitionGroups>()
   readonly #options: VolumePackageOptions
@@ -80,6 +86,7 @@ export class VolumePackage implements AsyncDisposable {
       lru: lru === false ? undefined : new VolumeLru<ServerVolume>(lru, clock.now()),
       offlineTimeoutMs: options.offlineTimeoutMs,
     }
+    this.caches = new ServingCaches({ log, sync: options.sync, limits: options.limits })
     this.salvages = new SalvageSchedule(this.context, options.salvageServer)
     const table = {
       find: (id: number) => this.#volumes.get(id),
@@ -163,7 +170,9 @@ export class VolumePackage implements AsyncDisposable {
     this.salvages.close()
     await Promise.all([...this.#groups.values()].map((groups) => groups.close()))
     const { offlineShutdownTimeoutMs, offlineTimeoutMs } = this.#options
-    return detachAll(this.context, this.#volumes.values(), offlineShutdownTimeoutMs ?? offlineTimeoutMs)
+    const report = await detachAll(this.context, this.#volumes.values(), offlineShutdownTimeoutMs ?? offlineTimeoutMs)
+    await this.caches.closed()
+    return report
   }
 
   #preattachAll(partition: Partition): void {
@@ -194,7 +203,7 @@ export class VolumePackage implements AsyncDisposable {
     totals.headerGets++
     volume.statistics.headerGets++
     volume.statistics.lastHeaderGet = secondsOf(now)
-    return new VolumeUse(volume, attachment)
+    return new VolumeUse(volume, attachment, this.caches)
   }
 
   #attachAndUse(volume: ServerVolume, now: Millis): VolumeUse {

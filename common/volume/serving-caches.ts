@@ -1,0 +1,64 @@
+/**
+ * What all attached volumes of a fileserver share: open files, vnodes and directory images in core, each within a limit. One
+ * object per fileserver.
+ */
+import { nodeDisk } from "../disk/node-disk.ts"
+import { OpenFileCache } from "../disk/open-file-cache.ts"
+import type { PackageLog } from "./package-context.ts"
+
+/**
+ * When changes reach the platter. `never`: when the kernel likes. `onclose`: what was changed is synced when its file is closed,
+ * at the latest when the volume goes offline. `always`: before the reply. OpenAFS's `-sync`.
+ */
+export type ServingSync = "never" | "onclose" | "always"
+
+export interface ServingLimits {
+  /** Open files of volumes: indexes, link tables, VolumeInfo. */
+  readonly volumeFiles: number
+  /** Open data files of vnodes. */
+  readonly dataFiles: number
+}
+
+/** Descriptors left to sockets, logs, lock files, and files that are open for a moment. */
+const otherDescriptors = 256
+/** More would save nothing: so many files are not in use at the same time. */
+const filesMax = 8192
+/** Where the kernel does not tell: the soft limit that most systems begin with. */
+const usualDescriptors = 1024
+
+/** Limits that fit into the descriptors this process may have. */
+export function defaultLimits(descriptors = descriptorLimit()): ServingLimits {
+  const files = Math.max(0, Math.min(descriptors - otherDescriptors, 2 * filesMax))
+  return { volumeFiles: Math.floor(files / 2), dataFiles: Math.floor(files / 2) }
+}
+
+/** `ulimit -n` of this process: Node has raised it to the hard limit at its start. */
+function descriptorLimit(): number {
+  const limits = Buffer.from(nodeDisk.readFile("/proc/self/limits") ?? []).toString("latin1")
+  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1]
+  return soft === undefined ? usualDescriptors : Number(soft)
+}
+
+export class ServingCaches {
+  readonly sync: ServingSync
+  readonly volumeFiles: OpenFileCache
+  readonly dataFiles: OpenFileCache
+
+  constructor(options: {
+    readonly log: PackageLog
+    readonly sync?: ServingSync | undefined
+    readonly limits?: ServingLimits | undefined
+  }) {
+    const { log, sync = "onclose", limits = defaultLimits() } = options
+    const syncFailed = (err: unknown, path: string): void =>
+      log.error({ err, path }, "a file that is closed cannot be synced")
+    this.sync = sync
+    this.volumeFiles = new OpenFileCache(limits.volumeFiles, syncFailed)
+    this.dataFiles = new OpenFileCache(limits.dataFiles, syncFailed)
+  }
+
+  /** Resolves when what was closed until now is as safe as it is to be. */
+  async closed(): Promise<void> {
+    await Promise.all([this.volumeFiles.closed(), this.dataFiles.closed()])
+  }
+}
