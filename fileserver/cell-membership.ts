@@ -29,7 +29,7 @@ import { wellKnownProtection } from "./well-known-protection.ts"
 export interface CellOptions {
   /** Folder of ThisCell, CellServDB, UserList; undefined: there is none, and the server belongs to no cell. */
   readonly configurationDirectory: string | undefined
-  /** Folder of sysid, NetInfo, NetRestrict and NoAuth. */
+  /** Folder of sysid, NetInfo, NetRestrict and NoAuth, and of the sockets. */
   readonly stateDirectory: string
   /** Name of the cell instead of ThisCell's. */
   readonly cell: string | undefined

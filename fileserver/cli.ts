@@ -1,5 +1,6 @@
 /** `dafs fileserver`: its options, named as dafileserver's where they mean the same. */
 import type { Argv, CommandModule } from "yargs"
+import { openafsDirectories } from "../common/cell/directories.ts"
 import { packageVersion } from "../common/cli/package-version.ts"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
 import { AfsError } from "../common/error.ts"
@@ -8,8 +9,11 @@ import { defaultCheckoutsMax } from "../common/volume/handover.ts"
 import type { FileserverConfig } from "./main.ts"
 
 interface FileserverArguments {
+  openafs: boolean
   partition: string[] | undefined
-  "state-dir": string
+  "state-dir": string | undefined
+  "config-dir": string | undefined
+  cell: string | undefined
   vlruthresh: number
   vlruinterval: number
   vlrumax: number
@@ -21,6 +25,8 @@ interface FileserverArguments {
   logfile: string | undefined
   "log-level": LogLevel
 }
+
+const stateDefault = process.env["DAFS_STATE_DIR"] ?? openafsDirectories.state
 
 const shown = [
   "vlruthresh",
@@ -46,6 +52,9 @@ function limitMs(seconds: number | undefined): number | undefined {
   return seconds === undefined || seconds < 0 ? undefined : seconds * 1000
 }
 
+const logFileOf = (wanted: FileserverArguments): string | undefined =>
+  wanted.logfile ?? (wanted.openafs ? `${openafsDirectories.logs}/FileLog` : undefined)
+
 /** @throws AfsError USAGE for numbers that make no sense */
 export function configOf(wanted: FileserverArguments): FileserverConfig {
   requireAtLeast(1, wanted, "vlruthresh", "vlruinterval", "vlrumax", "checkouts-per-connection")
@@ -53,7 +62,10 @@ export function configOf(wanted: FileserverArguments): FileserverConfig {
   const { vlruthresh, vlruinterval, vlrumax } = wanted
   return {
     partitions: wanted.partition,
-    stateDirectory: wanted["state-dir"],
+    configurationDirectory: wanted["config-dir"] ?? (wanted.openafs ? openafsDirectories.configuration : undefined),
+    stateDirectory: wanted["state-dir"] ?? (wanted.openafs ? openafsDirectories.state : stateDefault),
+    cell: wanted.cell,
+    address: undefined,
     lru: !wanted.vlrudisable && { thresholdMs: vlruthresh * 60_000, intervalMs: vlruinterval * 1000, max: vlrumax },
     offlineTimeoutMs: limitMs(wanted["offline-timeout"]),
     offlineShutdownTimeoutMs: limitMs(wanted["offline-shutdown-timeout"]),
@@ -67,13 +79,18 @@ export function configOf(wanted: FileserverArguments): FileserverConfig {
 async function run(wanted: FileserverArguments): Promise<void> {
   const config = configOf(wanted)
   const stopped = untilStopped()
-  const log = openLog("fileserver", { level: wanted["log-level"], file: wanted.logfile })
+  const log = openLog("fileserver", { level: wanted["log-level"], file: logFileOf(wanted) })
   const { serveVolumes } = await import("./main.ts")
   await serveVolumes(config, log, stopped, announceReady)
 }
 
 function addOptions(parser: Argv): Argv<FileserverArguments> {
   return parser
+    .option("openafs", {
+      type: "boolean",
+      default: false,
+      describe: "take OpenAFS's place on this machine: its configuration, state and log directories, all /vicepX",
+    })
     .option("partition", {
       type: "string",
       array: true,
@@ -81,9 +98,13 @@ function addOptions(parser: Argv): Argv<FileserverArguments> {
     })
     .option("state-dir", {
       type: "string",
-      default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
-      describe: "folder of sockets and locks",
+      describe: `folder of sockets, sysid, NetInfo, NetRestrict, NoAuth (default: ${stateDefault})`,
     })
+    .option("config-dir", {
+      type: "string",
+      describe: "folder of ThisCell, CellServDB, UserList (default: none, and the server is of no cell)",
+    })
+    .option("cell", { type: "string", describe: "name of the cell (default: ThisCell's)" })
     .option("vlruthresh", { type: "number", default: 120, describe: "minutes until an idle volume may be detached" })
     .option("vlruinterval", { type: "number", default: 120, describe: "seconds between detaches of idle volumes" })
     .option("vlrumax", { type: "number", default: 8, describe: "idle volumes to detach at a time" })
@@ -104,8 +125,12 @@ function addOptions(parser: Argv): Argv<FileserverArguments> {
       default: defaultCheckoutsMax,
       describe: "volumes that one FSSYNC connection may keep offline",
     })
-    .option("logfile", { type: "string", describe: "append the log to this file (default: standard error)" })
+    .option("logfile", {
+      type: "string",
+      describe: "append the log to this file (default: standard error; with --openafs, FileLog)",
+    })
     .option("log-level", { choices: logLevels, default: "info" as const, describe: "least level that is logged" })
+    .example("$0 fileserver --openafs", "serve in place of dafileserver")
     .example("$0 fileserver --partition run/vicepa --state-dir run/state", "serve one partition")
     .epilogue("SIGTERM, SIGINT and SIGQUIT end it cleanly: every volume is detached.")
 }

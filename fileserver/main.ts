@@ -8,17 +8,16 @@ import { fssyncProtocol } from "../fssync/command-table.ts"
 import { listenSync } from "../fssync/server.ts"
 import { prepareStateDirectory } from "../fssync/socket-path.ts"
 import { CallbackTable } from "./callbacks.ts"
+import { type CellOptions, readMembership } from "./cell-membership.ts"
 import { FssyncService } from "./fssync-service.ts"
 import { PidFile } from "./pid-file.ts"
 import { SalvsyncLink } from "./salvsync-link.ts"
 import { discardSavedClients, openServedPartitions } from "./served-partitions.ts"
 
 /** What a fileserver is started with; times in milliseconds. */
-export interface FileserverConfig {
+export interface FileserverConfig extends CellOptions {
   /** Undefined: all partitions of the machine. */
   readonly partitions: readonly string[] | undefined
-  /** Folder of the sockets. */
-  readonly stateDirectory: string
   /** `false`: idle volumes stay attached. */
   readonly lru: LruOptions | false
   /** Undefined: users are waited for without end. */
@@ -44,6 +43,7 @@ export async function serveVolumes(
   const { stateDirectory } = config
   const partitions = openServedPartitions(config.partitions, log)
   prepareStateDirectory(stateDirectory)
+  const membership = readMembership(config, log)
   await using salvageServer = new SalvsyncLink(stateDirectory)
   await using volumes = new ServedVolumes(
     new VolumePackage(partitions, {
@@ -65,7 +65,8 @@ export async function serveVolumes(
   })
   discardSavedClients(stateDirectory, nodeDisk, log)
   using _pid = PidFile.write(stateDirectory, nodeDisk)
-  log.info({ socket: fssync.path, volumes: volumes.package.volumeCount }, "fileserver ready")
+  const { cell, uuid } = membership
+  log.info({ socket: fssync.path, cell, uuid, volumes: volumes.package.volumeCount }, "fileserver ready")
   ready()
   log.info({ reason: await stopped }, "fileserver stopping")
 }

@@ -4,7 +4,10 @@ import { configOf } from "../../fileserver/cli.ts"
 
 const plain = {
   partition: undefined,
+  openafs: false,
   "state-dir": "state",
+  "config-dir": undefined,
+  cell: undefined,
   vlruthresh: 120,
   vlruinterval: 120,
   vlrumax: 8,
@@ -26,6 +29,15 @@ test("fileserver options: OpenAFS's units (minutes, seconds, -1 for never) becom
   t.deepEqual(config.partitions, ["/vicepa"])
   t.is(configOf({ ...plain, "offline-timeout": 5 }).offlineTimeoutMs, 5_000)
   t.is(configOf({ ...plain, vlrudisable: true }).lru, false)
+})
+
+test("fileserver options: --openafs stands for OpenAFS's directories, and each can be chosen", (t) => {
+  const openafs = configOf({ ...plain, "state-dir": undefined, openafs: true })
+  t.like(openafs, { configurationDirectory: "/etc/openafs/server", stateDirectory: "/var/lib/openafs/local" })
+  t.is(openafs.partitions, undefined)
+  const chosen = configOf({ ...plain, openafs: true, "config-dir": "etc", cell: "other.cell" })
+  t.like(chosen, { configurationDirectory: "etc", stateDirectory: "state", cell: "other.cell" })
+  t.is(configOf(plain).configurationDirectory, undefined)
 })
 
 test("fileserver options: what a server can be asked for later are its own", (t) => {

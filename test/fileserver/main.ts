@@ -9,6 +9,9 @@ import { responses } from "../../fssync/message.ts"
 import { clones, fixturePartition, infoOnDisk } from "../support/served-volumes.ts"
 
 const plain: Omit<FileserverConfig, "partitions" | "stateDirectory"> = {
+  configurationDirectory: undefined,
+  cell: undefined,
+  address: undefined,
   lru: false,
   offlineTimeoutMs: undefined,
   offlineShutdownTimeoutMs: undefined,
