@@ -206,7 +206,7 @@ export async function attachHeld(checkout: VolumeCheckout): Promise<VolumeOperat
 
 function finishLeftDraft(checkout: VolumeCheckout): void {
   const header = requireHeader(checkout.partition, checkout.volume)
-  const outcome = finishDraft(new InodeStore(checkout.partition, header.parent), header)
+  const outcome = finishDraft(new InodeStore(checkout.partition, header.parent), header.id)
   if (outcome !== "none") checkout.claimant.report?.({ type: "draft", volume: checkout.volume, outcome })
 }
 

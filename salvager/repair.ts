@@ -92,7 +92,7 @@ class Repair {
     this.#commit((transaction) => this.#settleTails(transaction))
     this.#commit((transaction) => this.#writeVolumes(transaction))
     this.#commit((transaction) => this.#lowerAndRemove(transaction))
-    for (const volume of group.draftsToDiscard) discardDraft(group.partition, volume)
+    for (const volume of group.draftsToDiscard) discardDraft(group.store, volume)
     this.#commit((transaction) => {
       for (const volume of group.kept) this.#writeInfo(transaction, volume, changing.includes(volume))
     })

@@ -7,8 +7,7 @@ import { AfsError, FormatError, isAfsError } from "../common/error.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import type { Partition } from "../common/partition/partition.ts"
 import { programTypes } from "../common/protocol/codes.ts"
-import { findDraft, finishDraft } from "../common/volume/volume-draft.ts"
-import { newVolumeHeader } from "../common/volume/volume-header.ts"
+import { findDraft, finishDraft, settleDraft } from "../common/volume/volume-draft.ts"
 import type { Claimant } from "../fssync/volume-checkout.ts"
 import type { Finding, Severity } from "./finding.ts"
 import { GroupHold } from "./group-hold.ts"
@@ -195,14 +194,16 @@ class GroupSalvage {
     }
   }
 
-  /** Puts restores and clones into place that were complete when they were broken off. */
+  /** Tidies up after restores and clones that were in place when they were broken off; others leave the old volume in place. */
   #finishDrafts(): Finding[] {
     const store = new InodeStore(this.#partition, this.#group)
     const finished: Finding[] = []
     for (const volume of store.volumes()) {
-      const header = newVolumeHeader(volume, this.#group)
-      if (findDraft(store, header) !== "complete") continue
-      finishDraft(store, header)
+      if (findDraft(store, volume) !== "complete") {
+        settleDraft(store, volume)
+        continue
+      }
+      finishDraft(store, volume)
       const text = "a restore or clone was complete but not yet in place"
       finished.push({
         code: "draft-finished",

@@ -29,7 +29,7 @@ export async function switchContents(
     using transaction = volume.transaction()
     volume.addInfo(transaction)
     try {
-      draft.complete(next, volume.infoBytes())
+      draft.complete(next)
     } catch (error) {
       volume.info.needsSalvaged = needsSalvaged // nothing was written yet
       throw error

@@ -4,7 +4,7 @@
  * Opening never waits. Folders are made when a file needs them and removed with the last volume of the group. Link counts
  * are not looked at here: who creates or unlinks a data file settles its count first (volume-transaction.ts).
  */
-import { type DiskFile, type DiskStat, isDiskError, type OpenMode } from "../disk/disk.ts"
+import { type Disk, type DiskEntry, type DiskFile, type DiskStat, isDiskError, type OpenMode } from "../disk/disk.ts"
 import { AfsError } from "../error.ts"
 import { type Inode, inodeParts, specialInode, specialTypes } from "./inode-number.ts"
 import { LinkTable } from "./link-table.ts"
@@ -201,7 +201,9 @@ export class InodeStore {
   /** All files in the group's folders, `special` first, each folder in the file system's order. Nothing if there is no folder. */
   *files(): Generator<FoundFile> {
     const { disk } = this.partition
-    const folders = (disk.list(this.#root) ?? []).filter((entry) => entry.isDirectory).map((entry) => entry.name)
+    const folders = (disk.list(this.#root) ?? [])
+      .filter((entry) => entry.isDirectory && !isHidden(entry))
+      .map(({ name }) => name)
     if (folders.includes("special")) yield* this.#filesIn(`${this.#root}/special`)
     for (const first of folders) {
       if (first === "special") continue
@@ -213,11 +215,20 @@ export class InodeStore {
 
   /**
    * Removes the group's folders when its last volume is gone. A folder that still holds a file stays, and so does what
-   * leads to it. `AFSIdat/x` itself always stays.
+   * leads to it. `AFSIDat/x` itself always stays.
    * @returns true if the group's folder is gone.
    */
   removeFolders(): boolean {
-    return removeEmptyTree(this.partition, this.#root)
+    const { disk } = this.partition
+    const folders = (disk.list(this.#root) ?? []).filter((entry) => !isHidden(entry))
+    const emptied = folders.map((entry) => entry.isDirectory && this.#removeEmptyTree(`${this.#root}/${entry.name}`))
+    if (emptied.includes(false)) return false
+    for (const { name } of disk.list(this.#root) ?? []) removeTree(disk, `${this.#root}/${name}`)
+    return this.#removeEmptyTree(this.#root)
+  }
+
+  #removeEmptyTree(folder: string): boolean {
+    return removeEmptyTree(this.partition, folder)
   }
 
   *#filesIn(folder: string): Generator<FoundFile> {
@@ -277,6 +288,20 @@ export class InodeStore {
     file.setOwner(uid, gid)
     if (mode !== present) file.setMode(mode)
   }
+}
+
+/** No file of the group lies in a hidden folder: it is what a switch of a volume's contents left there (volume-draft.ts). */
+const isHidden = ({ name, isDirectory }: DiskEntry): boolean => isDirectory && name.startsWith(".")
+
+/** Removes a folder and all that is in it. */
+export function removeTree(disk: Disk, folder: string): void {
+  const entries = disk.list(folder)
+  if (entries === undefined) return
+  for (const { name, isDirectory } of entries) {
+    if (isDirectory) removeTree(disk, `${folder}/${name}`)
+    else disk.unlink(`${folder}/${name}`)
+  }
+  disk.rmdir(folder)
 }
 
 function removeEmptyTree(partition: Partition, folder: string): boolean {

@@ -121,11 +121,6 @@ export class Volume implements Disposable {
     transaction.commit(sync)
   }
 
-  /** VolumeInfo's bytes as last read or given to a transaction. */
-  infoBytes(): Uint8Array {
-    return this.#infoBytes
-  }
-
   /** The files in the order in which OpenAFS syncs them: large, small, info, links. */
   files(): DiskFile[] {
     return [this.large.file, this.small.file, this.#infoFile, this.links.file]

@@ -9,8 +9,7 @@
  */
 import { recoverEntries } from "../../common/directory/directory-recovery.ts"
 import { programTypes } from "../../common/protocol/codes.ts"
-import { findDraft } from "../../common/volume/volume-draft.ts"
-import { newVolumeHeader } from "../../common/volume/volume-header.ts"
+import { findDraft, volumesInSwitch } from "../../common/volume/volume-draft.ts"
 import type { VolumeInfo } from "../../common/volume/volume-info.ts"
 import { isDots } from "../directory-image.ts"
 import type { GroupModel, VolumeModel } from "../model.ts"
@@ -148,13 +147,16 @@ function remove(group: GroupModel, volume: VolumeModel): void {
  */
 export function checkDrafts(group: GroupModel): boolean {
   let waits = false
-  for (const volume of group.volumes) {
-    const found = findDraft(group.store, newVolumeHeader(volume.id, group.id))
+  const known = group.volumes.map(({ id }) => id)
+  const gone = volumesInSwitch(group.store).filter((volume) => !known.includes(volume))
+  for (const volume of [...known, ...gone]) {
+    const found = findDraft(group.store, volume)
     if (found === "none") continue
     group.unfinished = true
-    waits ||= found === "complete"
-    if (found === "unfinished") group.draftsToDiscard.push(volume.id)
-    group.findings.add(found === "complete" ? "draft-waiting" : "draft-discarded", { volume: volume.id })
+    const isWaiting = found === "complete" && known.includes(volume)
+    waits ||= isWaiting
+    if (!isWaiting) group.draftsToDiscard.push(volume)
+    group.findings.add(isWaiting ? "draft-waiting" : "draft-discarded", { volume })
   }
   return waits
 }

@@ -5,11 +5,9 @@ import test, { type ExecutionContext } from "ava"
 import { isAfsError } from "../../common/error.ts"
 import { lockVolume } from "../../common/lock/volume-lock.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
-import { openPartition, ownFolder } from "../../common/partition/partition.ts"
+import { openPartition, ownFolder, type Partition } from "../../common/partition/partition.ts"
 import { openVolume, requireHeader } from "../../common/volume/volume.ts"
-import { VolumeDraft } from "../../common/volume/volume-draft.ts"
-import { infoInode } from "../../common/volume/volume-header.ts"
-import { volumeInfoLayout } from "../../common/volume/volume-info.ts"
+import { findDraft, installDraft, VolumeDraft } from "../../common/volume/volume-draft.ts"
 import { type SalvageEvent, salvagePartition, salvageVolume } from "../../salvager/salvage.ts"
 import { damagedFixtures, unpackDamaged } from "../support/fixture.ts"
 import { partitionProblems, readPartitionState } from "../support/partition-state.ts"
@@ -111,17 +109,26 @@ function leaveDraft(t: ExecutionContext, isComplete: boolean): string {
       from.read(bytes, 0)
       to.write(bytes, 0)
     }
-    volume.info.needsSalvaged = 1
-    const marked = volumeInfoLayout.encode(volume.info)
-    if (isComplete) {
-      draft.complete(next, marked)
-      using info = store.open(infoInode(header), "write")
-      info.write(marked, 0)
-      partition.disk.rename(`${directory}/.dafs/V0${base.docs}.draft`, `${directory}/.dafs/V0${base.docs}.switch`)
-    }
+    if (isComplete) draft.complete(next)
   }
   draft.close()
+  if (isComplete) cutAfterTurn(t, partition, store)
   return directory
+}
+
+/** Installs the draft up to the change that follows the one by which the volume becomes the new one. */
+function cutAfterTurn(t: ExecutionContext, partition: Partition, store: InodeStore): void {
+  let turned = false
+  const { rename, ...rest } = partition.disk
+  const disk = {
+    ...rest,
+    rename(from: string, to: string): void {
+      if (turned) throw new Error("cut")
+      rename(from, to)
+      turned = findDraft(store, base.docs) === "complete"
+    },
+  }
+  t.throws(() => installDraft(new InodeStore({ ...partition, disk }, base.docs), base.docs), { message: "cut" })
 }
 
 const drafts = (directory: string): string[] =>

@@ -96,7 +96,7 @@ async function zapHeld(context: VolserverContext, checkout: VolumeCheckout, stor
   const byName = !(await removeByIndexes(context, checkout))
   if (byName) removeByName(store, id)
   const dataLeft = store.volumes().length > 0 ? byName : removeLeftData(store)
-  discardDraft(partition, id)
+  discardDraft(store, id)
   await context.claimant.fileserver?.groupDelete(0, id, partition.name)
   await context.claimant.fileserver?.breakCallbacks(id, partition.name)
   return { id, partition: partition.name, byName, dataLeft }

@@ -1,12 +1,17 @@
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
 import { InodeStore } from "../../../common/partition/inode-store.ts"
 import { ownFolder, type Partition } from "../../../common/partition/partition.ts"
 import { openVolume, requireHeader } from "../../../common/volume/volume.ts"
-import { discardDraft, findDraft, finishDraft, installDraft, VolumeDraft } from "../../../common/volume/volume-draft.ts"
-import { infoInode } from "../../../common/volume/volume-header.ts"
-import { volumeInfoLayout } from "../../../common/volume/volume-info.ts"
+import {
+  findDraft,
+  finishDraft,
+  installDraft,
+  VolumeDraft,
+  volumesInSwitch,
+} from "../../../common/volume/volume-draft.ts"
+import { infoInode, largeIndexInode } from "../../../common/volume/volume-header.ts"
 import { cutDisk, DiskCut } from "../../support/cut-disk.ts"
 import { makeSampleVolume, sampleId } from "../../support/sample-volume.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
@@ -22,39 +27,53 @@ function sample(t: ExecutionContext): Sample {
   return { partition, store: makeSampleVolume(partition, { files: { a: "one" } }) }
 }
 
-/** Prepares an empty volume of another name in place of the sample, and marks the one on disk. */
+/** Prepares an empty volume of another name in place of the sample. */
 function prepare(store: InodeStore): void {
   const header = requireHeader(store.partition, sampleId)
   const draft = VolumeDraft.begin(store, header)
   using volume = openVolume(store.partition, sampleId, "write")
-  const next = { ...volume.info, name: "next", filecount: 0 }
-  volume.info.needsSalvaged = 1
-  const marked = volumeInfoLayout.encode(volume.info)
-  draft.complete(next, marked)
+  draft.complete({ ...volume.info, name: "next", filecount: 0 })
   draft.close()
-  using info = store.open(infoInode(header), "write")
-  info.write(marked, 0)
 }
 
-/** Name, mark and number of small vnodes of the volume on disk. */
-function contents(partition: Partition): [string, number, number] {
+/** Name and number of small vnodes of the volume on disk. */
+function contents(partition: Partition): [string, number] {
   using volume = openVolume(partition, sampleId, "read")
-  return [volume.info.name, volume.info.needsSalvaged, [...volume.small.records()].length]
+  return [volume.info.name, [...volume.small.records()].length]
 }
 
-const drafts = (partition: Partition): string[] =>
-  existsSync(join(partition.path, ownFolder))
-    ? readdirSync(join(partition.path, ownFolder)).filter((name) => name.startsWith("V"))
-    : []
+const oldContents = [`v.${sampleId}`, 1]
+const newContents = ["next", 0]
+
+/** What is left of drafts and switches, and names of special files that are no plain files. */
+function leftovers({ root, partition }: InodeStore): string[] {
+  const own = join(partition.path, ownFolder)
+  const drafts = existsSync(own) ? readdirSync(own).filter((name) => name.startsWith("V")) : []
+  const switches = readdirSync(root).filter((name) => name.startsWith("."))
+  const special = readdirSync(join(root, "special"), { withFileTypes: true })
+  return [...drafts, ...switches, ...special.filter((entry) => !entry.isFile()).map(({ name }) => name)]
+}
+
+/** Installs with a disk that ends at the nth change. @returns true if it was cut */
+function cutInstall(partition: Partition, store: InodeStore, at: number): boolean {
+  const cut = cutDisk({ at, how: "throw" })
+  try {
+    installDraft(new InodeStore(partitionOn(cut, partition), store.group), sampleId)
+    return false
+  } catch (error) {
+    if (!(error instanceof DiskCut)) throw error
+    return true
+  }
+}
 
 test("an installed draft is the volume, and nothing is left of it", (t) => {
   const { partition, store } = sample(t)
   prepare(store)
   installDraft(store, sampleId)
-  t.deepEqual(contents(partition), ["next", 0, 0])
-  t.deepEqual(drafts(partition), [])
+  t.deepEqual(contents(partition), newContents)
+  t.deepEqual(leftovers(store), [])
   installDraft(store, sampleId)
-  t.deepEqual(contents(partition), ["next", 0, 0], "installing twice is installing once")
+  t.deepEqual(contents(partition), newContents, "installing twice is installing once")
 })
 
 test("a draft that is left without being installed leaves the volume as it was", (t) => {
@@ -63,58 +82,83 @@ test("a draft that is left without being installed leaves the volume as it was",
     using draft = VolumeDraft.begin(store, requireHeader(partition, sampleId))
     draft.small.write(new Uint8Array(64), 64)
   }
-  t.deepEqual(contents(partition), [`v.${sampleId}`, 0, 1])
-  t.deepEqual(drafts(partition), [])
+  t.deepEqual(contents(partition), oldContents)
+  t.deepEqual(leftovers(store), [])
 })
 
 test("a draft that was never completed is thrown away by whoever finds it", (t) => {
   const { partition, store } = sample(t)
-  const header = requireHeader(partition, sampleId)
-  VolumeDraft.begin(store, header).close()
-  t.is(findDraft(store, header), "unfinished")
-  t.is(finishDraft(store, header), "discarded")
-  t.deepEqual(contents(partition), [`v.${sampleId}`, 0, 1])
-  t.false(discardDraft(partition, sampleId))
+  VolumeDraft.begin(store, requireHeader(partition, sampleId)).close()
+  t.is(findDraft(store, sampleId), "unfinished")
+  t.is(finishDraft(store, sampleId), "discarded")
+  t.deepEqual(contents(partition), oldContents)
+  t.is(finishDraft(store, sampleId), "none")
 })
 
-// A crash in the middle of the three renames leaves the directories of one tree with the files of another: served like
-// that, or salvaged like that, every file that only one of them names would be lost.
-test("an installation that was cut off anywhere is finished by whoever finds it, or never began", (t) => {
+// Three renames one after the other leave, for a crash between them, the directories of one tree with the files of another:
+// served like that, or salvaged like that, every file that only one of them names would be lost.
+test("an installation that is cut off anywhere leaves a whole volume, old or new, before anybody tidies up and after", (t) => {
+  const seen = new Set<string>()
   for (let at = 1; ; at++) {
     const { partition, store } = sample(t)
     prepare(store)
-    const cut = cutDisk({ at, how: "throw" })
-    const torn = new InodeStore(partitionOn(cut, partition), store.group)
-    let isCut = false
-    try {
-      installDraft(torn, sampleId)
-    } catch (error) {
-      if (!(error instanceof DiskCut)) throw error
-      isCut = true
+    const isCut = cutInstall(partition, store, at)
+    const found = findDraft(store, sampleId)
+    const before = contents(partition)
+    const isNew = seen.has("next") || found !== "unfinished" // once new it stays so
+    t.deepEqual(before, isNew ? newContents : oldContents, `cut ${at}`)
+    seen.add(before[0])
+    t.is(
+      finishDraft(store, sampleId),
+      ({ none: "none", complete: "finished", unfinished: "discarded" } as const)[found],
+    )
+    t.deepEqual(contents(partition), before, `cut ${at}`)
+    t.deepEqual(leftovers(store), [], `cut ${at}`)
+    if (!isCut) break
+  }
+  t.deepEqual([...seen], [`v.${sampleId}`, "next"])
+})
+
+test("what another program repairs in the middle of a switch stays", (t) => {
+  for (let at = 1; ; at++) {
+    const { partition, store } = sample(t)
+    prepare(store)
+    if (!cutInstall(partition, store, at)) break
+    const [name] = contents(partition)
+    {
+      using volume = openVolume(partition, sampleId, "write")
+      volume.info.maxquota = 4711
+      volume.writeInfo()
     }
-    const outcome = finishDraft(store, requireHeader(partition, sampleId))
-    const [name, marked, files] = contents(partition)
-    if (outcome === "finished" || name === "next") t.deepEqual([name, marked, files], ["next", 0, 0], `cut ${at}`)
-    else t.deepEqual([name, marked, files], [`v.${sampleId}`, 1, 1], `cut ${at}`)
-    t.deepEqual(drafts(partition), [], `cut ${at}`)
-    if (!isCut) return
+    finishDraft(store, sampleId)
+    using volume = openVolume(partition, sampleId, "read")
+    t.deepEqual([volume.info.name, volume.info.maxquota], [name, 4711], `cut ${at}`)
   }
 })
 
-test("a complete draft of a volume that somebody repaired meanwhile is thrown away", (t) => {
+test("a volume that another program removed in the middle of a switch does not come back, and one made in its place stays", (t) => {
+  for (let at = 1; ; at++) {
+    const { partition, store } = sample(t)
+    prepare(store)
+    if (!cutInstall(partition, store, at)) break
+    const info = store.path(infoInode(requireHeader(partition, sampleId)))
+    unlinkSync(info)
+    const large = store.path(largeIndexInode(requireHeader(partition, sampleId)))
+    unlinkSync(large)
+    writeFileSync(large, "another")
+    finishDraft(store, sampleId)
+    t.false(existsSync(info), `cut ${at}`)
+    t.is(readFileSync(large, "latin1"), "another", `cut ${at}`)
+    t.deepEqual(leftovers(store), [], `cut ${at}`)
+  }
+})
+
+test("the last file of a group takes the rest of a broken switch with it", (t) => {
   const { partition, store } = sample(t)
   prepare(store)
-  const cut = cutDisk({ at: 2, how: "throw" }) // the folder has its final name, no part is in place
-  t.throws(() => installDraft(new InodeStore(partitionOn(cut, partition), store.group), sampleId), {
-    instanceOf: DiskCut,
-  })
-  const header = requireHeader(partition, sampleId)
-  t.is(findDraft(store, header), "complete")
-  {
-    using volume = openVolume(partition, sampleId, "write")
-    volume.info.needsSalvaged = 0
-    volume.writeInfo()
-  }
-  t.is(finishDraft(store, header), "discarded")
-  t.deepEqual(contents(partition), [`v.${sampleId}`, 0, 1])
+  t.true(cutInstall(partition, store, 12))
+  t.deepEqual(volumesInSwitch(store), [sampleId])
+  for (const { path } of store.files()) unlinkSync(path)
+  t.true(store.removeFolders())
+  t.false(existsSync(store.root))
 })

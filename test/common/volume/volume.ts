@@ -169,7 +169,6 @@ test("volume: writing VolumeInfo changes what was changed and no other byte", (t
     volume.info.maxquota = -2
     volume.info.name = "v.new"
     volume.writeInfo()
-    t.deepEqual(volume.infoBytes(), new Uint8Array(readFileSync(path)))
   }
   const wanted = before.slice()
   wanted.set(Buffer.from("v.new\0"), 12)
