@@ -113,6 +113,19 @@ export class Directory {
     return this.#dirty
   }
 
+  /**
+   * What has to be written to the data file since the last call. Pages side by side are joined to one change, if they are all;
+   * others come in the order in which they have to be written, so that a crash in between breaks no chain: a new entry before
+   * what points to it, what points past a removed entry before that entry is cleared. This holds for one `add`, `remove` or
+   * `change` since the last call.
+   */
+  takeChangesInOrder(): DirectoryChange[] {
+    const pages = [...this.#dirty]
+    if (Math.max(...pages) - Math.min(...pages) === pages.length - 1) return this.takeChanges()
+    this.#dirty.clear()
+    return pages.map((page) => this.#pagesFrom(page, page))
+  }
+
   /** What has to be written to the data file since the last call, in ascending order; pages side by side are joined. */
   takeChanges(): DirectoryChange[] {
     const pages = [...this.#dirty].sort((a, b) => a - b)
@@ -121,13 +134,16 @@ export class Directory {
     for (let first = 0; first < pages.length; ) {
       let last = first
       while (pages[last + 1] === (pages[last] ?? 0) + 1) last++
-      const offset = (pages[first] ?? 0) * pageSize
-      const end = offset + (last - first + 1) * pageSize
-      // Not `slice`, which shares the bytes if the image came as a Buffer.
-      changes.push({ offset, bytes: new Uint8Array(this.#image.subarray(offset, end)) })
+      changes.push(this.#pagesFrom(pages[first] ?? 0, pages[last] ?? 0))
       first = last + 1
     }
     return changes
+  }
+
+  /** A copy, and not by `slice`, which shares the bytes if the image came as a Buffer. */
+  #pagesFrom(first: number, last: number): DirectoryChange {
+    const offset = first * pageSize
+    return { offset, bytes: new Uint8Array(this.#image.subarray(offset, (last + 1) * pageSize)) }
   }
 
   /** @throws FormatError if the name's hash chain is damaged */
@@ -300,7 +316,7 @@ export class Directory {
     this.#image.set(name, blob * blobSize + nameAt)
     this.#image[blob * blobSize + nameAt + name.length] = 0
     this.#view.setUint16(headAt, blob)
-    this.#dirty.add(0).add(page)
+    this.#dirty.add(page).add(0) // in the order that takeChangesInOrder gives
   }
 
   /** First page with so many free blobs in a row; made if there is none. */
@@ -322,7 +338,7 @@ export class Directory {
     this.#view.setUint16(pageCountAt, page + 1)
     this.#pages = page + 1
     this.#length = Math.max(this.#length, this.#pages * pageSize)
-    this.#dirty.add(0).add(page)
+    this.#dirty.add(page).add(0)
   }
 
   #reserve(size: number): void {
@@ -360,7 +376,7 @@ export class Directory {
     this.#image.fill(0, blob * blobSize, blob * blobSize + clearedPerBlob * count)
     markBlobs(this.#image, blob, count, false)
     this.#changeFree(page, count)
-    this.#dirty.add(0).add(page).add(pageOf(this.#before))
+    this.#dirty.add(pageOf(this.#before)).add(page).add(0) // pageOf(0) is that of the chains' heads
   }
 
   #wrongFreeCount(page: number): FormatError {

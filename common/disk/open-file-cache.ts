@@ -6,28 +6,37 @@
  * A file that was got is good for the present turn: later it may have been closed. At least `leastFiles` are kept, which is
  * more than one turn uses.
  */
+import { type Ranked, RecencyList } from "../recency-list.ts"
 import type { DiskFile } from "./disk.ts"
 
 /** No turn uses more files of one kind than this. */
-export const leastFiles = 64
+const leastFiles = 64
 
-interface Entry {
+class Entry implements Ranked<Entry> {
+  older: Entry | undefined
+  newer: Entry | undefined
+  weight = 1
+  readonly key: object
   readonly file: DiskFile
-  pins: number
+  pins = 0
   /** To be synced before it is closed. */
-  unsynced: boolean
+  unsynced = false
   /** Dropped while it was pinned: closed at the last unpin. */
-  dropped: boolean
+  dropped = false
+
+  constructor(key: object, file: DiskFile) {
+    this.key = key
+    this.file = file
+  }
 }
 
 /** Open files by the object that each belongs to. */
 export class OpenFileCache {
   readonly #limit: number
   readonly #entries = new Map<object, Entry>()
-  /** Of all entries, the used ones at the end. */
+  readonly #byUse = new RecencyList<Entry>()
   readonly #onSyncError: (error: unknown, path: string) => void
   readonly #closing = new Set<Promise<void>>()
-  #last: { readonly key: object; readonly entry: Entry } | undefined
 
   /** `onSyncError` hears of a file that could not be synced when it was closed. */
   constructor(limit: number, onSyncError: (error: unknown, path: string) => void) {
@@ -45,27 +54,19 @@ export class OpenFileCache {
   }
 
   get(key: object): DiskFile | undefined {
-    if (this.#last?.key === key) return this.#last.entry.file
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
-    this.#last = { key, entry }
+    this.#byUse.touch(entry)
     return entry.file
   }
 
   /** Keeps a file that has just been opened, or made. */
   add(key: object, file: DiskFile): DiskFile {
-    const entry = { file, pins: 0, unsynced: false, dropped: false }
+    const entry = new Entry(key, file)
     this.#entries.set(key, entry)
-    this.#last = { key, entry }
+    this.#byUse.add(entry)
     if (this.#entries.size > this.#limit) this.#closeOldest()
     return file
-  }
-
-  /** The file, opened if need be. */
-  use(key: object, open: () => DiskFile): DiskFile {
-    return this.get(key) ?? this.add(key, open())
   }
 
   /** Keeps the file open until the result is disposed of, even if it is dropped meanwhile. It must be open. */
@@ -87,7 +88,7 @@ export class OpenFileCache {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     this.#entries.delete(key)
-    if (this.#last?.key === key) this.#last = undefined
+    this.#byUse.remove(entry)
     if (isGone) entry.unsynced = false
     entry.dropped = true
     if (entry.pins === 0) this.#close(entry)
@@ -104,11 +105,9 @@ export class OpenFileCache {
   }
 
   #closeOldest(): void {
-    for (const [key, entry] of this.#entries) {
-      if (entry.pins > 0) continue
-      this.drop(key)
-      return
-    }
+    let entry = this.#byUse.oldest
+    while (entry !== undefined && entry.pins > 0) entry = entry.newer
+    if (entry !== undefined) this.drop(entry.key)
   }
 
   #close(entry: Entry): void {

@@ -241,12 +241,3 @@ export function knownName(id: number): string {
   const known = Object.entries(knownGroups).find(([, group]) => group === id)
   return known === undefined ? String(id) : known[0]
 }
-
-/**
- * The list as a fileserver sends it to clients: two counts, then `name TAB rights` per line, positive entries first.
- * `nameOf` is the protection database's answer.
- */
-export function accessListText(list: AccessList, nameOf: (id: number) => string = knownName): string {
-  const lines = [...list.positive, ...list.negative].map(({ id, rights }) => `${nameOf(id)}\t${rights}\n`)
-  return `${list.positive.length}\n${list.negative.length}\n${lines.join("")}`
-}

@@ -1,27 +1,51 @@
 /**
- * A vnode in core: its record as it is on disk, its access list if it is a directory, and the lock for work that spans turns.
+ * A vnode in core: its record as it is on disk, its access list and image if it is a directory, and the lock for work that
+ * spans turns.
  *
  * An object is good for the present turn of the event loop, and beyond it while its lock is held: the cache
  * (vnode-cache.ts) forgets what was not used for long and is not locked. `isGone` tells that it was removed, or that its
  * volume went offline, since the object was looked up.
  */
-import type { Inode } from "../partition/inode-number.ts"
+import { type Inode, isNoInode } from "../partition/inode-number.ts"
+import type { Ranked } from "../recency-list.ts"
+import type { DirectoryImage } from "./vnode-cache.ts"
 import { VnodeLock } from "./vnode-lock.ts"
 import { recordInode, recordLength, type VnodeRecord, vnodeTypes } from "./vnode-record.ts"
 
-export class Vnode {
+/** Whose vnodes these are: hears of a vnode that the cache forgets. */
+export interface VnodeHome {
+  forgotten(vnode: Vnode): void
+}
+
+export class Vnode implements Ranked<Vnode> {
   /** Id of its volume. */
   readonly volume: number
   readonly number: number
-  readonly lock = new VnodeLock()
+  readonly home: VnodeHome
+  older: Vnode | undefined
+  newer: Vnode | undefined
+  weight = 1
+  /** A directory's pages in core, while the cache keeps them. */
+  image: DirectoryImage | undefined
+  /** No clone is known to share the data file: what looked at the link table has found so, and no clone can be made while
+   * the volume is attached. */
+  isExclusive = false
   #record: Readonly<VnodeRecord>
   #accessList: Uint8Array | undefined
+  #lock: VnodeLock | undefined
   #isGone = false
 
   /** `accessList`: the 192 bytes of a directory's, undefined for others. */
-  constructor(volume: number, number: number, record: Readonly<VnodeRecord>, accessList: Uint8Array | undefined) {
+  constructor(
+    volume: number,
+    number: number,
+    home: VnodeHome,
+    record: Readonly<VnodeRecord>,
+    accessList: Uint8Array | undefined,
+  ) {
     this.volume = volume
     this.number = number
+    this.home = home
     this.#record = record
     this.#accessList = accessList
   }
@@ -40,6 +64,16 @@ export class Vnode {
     return this.#accessList
   }
 
+  get lock(): VnodeLock {
+    this.#lock ??= new VnodeLock()
+    return this.#lock
+  }
+
+  /** Somebody has its lock, or waits for it. */
+  get isLocked(): boolean {
+    return this.#lock?.isHeld === true
+  }
+
   /** Bytes of the data file. */
   get length(): number {
     return recordLength(this.#record)
@@ -51,6 +85,11 @@ export class Vnode {
 
   get inode(): Inode {
     return recordInode(this.#record)
+  }
+
+  /** It has a data file. A restore of a dump without data leaves one without. */
+  get hasData(): boolean {
+    return !isNoInode(this.inode)
   }
 
   get isDirectory(): boolean {

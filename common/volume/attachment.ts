@@ -7,7 +7,15 @@ import type { Inode } from "../partition/inode-number.ts"
 import { InodeStore } from "../partition/inode-store.ts"
 import type { Partition } from "../partition/partition.ts"
 import { programTypes, volumeTypes } from "../protocol/codes.ts"
-import { changeInfo, hasOfflineMessage, type InfoChanges, infoByte, infoWord, setInfoWord } from "./info-fields.ts"
+import {
+  changeInfo,
+  hasOfflineMessage,
+  type InfoChanges,
+  type InfoWord,
+  infoByte,
+  infoWord,
+  setInfoWord,
+} from "./info-fields.ts"
 import { infoInode, type VolumeHeader } from "./volume-header.ts"
 import { dontSalvageMark, type VolumeInfo, volumeInfoLayout } from "./volume-info.ts"
 import { VolumeTransaction } from "./volume-transaction.ts"
@@ -60,6 +68,16 @@ export class Attachment {
   /** Seconds since 1970. */
   get updateDate(): number {
     return infoWord(this.#bytes, "updateDate")
+  }
+
+  /** A field of four bytes in core, unsigned. */
+  word(field: InfoWord): number {
+    return infoWord(this.#bytes, field)
+  }
+
+  /** Changes a field of four bytes in core only. */
+  setWord(field: Exclude<InfoWord, "magic" | "version" | "id" | "type" | "uniquifier">, value: number): void {
+    setInfoWord(this.#bytes, field, value)
   }
 
   /** A copy, decoded. */

@@ -17,7 +17,24 @@ export type InfoByte =
   | "destroyMe"
   | "dontSalvage"
 /** Fields of four bytes, as unsigned numbers. */
-export type InfoWord = "magic" | "version" | "id" | "uniquifier" | "type" | "updateDate" | "statInitialized"
+export type InfoWord =
+  | "magic"
+  | "version"
+  | "id"
+  | "uniquifier"
+  | "type"
+  | "updateDate"
+  | "statInitialized"
+  | "maxquota"
+  | "minquota"
+  | "owner"
+  | "filecount"
+  | "diskused"
+  | "dayUse"
+  | "dayUseDate"
+  | "volUpdateCounter"
+  | "creationDate"
+  | "accessDate"
 
 /** What may be changed in place. */
 export type InfoChanges = Partial<Readonly<Record<InfoByte, number>>> & { readonly offlineMessage?: string }
