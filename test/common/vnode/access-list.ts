@@ -3,7 +3,6 @@ import { AfsError, FormatError } from "../../../common/error.ts"
 import {
   type AccessList,
   accessEntriesMax,
-  accessListText,
   accessRights,
   allRights,
   decodeAccessList,
@@ -14,6 +13,7 @@ import {
   knownName,
   newRootAccessList,
   parseRights,
+  rightsOfGroups,
   rightsText,
   turnAccessList,
 } from "../../../common/vnode/access-list.ts"
@@ -162,13 +162,29 @@ test("access list: the seven rights make all rights, each bit has one letter, gr
   t.is(knownName(-205), "-205")
 })
 
-test("access list: its text is what a fileserver sends", (t) => {
-  const names = new Map([
-    [1001, "alice"],
-    [1002, "bob"],
-  ])
-  const text = accessListText(decodeAccessList(realList), (id) => names.get(id) ?? knownName(id))
-  t.is(text, "1\n2\nsystem:anyuser\t127\nalice\t20\nbob\t2\n")
-  t.is(accessListText(decodeAccessList(newRootAccessList())), "1\n0\nsystem:administrators\t127\n")
-  t.is(accessListText({ positive: [], negative: [{ id: 7, rights: -1 }] }), "0\n1\n7\t-1\n")
+test("access list: rights of groups are those of matching positive entries less those of matching negative ones", (t) => {
+  const area = encodeAccessList({
+    positive: [
+      { id: -204, rights: 127 },
+      { id: -101, rights: 9 },
+      { id: 1001, rights: 20 },
+    ],
+    negative: [
+      { id: -102, rights: 8 },
+      { id: 1002, rights: 1 },
+    ],
+  })
+  t.is(rightsOfGroups(area, [-101]), 9)
+  t.is(rightsOfGroups(area, [-102, -101, 1001]), 21)
+  t.is(rightsOfGroups(area, [-101, 1002]), 8)
+  t.is(rightsOfGroups(area, [1003]), 0)
+  t.is(rightsOfGroups(area, []), 0)
+  t.is(rightsOfGroups(area, [-204, -101]), 127)
+})
+
+test("access list: a damaged list gives nobody any right", (t) => {
+  const area = encodeAccessList({ positive: [{ id: -101, rights: 127 }], negative: [] })
+  area[12] = 2
+  t.is(rightsOfGroups(area, [-101]), 0)
+  t.is(rightsOfGroups(new Uint8Array(100), [-101]), 0)
 })
