@@ -132,8 +132,9 @@ export function reportOperation(volume: ServerVolume): VolumeOperationInfo | und
 
 /** The request without what the transport added to it. */
 function onlyRequest(request: SyncRequest): SyncRequest {
-  const { command, reason, programType, pid, thread, volume, partition, parent, vnode, unique } = request
-  return { command, reason, programType, pid, thread, volume, partition, parent, vnode, unique }
+  const { command, reason, programType, pid, thread, volume, partition, parent, vnode, unique, frame } = request
+  const fields = { command, reason, programType, pid, thread, volume, partition, parent, vnode, unique }
+  return frame === undefined ? fields : { ...fields, frame }
 }
 
 /** VOL_LIST: one volume's row. */

@@ -3,7 +3,7 @@ import { createConnection, type Socket } from "node:net"
 import type { SyncProtocol } from "./command-table.ts"
 import { answerBytesMax, FrameReader } from "./frame.ts"
 import { channelClose } from "./message.ts"
-import { decodeAnswer, encodeCall, type SyncCall, type WireAnswer } from "./message-codec.ts"
+import { decodeAnswer, encodeCall, encodeLongCall, type SyncCall, type WireAnswer } from "./message-codec.ts"
 import { Spinner } from "./spinner.ts"
 
 /** Bytes asked of the kernel at a time: what Node takes, too. */
@@ -17,7 +17,27 @@ export interface ConnectionEvents {
   broken(cause: Error): void
 }
 
-export class ClientConnection {
+/** A connection as a client uses it. */
+export interface SyncConnection {
+  /** @throws TypeError if a field is out of range */
+  send(call: SyncCall): void
+  /** Ends in order; resolves when it is gone. */
+  close(farewell: SyncCall): Promise<void>
+  /** Ends at once. */
+  destroy(): void
+}
+
+/** The server is OpenAFS's: it did nothing of what was sent, and wants it in its own form. */
+export class OpenafsServerError extends Error {
+  constructor() {
+    super("the server speaks OpenAFS's form of the protocol")
+  }
+}
+
+/** The first byte that a server of OpenAFS's ever sends. */
+const openafsByte = 3
+
+export class ClientConnection implements SyncConnection {
   readonly #socket: Socket
   readonly #protocol: SyncProtocol
   readonly #reader: FrameReader
@@ -26,6 +46,10 @@ export class ClientConnection {
   #frames: Buffer[] = []
   #flushPlanned = false
   #over = false
+  /** Nothing has been sent, */
+  #isSilent = true
+  /** nothing has come. */
+  #isUnheard = true
 
   private constructor(path: string, protocol: SyncProtocol, events: ConnectionEvents) {
     this.#protocol = protocol
@@ -56,7 +80,8 @@ export class ClientConnection {
 
   /** Sends a request; all of one turn of the event loop leave in one write. @throws TypeError if a field is out of range */
   send(call: SyncCall): void {
-    this.#frames.push(encodeCall(this.#protocol.mark, call))
+    this.#frames.push((this.#isSilent ? encodeLongCall : encodeCall)(this.#protocol.mark, call))
+    this.#isSilent = false
     if (this.#flushPlanned) return
     this.#flushPlanned = true
     process.nextTick(() => this.#flush())
@@ -94,6 +119,8 @@ export class ClientConnection {
     if (this.#over) return
     this.#spinner.arrived()
     try {
+      if (this.#isUnheard && chunk[0] === openafsByte) throw new OpenafsServerError()
+      this.#isUnheard = false
       this.#reader.push(chunk)
       for (let body = this.#reader.next(); body !== undefined; body = this.#reader.next()) {
         this.#events.answer(decodeAnswer(body))

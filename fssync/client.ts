@@ -8,11 +8,12 @@
  * let go by then: who relies on a checkout asks with QUERY_VOP (verify-checkout.ts).
  */
 import type { Clock } from "../common/clock.ts"
-import { AfsError } from "../common/error.ts"
-import { ClientConnection } from "./client-connection.ts"
+import { AfsError, FormatError } from "../common/error.ts"
+import { ClientConnection, OpenafsServerError, type SyncConnection } from "./client-connection.ts"
 import type { CommandRow, SyncProtocol } from "./command-table.ts"
-import { channelClose, responses, type Sender, type SyncAnswer, type SyncRequest } from "./message.ts"
+import { channelClose, responses, type Sender, type SyncRequest } from "./message.ts"
 import { connectionId, type SyncCall, type WireAnswer } from "./message-codec.ts"
+import { OpenafsConnection } from "./openafs-connection.ts"
 import { patientRule, type RetryRule, type Tried, whyNotAgain } from "./retry-rule.ts"
 
 export interface SyncClientOptions {
@@ -25,7 +26,18 @@ export interface SyncClientOptions {
   readonly rule?: RetryRule
   /** A request without an answer fails after this time. Default: none; checkouts may wait long for a volume's users. */
   readonly timeoutMs?: number
+  /** Default: as DAFS_SYNC_FORM says, else `detect`. */
+  readonly form?: ClientForm
   readonly clock?: Clock
+}
+
+/** The form that a client speaks. `detect`: ours, until a server answers in OpenAFS's. */
+export type ClientForm = "ours" | "openafs" | "detect"
+
+/** What the environment says of the form, for every client of a process and its children. */
+function formInEnvironment(): ClientForm {
+  const word = process.env["DAFS_SYNC_FORM"]
+  return word === "ours" || word === "openafs" ? word : "detect"
 }
 
 /** A request's own fields; what is absent is 0, "" or the client's `sender`. */
@@ -47,7 +59,7 @@ interface Pending extends Tried {
   readonly repeatable: boolean
   readonly call: SyncCall
   /** Checks the payload. @throws FormatError */
-  readonly settle: (answer: SyncAnswer) => void
+  readonly settle: (answer: WireAnswer) => void
   readonly fail: (error: unknown) => void
   cancelTimeout: () => void
 }
@@ -69,7 +81,8 @@ export class SyncClient implements AsyncDisposable {
   readonly #rule: RetryRule
   readonly #clock: Clock
   readonly #pending = new Map<number, Pending>()
-  #connection: ClientConnection | undefined
+  #connection: SyncConnection | undefined
+  #form: ClientForm
   #connecting = false
   #closed = false
   #lastId = 0
@@ -81,6 +94,12 @@ export class SyncClient implements AsyncDisposable {
     this.#options = options
     this.#rule = options.rule ?? patientRule
     this.#clock = options.clock ?? waitingClock
+    this.#form = options.form ?? formInEnvironment()
+  }
+
+  /** `openafs` once a server has answered in that form. */
+  get form(): ClientForm {
+    return this.#form
   }
 
   /** Connections made so far: if it has changed, what the server kept for the former one is gone. */
@@ -127,7 +146,7 @@ export class SyncClient implements AsyncDisposable {
     row: CommandRow<unknown>,
     fields: RequestFields,
     reject: (error: unknown) => void,
-    settle: (answer: SyncAnswer) => void,
+    settle: (answer: WireAnswer) => void,
   ): void {
     if (this.#closed) {
       reject(new AfsError("INTERRUPTED", row.name, { path: this.#options.path }, { detail: "the client is closed" }))
@@ -182,7 +201,11 @@ export class SyncClient implements AsyncDisposable {
     })
   }
 
-  #send(connection: ClientConnection, pending: Pending): void {
+  #send(connection: SyncConnection, pending: Pending): void {
+    if (this.#form === "openafs" && pending.row.openafs === undefined) {
+      this.#drop(pending, this.#noSuchCommand(pending.row.name))
+      return
+    }
     if (pending.tries === 0) pending.firstSent = this.#clock.now()
     pending.tries++
     try {
@@ -224,6 +247,10 @@ export class SyncClient implements AsyncDisposable {
   /** Requests that may not be sent again fail; for the others there is a new connection. */
   #broken(cause: Error): void {
     this.#connection = undefined
+    if (cause instanceof OpenafsServerError && this.#form === "detect") {
+      this.#form = "openafs"
+      for (const pending of this.#pending.values()) pending.tries = 0
+    }
     const now = this.#clock.now()
     for (const pending of [...this.#pending.values()]) {
       const why = whyNotAgain(this.#rule, pending, now)
@@ -234,6 +261,11 @@ export class SyncClient implements AsyncDisposable {
 
   #unreachable(operation: string, detail: string): AfsError {
     return new AfsError("UNREACHABLE", operation, { path: this.#options.path }, { detail })
+  }
+
+  #noSuchCommand(name: string): AfsError {
+    const detail = `OpenAFS's server at ${this.#options.path} has no command ${name}`
+    return new AfsError("DENIED", name, { path: this.#options.path }, { detail })
   }
 
   #connectError(error: unknown): AfsError {
@@ -257,14 +289,14 @@ export class SyncClient implements AsyncDisposable {
     if (this.#connection === undefined && this.#pending.size > 0) void this.#connect()
   }
 
-  #adopt(connection: ClientConnection): void {
+  #adopt(connection: SyncConnection): void {
     this.#connection = connection
     this.#connections++
     for (const pending of [...this.#pending.values()]) this.#send(connection, pending)
   }
 
   /** Undefined if nobody waits any more. @throws the last error when the pauses are used up, or at once if waiting is no use */
-  async #tryConnections(): Promise<ClientConnection | undefined> {
+  async #tryConnections(): Promise<SyncConnection | undefined> {
     for (let pauses = 0, fullTries = 0; this.#pending.size > 0; ) {
       try {
         return await this.#connectOnce()
@@ -278,8 +310,9 @@ export class SyncClient implements AsyncDisposable {
     return undefined
   }
 
-  async #connectOnce(): Promise<ClientConnection | undefined> {
-    const connection = await ClientConnection.open(this.#options.path, this.#options.protocol, {
+  async #connectOnce(): Promise<SyncConnection | undefined> {
+    const { path, protocol } = this.#options
+    const connection = await (this.#form === "openafs" ? OpenafsConnection : ClientConnection).open(path, protocol, {
       answer: (answer) => this.#answered(answer),
       broken: (cause) => this.#broken(cause),
     })
@@ -310,7 +343,19 @@ const fullPause = (tries: number): number | undefined => (tries < 500 ? 0.02 : u
 
 const isForbidden = (error: unknown): boolean => hasCode(error, "EACCES", "EPERM")
 
-function unpackAnswer<T>(row: CommandRow<T>, { response, reason, payload }: SyncAnswer): SyncReply<T> {
+function unpackAnswer<T>(row: CommandRow<T>, { response, reason, payload, openafs }: WireAnswer): SyncReply<T> {
+  if (openafs !== undefined) return { response, reason, payload: readPayload(row, response, openafs) }
   const wanted = row.payload !== undefined && (response === responses.OK || payload !== undefined)
   return { response, reason, payload: wanted ? row.payload.unpack(payload, row.name) : undefined }
+}
+
+type OpenafsBytes = NonNullable<WireAnswer["openafs"]>
+
+function readPayload<T>(row: CommandRow<T>, response: number, { bytes, flags }: OpenafsBytes): T | undefined {
+  const { openafs } = row
+  if (openafs?.payload !== undefined && (response === responses.OK || bytes.length > 0)) {
+    return openafs.payload.read(bytes, flags)
+  }
+  if (bytes.length > 0) throw new FormatError(row.name, {}, `${bytes.length} bytes of payload`, "none")
+  return undefined
 }

@@ -15,6 +15,8 @@
  * - PUT: the connection's end has ended the use; a second one would end another use.
  */
 import { type FssyncCommand, fssyncCommands, type SalvsyncCommand, salvsyncCommands } from "./message.ts"
+import { type RequestKind, salvageStatusLayout } from "./openafs-layouts.ts"
+import { type OpenafsPayload, openafsPayloads } from "./openafs-payload.ts"
 import {
   generalStatsShape,
   hashStatsShape,
@@ -33,6 +35,18 @@ import {
 } from "./payload.ts"
 import type { Shape } from "./shape.ts"
 
+/** A command in OpenAFS's form. */
+export interface OpenafsForm<T> {
+  /** The structure that a request carries. */
+  readonly request: RequestKind
+  /** A partition's name without its NUL is refused; elsewhere it only names no partition. */
+  readonly checksName: boolean
+  /** What an OK answer carries; undefined: nothing. */
+  readonly payload: OpenafsPayload<T> | undefined
+  /** False for a command that OpenAFS's servers know by number, and answer BAD_COMMAND. */
+  readonly isServed: boolean
+}
+
 /** One command. `T` is what an OK answer carries. */
 export interface CommandRow<T> {
   readonly name: string
@@ -41,6 +55,8 @@ export interface CommandRow<T> {
   readonly payload: Shape<T> | undefined
   /** May be sent again after a broken connection. */
   readonly repeatable: boolean
+  /** Undefined for commands of ours that OpenAFS does not have. */
+  readonly openafs: OpenafsForm<T> | undefined
 }
 
 /** A protocol: the byte that names it in a frame, and its commands by code. */
@@ -48,61 +64,91 @@ export interface SyncProtocol {
   readonly name: "FSSYNC" | "SALVSYNC"
   readonly mark: number
   readonly commands: ReadonlyMap<number, CommandRow<unknown>>
+  /** In OpenAFS's form: what every request carries; undefined: it depends on the command. */
+  readonly openafsRequest: RequestKind | undefined
+  /** In OpenAFS's form: bytes of payload that every answer carries, refusals too. */
+  readonly openafsPayloadSize: number
 }
 
-function fssync<T>(name: FssyncCommand, payload: Shape<T>): CommandRow<T>
-function fssync(name: FssyncCommand, payload?: undefined, repeatable?: boolean): CommandRow<undefined>
-function fssync<T>(name: FssyncCommand, payload?: Shape<T>, repeatable = true): CommandRow<T> {
-  return { name, code: fssyncCommands[name], payload, repeatable }
+type Form<T> = Partial<OpenafsForm<T>>
+
+/** How OpenAFS speaks of a command, where it is not a volume and the checked name of its partition, without an answer. */
+function formOf<T>(form: Form<T>): OpenafsForm<T> {
+  return { request: "volume", checksName: true, payload: undefined, isServed: true, ...form }
 }
 
-const salvsync = (name: SalvsyncCommand): CommandRow<SalvageStatus> => ({
-  name,
-  code: salvsyncCommands[name],
-  payload: salvageStatusShape,
-  repeatable: true,
-})
+/** A command that returns nothing. */
+function plain(name: FssyncCommand, form: Form<undefined> = {}, repeatable = true): CommandRow<undefined> {
+  return { name, code: fssyncCommands[name], payload: undefined, repeatable, openafs: formOf(form) }
+}
+
+/** A command that tells something. */
+function telling<T>(name: FssyncCommand, payload: Shape<T>, form: Form<T>): CommandRow<T> {
+  return { name, code: fssyncCommands[name], payload, repeatable: true, openafs: formOf(form) }
+}
+
+/** A command that only we have. */
+function ours<T>(name: FssyncCommand, payload: Shape<T>): CommandRow<T>
+function ours(name: FssyncCommand, payload?: undefined, repeatable?: boolean): CommandRow<undefined>
+function ours<T>(name: FssyncCommand, payload?: Shape<T>, repeatable = true): CommandRow<T> {
+  return { name, code: fssyncCommands[name], payload, repeatable, openafs: undefined }
+}
+
+const { volume, header, operation, vnode, generalStats, partitionStats, hashStats, headerStats, group, salvageStatus } =
+  openafsPayloads
+
+function salvsync(name: SalvsyncCommand, checksName = true): CommandRow<SalvageStatus> {
+  return {
+    name,
+    code: salvsyncCommands[name],
+    payload: salvageStatusShape,
+    repeatable: true,
+    openafs: formOf({ request: "salvage", checksName, payload: salvageStatus }),
+  }
+}
+
+const unchecked = { checksName: false } as const
 
 /** FSSYNC's rows by name. */
 export const fssyncRows = {
-  VOL_ON: fssync("VOL_ON"),
-  VOL_OFF: fssync("VOL_OFF"),
-  VOL_LISTVOLUMES: fssync("VOL_LISTVOLUMES"),
-  VOL_NEEDVOLUME: fssync("VOL_NEEDVOLUME"),
-  VOL_MOVE: fssync("VOL_MOVE"),
-  VOL_BREAKCBKS: fssync("VOL_BREAKCBKS"),
-  VOL_DONE: fssync("VOL_DONE"),
-  VOL_QUERY: fssync("VOL_QUERY", volumeShape),
-  VOL_QUERY_HDR: fssync("VOL_QUERY_HDR", volumeInfoShape),
-  VOL_QUERY_VOP: fssync("VOL_QUERY_VOP", volumeOperationShape),
-  VOL_STATS_GENERAL: fssync("VOL_STATS_GENERAL", generalStatsShape),
-  VOL_STATS_VICEP: fssync("VOL_STATS_VICEP", partitionStatsShape),
-  VOL_STATS_HASH: fssync("VOL_STATS_HASH", hashStatsShape),
-  VOL_STATS_HDR: fssync("VOL_STATS_HDR", headerStatsShape),
-  VOL_STATS_VLRU: fssync("VOL_STATS_VLRU", vlruStatsShape),
-  VOL_ATTACH: fssync("VOL_ATTACH"),
-  VOL_FORCE_ERROR: fssync("VOL_FORCE_ERROR", undefined, false),
-  VOL_LEAVE_OFF: fssync("VOL_LEAVE_OFF"),
-  VOL_QUERY_VNODE: fssync("VOL_QUERY_VNODE", vnodeShape),
-  VG_QUERY: fssync("VG_QUERY", volumeGroupShape),
-  VG_ADD: fssync("VG_ADD"),
-  VG_DEL: fssync("VG_DEL"),
-  VG_SCAN: fssync("VG_SCAN"),
-  VG_SCAN_ALL: fssync("VG_SCAN_ALL"),
-  VOL_GET: fssync("VOL_GET"),
-  VOL_PUT: fssync("VOL_PUT", undefined, false),
-  VOL_LIST: fssync("VOL_LIST", volumeRowsShape),
-  SERVER_STATUS: fssync("SERVER_STATUS", serverStatusShape),
+  VOL_ON: plain("VOL_ON"),
+  VOL_OFF: plain("VOL_OFF"),
+  VOL_LISTVOLUMES: plain("VOL_LISTVOLUMES", unchecked),
+  VOL_NEEDVOLUME: plain("VOL_NEEDVOLUME"),
+  VOL_MOVE: plain("VOL_MOVE"),
+  VOL_BREAKCBKS: plain("VOL_BREAKCBKS", unchecked),
+  VOL_DONE: plain("VOL_DONE"),
+  VOL_QUERY: telling("VOL_QUERY", volumeShape, { payload: volume }),
+  VOL_QUERY_HDR: telling("VOL_QUERY_HDR", volumeInfoShape, { payload: header }),
+  VOL_QUERY_VOP: telling("VOL_QUERY_VOP", volumeOperationShape, { payload: operation, ...unchecked }),
+  VOL_STATS_GENERAL: telling("VOL_STATS_GENERAL", generalStatsShape, { request: "nothing", payload: generalStats }),
+  VOL_STATS_VICEP: telling("VOL_STATS_VICEP", partitionStatsShape, { request: "statistics", payload: partitionStats }),
+  VOL_STATS_HASH: telling("VOL_STATS_HASH", hashStatsShape, { request: "number", payload: hashStats }),
+  VOL_STATS_HDR: telling("VOL_STATS_HDR", headerStatsShape, { request: "nothing", payload: headerStats }),
+  VOL_STATS_VLRU: telling("VOL_STATS_VLRU", vlruStatsShape, { request: "number", isServed: false }),
+  VOL_ATTACH: plain("VOL_ATTACH"),
+  VOL_FORCE_ERROR: plain("VOL_FORCE_ERROR", {}, false),
+  VOL_LEAVE_OFF: plain("VOL_LEAVE_OFF"),
+  VOL_QUERY_VNODE: telling("VOL_QUERY_VNODE", vnodeShape, { request: "vnode", payload: vnode }),
+  VG_QUERY: telling("VG_QUERY", volumeGroupShape, { payload: group }),
+  VG_ADD: plain("VG_ADD", { request: "group" }),
+  VG_DEL: plain("VG_DEL", { request: "group" }),
+  VG_SCAN: plain("VG_SCAN"),
+  VG_SCAN_ALL: plain("VG_SCAN_ALL", unchecked),
+  VOL_GET: ours("VOL_GET"),
+  VOL_PUT: ours("VOL_PUT", undefined, false),
+  VOL_LIST: ours("VOL_LIST", volumeRowsShape),
+  SERVER_STATUS: ours("SERVER_STATUS", serverStatusShape),
 } as const satisfies { readonly [K in FssyncCommand]: { readonly name: K | string } }
 
 /** SALVSYNC's rows by name. */
 export const salvsyncRows = {
-  NOP: salvsync("NOP"),
+  NOP: salvsync("NOP", false),
   SALVAGE: salvsync("SALVAGE"),
   CANCEL: salvsync("CANCEL"),
   RAISEPRIO: salvsync("RAISEPRIO"),
   QUERY: salvsync("QUERY"),
-  CANCELALL: salvsync("CANCELALL"),
+  CANCELALL: salvsync("CANCELALL", false),
   LINK: salvsync("LINK"),
 } as const satisfies { readonly [K in SalvsyncCommand]: { readonly name: K | string } }
 
@@ -110,5 +156,18 @@ function byCode(rows: Readonly<Record<string, CommandRow<unknown>>>): ReadonlyMa
   return new Map(Object.values(rows).map((row) => [row.code, row]))
 }
 
-export const fssyncProtocol: SyncProtocol = { name: "FSSYNC", mark: 0x46, commands: byCode(fssyncRows) }
-export const salvsyncProtocol: SyncProtocol = { name: "SALVSYNC", mark: 0x53, commands: byCode(salvsyncRows) }
+export const fssyncProtocol: SyncProtocol = {
+  name: "FSSYNC",
+  mark: 0x46,
+  commands: byCode(fssyncRows),
+  openafsRequest: undefined,
+  openafsPayloadSize: 0,
+}
+
+export const salvsyncProtocol: SyncProtocol = {
+  name: "SALVSYNC",
+  mark: 0x53,
+  commands: byCode(salvsyncRows),
+  openafsRequest: "salvage",
+  openafsPayloadSize: salvageStatusLayout.size,
+}

@@ -23,13 +23,9 @@ export const requestBytesMax = 256
 /** Longest answer body: VOL_LIST of a million volumes takes about 40 MB. */
 export const answerBytesMax = 64 << 20
 
-/** What a peer speaks, by the first bytes that it sends; undefined while they may still become either. */
-export function formOf(opening: Uint8Array): "ours" | "openafs" | "unknown" | undefined {
-  const [first, ...others] = opening.subarray(0, 4)
-  if (first === undefined) return undefined
-  if (first === frameMark) return "ours"
-  if (first !== 3 || others.some((byte) => byte !== 0)) return "unknown"
-  return opening.length < 4 ? undefined : "openafs"
+/** The form that a peer speaks, by the first byte that it sends. What is neither is answered as OpenAFS's servers do. */
+export function formOf(opening: Uint8Array): "ours" | "openafs" {
+  return opening[0] === frameMark ? "ours" : "openafs"
 }
 
 /** A whole frame for a value of arrays, numbers, strings and bytes. */
@@ -38,6 +34,12 @@ export function packFrame(protocolMark: number, value: unknown): Buffer {
   const length = frame.length - headLayout.size
   headLayout.write({ mark: frameMark, version: frameVersion, protocol: protocolMark, spare: 0, length }, frame)
   return frame
+}
+
+/** A whole frame around a body that is packed already. */
+export function frameOf(protocolMark: number, body: Buffer): Buffer {
+  const head = { mark: frameMark, version: frameVersion, protocol: protocolMark, spare: 0, length: body.length }
+  return Buffer.concat([headLayout.encode(head), body])
 }
 
 /** A frame of another version: refused, but the peer can be told. */

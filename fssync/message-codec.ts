@@ -1,6 +1,6 @@
 /** Requests and answers as frames: rows of values, each checked for type and range where it comes in. */
 import { FormatError } from "../common/error.ts"
-import { packFrame } from "./frame.ts"
+import { frameOf, packFrame } from "./frame.ts"
 import { partitionNameMax, type SyncAnswer, type SyncRequest } from "./message.ts"
 import { unpackPlain } from "./plain-msgpack.ts"
 import { briefly, i32, record, type Shape, text, u32 } from "./shape.ts"
@@ -32,14 +32,45 @@ export function encodeCall(protocolMark: number, call: SyncCall): Buffer {
   return packFrame(protocolMark, callShape.pack(call))
 }
 
+/** @throws TypeError if a field of the request is out of range. */
+export function requireCall(call: SyncCall): void {
+  callShape.pack(call)
+}
+
+/**
+ * The same request in the longest form that it has, at least 61 bytes. A server of OpenAFS's tells a client that sends at
+ * least the 40 bytes of its own head that it does not understand; at less it hangs up without a word. (msgpack lets a
+ * small number be written as one of 32 bits.)
+ */
+export function encodeLongCall(protocolMark: number, call: SyncCall): Buffer {
+  requireCall(call)
+  const { id, command, reason, programType, pid, thread, volume, partition, parent, vnode, unique } = call
+  const name = Buffer.from(partition)
+  const body = Buffer.concat([
+    Buffer.of(0x9b),
+    ...[id, command, reason, programType, pid, thread, volume].map(longNumber),
+    ...[Buffer.of(0xd9, name.length), name],
+    ...[parent, vnode, unique].map(longNumber),
+  ])
+  return frameOf(protocolMark, body)
+}
+
+function longNumber(number: number): Buffer {
+  const bytes = Buffer.of(0xce, 0, 0, 0, 0)
+  bytes.writeUInt32BE(number, 1)
+  return bytes
+}
+
 /** @throws FormatError if the body is not a request. */
 export function decodeCall(body: Buffer): SyncCall {
   return callShape.unpack(unpackPlain(body), "request")
 }
 
-/** An answer as it travels; `payload` is still a plain value. */
+/** An answer as it travels; `payload` is still a plain value, or a structure in OpenAFS's form. */
 export interface WireAnswer extends SyncAnswer {
   readonly id: number
+  /** The server answered in OpenAFS's form: its bytes behind the head, and its flags. */
+  readonly openafs?: { readonly bytes: Uint8Array; readonly flags: number }
 }
 
 export function encodeAnswer(protocolMark: number, answer: WireAnswer): Buffer {

@@ -116,6 +116,8 @@ export interface SyncRequest extends Sender {
   /** QUERY_VNODE: vnode number and uniquifier. SALVSYNC: `vnode` is the priority. */
   readonly vnode: number
   readonly unique: number
+  /** A checkout by a program of OpenAFS: its request as it came, which VOL_QUERY_VOP shows it byte for byte. */
+  readonly frame?: Uint8Array
 }
 
 /** One answer. `payload` is what the command returns on OK, in the shape that the command's row documents; else undefined. */

@@ -10,33 +10,40 @@ import { AfsError, FormatError } from "../common/error.ts"
 import { codes } from "../common/protocol/codes.ts"
 import type { CommandRow } from "./command-table.ts"
 import type { FairTurns } from "./fair-turns.ts"
-import { answerBytesMax, FrameReader, FrameVersionError, formOf, requestBytesMax } from "./frame.ts"
+import { formOf } from "./frame.ts"
 import { channelClose, commonReasons, responses, type SyncAnswer } from "./message.ts"
-import { connectionId, decodeCall, encodeAnswer, isPartitionName, type SyncCall } from "./message-codec.ts"
+import type { SyncCall } from "./message-codec.ts"
+import { type OpenafsAnswers, OpenafsServerForm } from "./openafs-server-form.ts"
 import type { SyncChannel, SyncServerOptions } from "./server.ts"
+import { PlainServerForm, type ServerForm } from "./server-form.ts"
 import type { Spinner } from "./spinner.ts"
 
-/** Requests of one connection that may wait for their handlers: well above what a daemon's threads have under way. */
-export const inFlightMax = 1024
 /** Bytes of answers that may wait to be read, beside one answer of any size. */
 export const unsentBytesMax = 1 << 20
 
 const badCommand: SyncAnswer = { response: responses.BAD_COMMAND, reason: commonReasons.NONE }
 const malformedName: SyncAnswer = { response: responses.FAILED, reason: commonReasons.MALFORMED_PACKET }
 const failed: SyncAnswer = { response: responses.FAILED, reason: commonReasons.NONE }
-const tooBig: SyncAnswer = { response: responses.FAILED, reason: commonReasons.PAYLOAD_TOO_BIG }
+
+/** What all channels of a server share. */
+export interface SharedByChannels {
+  readonly spinner: Spinner
+  readonly turns: FairTurns
+  readonly openafsAnswers: OpenafsAnswers
+}
 
 export class ServerChannel implements SyncChannel {
   readonly id: number
   pid: number | undefined
   readonly #socket: Socket
   readonly #options: SyncServerOptions
-  readonly #reader: FrameReader
+  readonly #shared: SharedByChannels
   readonly #spinner: Spinner
-  readonly #turns: FairTurns
   readonly #closed = new AbortController()
-  /** First bytes of a connection whose form is not known yet. */
-  #opening: Buffer | undefined = Buffer.alloc(0)
+  /** Known from the first byte. */
+  #form: ServerForm | undefined
+  /** Ends the wait for the rest of a request. */
+  #patience: NodeJS.Timeout | undefined
   /** Answers not written yet. */
   #answers: Buffer[] = []
   #answersBytes = 0
@@ -52,13 +59,12 @@ export class ServerChannel implements SyncChannel {
   /** No more requests are taken. */
   #ended = false
 
-  constructor(socket: Socket, id: number, options: SyncServerOptions, spinner: Spinner, turns: FairTurns) {
+  constructor(socket: Socket, id: number, options: SyncServerOptions, shared: SharedByChannels) {
     this.#socket = socket
-    this.#spinner = spinner
-    this.#turns = turns
+    this.#shared = shared
+    this.#spinner = shared.spinner
     this.id = id
     this.#options = options
-    this.#reader = new FrameReader(options.protocol.mark, requestBytesMax)
     socket.on("data", (chunk: Buffer) => this.#receive(chunk))
     socket.on("drain", () => this.#serve())
     socket.on("end", () => this.#clientGone())
@@ -91,6 +97,7 @@ export class ServerChannel implements SyncChannel {
   /** Whatever this connection had is given up now, even if its last answers are never read. */
   #finish(): void {
     this.#ended = true
+    clearTimeout(this.#patience)
     if (this.#closed.signal.aborted) return
     this.#closed.abort()
     this.#options.onChannelClosed?.(this)
@@ -98,109 +105,110 @@ export class ServerChannel implements SyncChannel {
 
   #receive(chunk: Buffer): void {
     if (this.#ended) return
-    const bytes = this.#opening === undefined ? chunk : this.#open(chunk)
-    if (bytes === undefined) return
+    this.#form ??= this.#formFor(chunk)
     this.#spinner.arrived()
-    this.#reader.push(bytes)
+    this.#form.push(chunk)
     this.#serve()
   }
 
-  /** The bytes so far once the client is known to speak our form; undefined while it is not. */
-  #open(chunk: Buffer): Buffer | undefined {
-    const opening = this.#opening?.length === 0 ? chunk : Buffer.concat([this.#opening ?? chunk, chunk])
-    const form = formOf(opening)
-    if (form === "openafs") {
-      this.#options.log.warn(
-        { path: this.#options.path, channel: this.id },
-        "a client speaks OpenAFS's form of the protocol, which this server does not: hung up",
-      )
-      this.end()
-      return undefined
-    }
-    this.#opening = form === undefined ? opening : undefined
-    return form === undefined ? undefined : opening
+  #formFor(opening: Buffer): ServerForm {
+    if (formOf(opening) === "ours") return new PlainServerForm(this.#options.protocol)
+    return new OpenafsServerForm(this.#shared.openafsAnswers)
   }
 
   /** Takes requests as long as there are any, there is room for their answers, and it is this connection's turn. */
   #serve(isItsTurn = false): void {
-    if (this.#serving) return
+    const form = this.#form
+    if (this.#serving || form === undefined) return
     this.#serving = true
     try {
-      if (!this.#waitsForTurn) this.#takeAll(isItsTurn)
+      if (!this.#waitsForTurn) this.#takeAll(form, isItsTurn)
     } catch (error) {
-      this.#refuse(error)
+      this.#refuse(form, error)
     }
     this.#serving = false
     this.#flush()
-    this.#regulate()
+    this.#regulate(form)
   }
 
-  #takeAll(isItsTurn: boolean): void {
+  #takeAll(form: ServerForm, isItsTurn: boolean): void {
     let deadline: number | undefined
-    while (!this.#ended && this.#hasRoom()) {
-      const body = this.#reader.next()
-      if (body === undefined) return
-      this.#take(decodeCall(body))
-      if (this.#reader.pendingBytes === 0) return
-      deadline ??= this.#turns.deadline(isItsTurn)
-      if (this.#turns.isOver(deadline)) {
+    while (!this.#ended && this.#hasRoom(form)) {
+      const call = form.next()
+      if (call === undefined) {
+        this.#awaitRest(form)
+        return
+      }
+      this.#take(form, call)
+      if (form.answersAlone) this.#flush()
+      if (form.pendingBytes === 0) return
+      deadline ??= this.#shared.turns.deadline(isItsTurn)
+      if (this.#shared.turns.isOver(deadline)) {
         this.#waitForTurn()
         return
       }
     }
   }
 
+  /** A request has begun: where the form says so, its end has to come soon. */
+  #awaitRest(form: ServerForm): void {
+    const { patience } = form
+    if (patience === undefined) return
+    clearTimeout(this.#patience)
+    if (form.pendingBytes > 0) this.#patience = setTimeout(() => this.#refuse(form, patience.incomplete()), patience.ms)
+  }
+
   #waitForTurn(): void {
     this.#waitsForTurn = true
-    this.#turns.wait(() => {
+    this.#shared.turns.wait(() => {
       this.#waitsForTurn = false
       this.#serve(true)
       if (this.#hungUp && !this.#waitsForTurn) this.#finish()
     })
   }
 
-  #hasRoom(): boolean {
+  #hasRoom(form: ServerForm): boolean {
     if (this.#answersBytes > unsentBytesMax) this.#flush()
-    return this.#inFlight < inFlightMax && this.#socket.writableLength <= unsentBytesMax
+    return this.#inFlight < form.inFlightMax && this.#socket.writableLength <= unsentBytesMax
   }
 
-  #regulate(): void {
-    const full = this.#waitsForTurn || !this.#hasRoom()
+  #regulate(form: ServerForm): void {
+    const full = this.#waitsForTurn || (!this.#hasRoom(form) && form.pendingBytes >= form.aheadBytesMax)
     if (full === this.#paused || this.#ended) return
     this.#paused = full
     if (full) this.#socket.pause()
     else this.#socket.resume()
   }
 
-  #take(call: SyncCall): void {
+  #take(form: ServerForm, call: SyncCall): void {
     if (call.command === channelClose) {
       this.end()
       return
     }
     this.pid = call.pid
-    const row = this.#options.protocol.commands.get(call.command)
-    if (row === undefined) this.#answer(call.id, undefined, badCommand)
-    else if (isPartitionName(call.partition)) this.#handle(call, row)
-    else this.#answer(call.id, row, malformedName)
+    const row = form.rowOf(call.command)
+    if (row === undefined) this.#answer(form, call, undefined, badCommand)
+    else if (form.isNameRefused(call, row)) this.#answer(form, call, row, malformedName)
+    else this.#handle(form, call, row)
   }
 
-  #handle(call: SyncCall, row: CommandRow<unknown>): void {
+  #handle(form: ServerForm, call: SyncCall, row: CommandRow<unknown>): void {
     let result: SyncAnswer | Promise<SyncAnswer>
     try {
       result = this.#options.handle(call, this)
     } catch (error) {
       result = this.#answerFor(error, row)
     }
-    if (result instanceof Promise) this.#await(call.id, row, result)
-    else this.#answer(call.id, row, result)
+    if (result instanceof Promise) this.#await(form, call, row, result)
+    else this.#answer(form, call, row, result)
   }
 
-  #await(id: number, row: CommandRow<unknown>, result: Promise<SyncAnswer>): void {
+  #await(form: ServerForm, call: SyncCall, row: CommandRow<unknown>, result: Promise<SyncAnswer>): void {
     this.#inFlight++
     const settle = (answer: SyncAnswer): void => {
       this.#inFlight--
       if (this.#socket.destroyed) return
-      this.#answer(id, row, answer)
+      this.#answer(form, call, row, answer)
       this.#planFlush()
     }
     // settles both ways by itself; `settle` only queues
@@ -214,22 +222,17 @@ export class ServerChannel implements SyncChannel {
     return failed
   }
 
-  #answer(id: number, row: CommandRow<unknown> | undefined, answer: SyncAnswer): void {
-    const frame = this.#encode(id, row, answer)
+  #answer(form: ServerForm, call: SyncCall, row: CommandRow<unknown> | undefined, answer: SyncAnswer): void {
+    const frame = this.#encode(form, call, row, answer)
     this.#answers.push(frame)
     this.#answersBytes += frame.length
   }
 
-  #encode(id: number, row: CommandRow<unknown> | undefined, answer: SyncAnswer): Buffer {
-    const mark = this.#options.protocol.mark
-    const { response, reason } = answer
+  #encode(form: ServerForm, call: SyncCall, row: CommandRow<unknown> | undefined, answer: SyncAnswer): Buffer {
     try {
-      const wanted = row?.payload !== undefined && (response === responses.OK || answer.payload !== undefined)
-      if (!wanted) return encodeAnswer(mark, { id, response, reason })
-      const frame = encodeAnswer(mark, { id, response, reason, payload: row.payload.pack(answer.payload) })
-      return frame.length <= answerBytesMax ? frame : encodeAnswer(mark, { id, ...tooBig })
+      return form.encode(call, row, answer)
     } catch (error) {
-      return encodeAnswer(mark, { id, ...(row === undefined ? failed : this.#answerFor(error, row)) })
+      return form.encode(call, row, row === undefined ? failed : this.#answerFor(error, row))
     }
   }
 
@@ -253,12 +256,12 @@ export class ServerChannel implements SyncChannel {
   }
 
   /** The client sent what is no request: it is told, if it can be, and hung up on. */
-  #refuse(error: unknown): void {
+  #refuse(form: ServerForm, error: unknown): void {
     if (!(error instanceof FormatError)) throw error
-    const { path, protocol, log } = this.#options
+    const { path, log } = this.#options
     log.warn({ path, channel: this.id, pid: this.pid, err: error }, "a client sent a malformed request: hung up")
-    const reason = error instanceof FrameVersionError ? commonReasons.NONE : commonReasons.MALFORMED_PACKET
-    this.#answers.push(encodeAnswer(protocol.mark, { id: connectionId, response: responses.COM_ERROR, reason }))
+    const refusal = form.refusal(error)
+    if (refusal !== undefined) this.#answers.push(refusal)
     this.#answersBytes = this.#answers.reduce((sum, frame) => sum + frame.length, 0)
     this.end()
   }

@@ -11,6 +11,7 @@ import { nodeDisk } from "../common/disk/node-disk.ts"
 import type { SyncProtocol } from "./command-table.ts"
 import { FairTurns } from "./fair-turns.ts"
 import type { SyncAnswer, SyncRequest } from "./message.ts"
+import { OpenafsAnswers } from "./openafs-server-form.ts"
 import { ServerChannel } from "./server-channel.ts"
 import { listenAt } from "./socket-path.ts"
 import { Spinner } from "./spinner.ts"
@@ -46,6 +47,8 @@ export interface SyncServerOptions {
   readonly handle: SyncHandler
   /** Called once for each connection, after its last request was handed over. */
   readonly onChannelClosed?: (channel: SyncChannel) => void
+  /** SALVSYNC: the payload of answers that the server makes by itself, of which OpenAFS's form knows none without. */
+  readonly status?: () => unknown
   readonly log: SyncLog
   readonly disk?: Disk
 }
@@ -72,10 +75,10 @@ const programs = { FSSYNC: "fileserver", SALVSYNC: "salvageserver" } as const
  */
 export async function listenSync(options: SyncServerOptions): Promise<SyncServer> {
   const channels = new Set<ServerChannel>()
-  const spinner = new Spinner()
-  const turns = new FairTurns()
+  const openafsAnswers = new OpenafsAnswers(options.protocol, options.status)
+  const shared = { spinner: new Spinner(), turns: new FairTurns(), openafsAnswers }
   const server = createServer({ allowHalfOpen: false }, (socket) => {
-    const channel = new ServerChannel(socket, ++lastChannelId, options, spinner, turns)
+    const channel = new ServerChannel(socket, ++lastChannelId, options, shared)
     channels.add(channel)
     socket.once("close", () => channels.delete(channel))
   })

@@ -66,7 +66,8 @@ export class SalvageServer implements AsyncDisposable {
   async listen(): Promise<void> {
     const { socket, log } = this.#options
     const handle = (request: SyncRequest): SyncAnswer => this.answer(request)
-    this.#server = await listenSync({ path: socket, protocol: salvsyncProtocol, handle, log })
+    const status = (): SalvageStatus => this.#status(undefined)
+    this.#server = await listenSync({ path: socket, protocol: salvsyncProtocol, handle, status, log })
   }
 
   /** Answers one SALVSYNC request. */

@@ -27,6 +27,8 @@ export interface CheckoutRequest {
   readonly parent: number
   readonly vnode: number
   readonly unique: number
+  /** Its bytes, where a program of OpenAFS sent it. */
+  readonly frame?: Uint8Array
 }
 
 /** `unknown`: the volume was not attached at checkout; the next access tells whether it can stay online. */

@@ -238,7 +238,6 @@ test("client: COM_ERROR, to a request or to the connection, is a broken connecti
 for (const [what, bytes] of [
   ["nonsense", Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n")],
   ["an answer that is none", packFrame(fssyncMark, [1, 0, 0])],
-  ["OpenAFS's form", Buffer.from("03000000010000000100000001000000", "hex")],
 ] as const) {
   test(`client: a server that sends ${what} counts as broken`, async (t) => {
     const path = socketIn(t)

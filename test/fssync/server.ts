@@ -5,7 +5,8 @@ import { packFrame } from "../../fssync/frame.ts"
 import { channelClose, fssyncCommands, responses, type SyncRequest } from "../../fssync/message.ts"
 import { connectionId } from "../../fssync/message-codec.ts"
 import { listenSync, type SyncChannel, type SyncHandler, type SyncServer } from "../../fssync/server.ts"
-import { inFlightMax, unsentBytesMax } from "../../fssync/server-channel.ts"
+import { unsentBytesMax } from "../../fssync/server-channel.ts"
+import { inFlightMax } from "../../fssync/server-form.ts"
 import { connectRaw, fssyncMark, requestFrame, until } from "../support/raw-peer.ts"
 import { okAnswer, sampleRow, sampleVolume } from "../support/sync-samples.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
@@ -246,8 +247,7 @@ test("server: a partition name that cannot be one fails as malformed, before the
 
 const row: readonly unknown[] = [1, VOL_QUERY, 0, 5, 1, 0, 2, "/vicepa", 0, 0, 0]
 const malformed: Readonly<Record<string, Buffer>> = {
-  text: Buffer.from("GET / HTTP/1.1\r\n\r\n"),
-  "a first byte of OpenAFS's with others behind it": Buffer.of(3, 1, 0, 0),
+  "another byte behind a frame": Buffer.concat([requestFrame({}).subarray(0, 4), Buffer.of(0, 0, 0, 1, 0xc1)]),
   "a frame too long": Buffer.concat([requestFrame({}).subarray(0, 4), Buffer.of(0, 0, 2, 0)]),
   "a frame of the other protocol": packFrame(0x53, row),
   "an empty frame": Buffer.concat([requestFrame({}).subarray(0, 4), Buffer.alloc(4)]),
@@ -298,27 +298,6 @@ test("server: a client of another version of the frames is told that it is no co
   await peer.ended
   t.deepEqual(peer.answers, [{ id: connectionId, response: COM_ERROR, reason: 0 }])
 })
-
-for (const pieces of [1, 40]) {
-  test(`server: a client that speaks OpenAFS's form (in ${pieces} pieces) is hung up on with one clear line`, async (t) => {
-    const { path, lines } = await serve(t, query)
-    const [theirs, ours] = [await connectRaw(t, path), await connectRaw(t, path)]
-    const bytes = Buffer.alloc(60)
-    bytes[0] = 3
-    for (let piece = 0; piece < pieces; piece++) {
-      theirs.send(bytes.subarray((piece * 60) / pieces, ((piece + 1) * 60) / pieces))
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    await theirs.ended
-    t.deepEqual(theirs.answers, [])
-    t.deepEqual(
-      lines.map(({ level, message }) => [level, message]),
-      [["warn", "a client speaks OpenAFS's form of the protocol, which this server does not: hung up"]],
-    )
-    ours.send(requestFrame({ id: 6 }))
-    t.like((await ours.answered(1))[0], { id: 6, response: OK })
-  })
-}
 
 // An FSSYNC VOL_OFF has the same number as a SALVSYNC SALVAGE.
 test("server: a client of FSSYNC that opened the salvage server's socket salvages nothing", async (t) => {
