@@ -24,6 +24,10 @@ function stage() {
       }
       now = Math.max(now, end)
     },
+    /** Time passes in which another program has the processor. */
+    stall(ms: number) {
+      now += ms
+    },
   }
 }
 
@@ -68,6 +72,31 @@ test("spinner: goes to sleep soon after the last message when nothing comes", (t
   t.false(loop.isAwake())
 })
 
+test("spinner: where an answer lately took longer, it is waited for longer", (t) => {
+  const loop = stage()
+  exchange(loop, 0.1)
+  exchange(loop, 0.02)
+  loop.spinner.expect()
+  loop.pass(0.12)
+  t.true(loop.isAwake())
+  loop.pass(0.03)
+  t.false(loop.isAwake())
+})
+
+// A machine with more work than processors: who stays awake is pushed aside, and so is the peer.
+test("spinner: leaves the processor to others when they have taken it once", (t) => {
+  const loop = stage()
+  exchange(loop, 0.02)
+  loop.spinner.expect()
+  loop.pass(0.001)
+  loop.stall(0.1)
+  loop.pass(0.002)
+  t.false(loop.isAwake())
+  loop.spinner.arrived()
+  loop.spinner.expect()
+  t.false(loop.isAwake())
+})
+
 test("spinner: a quick conversation is waited for awake throughout, with one plan for the loop at a time", (t) => {
   const loop = stage()
   exchange(loop, 0.02)
@@ -79,16 +108,32 @@ test("spinner: a quick conversation is waited for awake throughout, with one pla
   }
 })
 
-// Two ends that share a processor: staying awake keeps the peer from answering, and every exchange takes the whole wait.
-test("spinner: waits in vain twice, then leaves it for a thousand messages", (t) => {
+// Two ends that share a processor: the peer answers when we sleep, and who stays awake waits in vain.
+test("spinner: waits in vain twice, rests a while, and each time that it was no use again for longer, up to a thousand messages", (t) => {
   const loop = stage()
   exchange(loop, 0.08)
-  let awake = 0
-  for (let message = 0; message < 5 * 1026; message++) {
+  let resting = 0
+  const rests: number[] = []
+  for (let message = 0; message < 5 * 1027; message++) {
     loop.spinner.expect()
-    if (loop.isAwake()) awake++
-    loop.pass(0.08)
+    const isAwake = loop.isAwake()
+    if (isAwake && resting > 1) rests.push(resting)
+    resting = isAwake ? 0 : resting + 1
+    loop.pass(isAwake ? 0.25 : 0.08)
     loop.spinner.arrived()
   }
-  t.is(awake, 5 * 2)
+  t.deepEqual(rests.slice(0, 5), [16, 64, 256, 1024, 1024])
+})
+
+test("spinner: an answer that is late by chance costs a quick conversation little", (t) => {
+  const loop = stage()
+  exchange(loop, 0.02)
+  let asleep = 0
+  for (let message = 0; message < 5000; message++) {
+    loop.spinner.expect()
+    if (!loop.isAwake()) asleep++
+    loop.pass(message % 500 < 3 ? 1 : 0.02)
+    loop.spinner.arrived()
+  }
+  t.true(asleep < 300, `${asleep} of 5000`)
 })
