@@ -4,20 +4,23 @@
  */
 import type { Millis } from "../common/clock.ts"
 
-/** Where a cache manager can be reached: IPv4 address as a number, and UDP port. */
+/** Where a cache manager can be called: IPv4 address as a number, and UDP port. */
 export interface HostAddress {
   readonly host: number
   readonly port: number
 }
+
+/** A host keeps so many addresses; the one seen first goes for a new one. As many as it can report. */
+export const hostAddressesMax = 32
 
 export class Host {
   /** Its number in the tables, from 1; given to another host when this one has gone. */
   readonly index: number
   /** Undefined: a client that has none, known by its address only. */
   readonly uuid: string | undefined
-  /** Where it was seen, the address that is called first in front. Never empty while the host is known. */
-  readonly addresses: HostAddress[]
-  /** What else it says of itself; tried when nothing else answers. Never proved, so nobody is known by it. */
+  /** Where it was seen; the first is called. Never empty while the host is known. Changed by the register only. */
+  addresses: readonly HostAddress[]
+  /** Addresses that it says it has; asked when no other answers. Nobody is known by them, since nothing proves them. */
   reported: readonly number[] = []
   /** It understands errors in OpenAFS's own error table. */
   translatesErrors = false
@@ -38,8 +41,13 @@ export class Host {
     this.lastCall = now
   }
 
-  /** Nothing stands between it and its next call. */
+  /** Nothing has to be told to it before its next call. */
   get isReady(): boolean {
     return !(this.isDown || this.needsReset || this.isGone)
+  }
+
+  isAt(address: HostAddress): boolean {
+    for (const known of this.addresses) if (known.host === address.host && known.port === address.port) return true
+    return false
   }
 }

@@ -23,6 +23,8 @@ export interface RpcConnection {
   readonly peer: RpcPeer
   /** Absent: nobody has been proved. */
   readonly user?: RpcUser | undefined
+  /** For the server: what it remembers of its caller. Goes with the connection. */
+  context?: unknown
 }
 
 /** Why a call ended without a whole reply; `code` as on the wire. */
