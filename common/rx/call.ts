@@ -60,6 +60,13 @@ export const callStateNumbers: Readonly<Record<CallState, number>> = {
 
 const timer = { resend: 0, ack: 1, keepAlive: 2, deadline: 3 } as const
 
+/** In the pool of buffers, since it is the application's and soon let go. */
+function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const copy = Buffer.allocUnsafe(end - start)
+  copy.set(bytes.subarray(start, end))
+  return copy
+}
+
 /** Called with the error if the call ended otherwise than with its whole reply. */
 export type EndListener = (call: Call, error: RxError | undefined) => void
 
@@ -93,6 +100,9 @@ export class Call implements Carrier {
   /** What still comes in is thrown away, for the answer is being written. */
   #isDeaf = false
   #dataSent = 0
+  /** Waits for the end of the batch, in answer to the packet of this serial. */
+  #heldAck: AckReason | undefined
+  #heldSerial = 0
   #openedSeq = 0
   #wantsRoom = false
   /** How often a server has said BUSY, and whether the resend timer runs for that. */
@@ -154,10 +164,10 @@ export class Call implements Carrier {
       this.#endIfRead()
       return undefined
     }
-    const { bytes, start, end } = window
+    const { bytes, start, end, isLent } = window
     this.#shift(window)
     this.#consumed()
-    return bytes.subarray(start, end)
+    return isLent ? copyOf(bytes, start, end) : bytes.subarray(start, end)
   }
 
   /** Copies up to `length` bytes in order to `target`; gives how many. */
@@ -289,26 +299,50 @@ export class Call implements Carrier {
     if (arrival === "duplicate") endpoint.statistics.duplicates++
     const reason = this.#debt.arrived(arrival, (header.flags & packetFlags.requestAck) !== 0)
     const sentBefore = this.#dataSent
-    if (arrival === "next") {
-      this.#times.lastProgress = endpoint.time
-      this.#isReceiving = true
-      this.#deliver()
-      this.#isReceiving = false
-      this.#endIfRead()
-    }
+    if (endpoint.isLent && (arrival === "next" || arrival === "gap")) window.lend(header.seq)
+    if (arrival === "next") this.#receiveNext(endpoint.time)
+    if (endpoint.isLent) window.keep()
     if (reason === ackReasons.idle && hasMore) return
     this.#acknowledge(reason, header.serial, this.#dataSent > sentBefore)
+  }
+
+  #receiveNext(now: Millis): void {
+    this.#times.lastProgress = now
+    this.#isReceiving = true
+    this.#deliver()
+    this.#isReceiving = false
+    this.#endIfRead()
   }
 
   #acknowledge(reason: AckReason | undefined, serial: number, hasAnswered: boolean): void {
     if (this.isOver) return
     const isNews = reason === ackReasons.idle || reason === ackReasons.requested
     // The answer says all that this ACK could.
-    if (isNews && hasAnswered) this.#debt.answered()
+    if (isNews && hasAnswered) this.#answered()
+    else if (isNews && this.connection.endpoint.isBatch) return this.#ackAtEnd(reason, serial)
     else if (reason !== undefined) this.sendAck(reason, serial)
     else if (this.#debt.isOwed) this.#oweAck()
     if (this.isOver || this.#state !== "dally" || this.#debt.isOwed) return
     this.#forget()
+  }
+
+  /** Several packets of a batch are acknowledged together at its end. */
+  #ackAtEnd(reason: AckReason, serial: number): void {
+    if (this.#heldAck === undefined) this.connection.endpoint.settleAtEnd(this)
+    this.#heldAck = reason
+    this.#heldSerial = serial
+  }
+
+  /** The batch is over: sends the ACK that was held back if nothing has said the same since. */
+  settle(): void {
+    if (this.isOver || this.#heldAck === undefined) return
+    this.sendAck(this.#heldAck, this.#heldSerial)
+    if (this.#state === "dally") this.#forget()
+  }
+
+  #answered(): void {
+    this.#heldAck = undefined
+    this.#debt.answered()
   }
 
   /** The last reply on this channel is acknowledged by a new call on it. */
@@ -372,7 +406,7 @@ export class Call implements Carrier {
   #noteData(): void {
     this.#dataSent++
     this.#lastSent = this.connection.endpoint.time
-    this.#debt.answered()
+    this.#answered()
   }
 
   armResend(at: Millis | undefined): void {
@@ -392,6 +426,7 @@ export class Call implements Carrier {
     if (window === undefined || this.#channel === undefined) return
     this.#lastSent = this.connection.endpoint.currentTime()
     this.#debt.acked(window.first)
+    this.#heldAck = undefined
     this.connection.endpoint.timers.clear(this.#timers, timer.ack)
     this.#channel.sendAck(this, window, reason, serial)
   }

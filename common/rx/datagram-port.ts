@@ -1,23 +1,27 @@
 /**
  * What the endpoint's shell needs of the operating system: a bound UDP socket that gives whole batches and takes whole
- * batches. node:dgram is one way; others can do more datagrams in one system call behind the same face.
+ * batches. node:dgram is one way (socket.ts), several datagrams in one system call another (system-port.ts).
  */
 import type { Transmit } from "./endpoint.ts"
 
 /** What a port does with what comes. */
 export interface PortEvents {
-  /** A datagram came; the bytes are the receiver's from now on. Host is an IPv4 address as a number. */
+  /** A datagram came. Host is an IPv4 address as a number. The bytes are only lent for the call if the port `lends`. */
   readonly receive: (bytes: Uint8Array, host: number, port: number) => void
   /** That was all for now: answers may go out together. */
   readonly batchEnd: () => void
 }
 
 export interface DatagramPort {
+  /** How it works, for the log. */
+  readonly name: string
   readonly address: string
   readonly port: number
+  /** What is received is overwritten by the next batch; else it is the receiver's. */
+  readonly lends: boolean
   /** Sends, or keeps to send at `flush`. The bytes must stay as they are until `flush` is done. */
   readonly send: Transmit
-  /** Sends everything kept. True if the system has taken all; false if some bytes must stay as they are for longer. */
+  /** Sends everything kept. True if the bytes given to `send` are free; false if some must stay as they are for longer. */
   flush(): boolean
   /** Datagrams that the system refused. */
   readonly sendFailures: number
@@ -26,6 +30,9 @@ export interface DatagramPort {
 
 /** Opens a port at an address ("0.0.0.0" for all) and number (0 for any). @throws Error of the system if it cannot */
 export type OpenPort = (address: string, port: number, events: PortEvents) => Promise<DatagramPort>
+
+/** Holds 2,800 full packets: what arrives while the loop is busy for 30 ms is not lost. */
+export const receiveBufferBytes = 4 << 20
 
 /** 10.0.0.1 as a number; undefined if it is no IPv4 address. */
 export function parseHost(address: string): number | undefined {

@@ -3,7 +3,7 @@
  * leave through `transmit`, and `nextTimeout` says when `timeout` is wanted. OpenAFS rx/rx.c.
  *
  * Rules for the shell: `transmit` must not call back; its bytes stay as they are until `flushed`. Bytes given to `receive` are
- * the endpoint's. Applications may call from anywhere: within `receive` and `timeout`, or between them.
+ * the endpoint's unless they are lent. Applications may call from anywhere: within `receive` and `timeout`, or between them.
  */
 import type { Millis } from "../clock.ts"
 import {
@@ -96,6 +96,10 @@ export class Endpoint {
   time: Millis
   /** Calls that are not finished, on both sides. */
   calls = 0
+  /** The bytes that are being received are lent: who keeps them has to copy them. */
+  isLent = false
+  /** Other datagrams may follow in this turn: ACKs that can wait do so until `endBatch`. */
+  isBatch = false
   /** Received bytes that wait for readers. */
   unreadBytes = 0
   /** Scratch, each used by one packet at a time: going out, coming in. */
@@ -114,6 +118,7 @@ export class Endpoint {
   readonly #clientTable = new Map<number, Connection>()
   readonly #halfOpen = new Set<Call>()
   readonly #held = new Set<Call>()
+  readonly #unsettled: Call[] = []
   readonly #awaitReach = new Set<Connection>()
   readonly #receiveWindows: ReceiveWindow[] = []
   readonly #sendWindows: SendWindow[] = []
@@ -141,9 +146,27 @@ export class Endpoint {
 
   // In.
 
-  /** Takes a datagram. Never throws for what is in it. */
-  receive(bytes: Uint8Array, host: number, port: number, now: Millis): void {
+  /** Datagrams follow that came together. */
+  beginBatch(): void {
+    this.isBatch = true
+  }
+
+  /** That were all: sends what was held back. */
+  endBatch(): void {
+    this.isBatch = false
+    for (const call of this.#unsettled) call.settle()
+    this.#unsettled.length = 0
+  }
+
+  /** The call wants to be told of the end of the batch. */
+  settleAtEnd(call: Call): void {
+    this.#unsettled.push(call)
+  }
+
+  /** Takes a datagram. Never throws for what is in it. `isLent`: its bytes may be used until it returns. */
+  receive(bytes: Uint8Array, host: number, port: number, now: Millis, isLent = false): void {
     this.time = now
+    this.isLent = isLent
     if (bytes.length < rxHeader.size || port === 0) {
       this.statistics.bogusPackets++
       return

@@ -29,6 +29,8 @@ export class ReceiveWindow {
   readonly #ends = new Int32Array(windowMax)
   readonly #checksums = new Int32Array(windowMax)
   readonly #isThere = new Uint8Array(windowMax)
+  /** Sequence number of a packet whose bytes are only lent for now; 0 for none. */
+  #lent = 0
 
   constructor() {
     for (let slot = 0; slot < windowMax; slot++) this.#bytes.push(nothing)
@@ -46,6 +48,7 @@ export class ReceiveWindow {
     this.highest = 0
     this.last = 0
     this.unreadBytes = 0
+    this.#lent = 0
   }
 
   /** Every byte that will come is here (and may be unread). */
@@ -102,6 +105,29 @@ export class ReceiveWindow {
   }
   get checksum(): number {
     return this.#checksums[this.first & slotMask] ?? 0
+  }
+
+  /** The bytes of the packet at `first` are only lent. */
+  get isLent(): boolean {
+    return this.#lent === this.first
+  }
+
+  /** The packet's bytes are gone after `keep`, which copies them if they are still unread. */
+  lend(seq: number): void {
+    this.#lent = seq
+  }
+
+  keep(): void {
+    const slot = this.#lent & slotMask
+    const isUnread = this.#lent >= this.first && this.#isThere[slot] === 1
+    this.#lent = 0
+    if (!isUnread) return
+    const start = this.#starts[slot] ?? 0
+    const end = this.#ends[slot] ?? 0
+    // A copy of its own, so that a packet that is kept for long keeps nothing else.
+    this.#bytes[slot] = new Uint8Array(this.#bytes[slot]?.subarray(start, end) ?? nothing)
+    this.#starts[slot] = 0
+    this.#ends[slot] = end - start
   }
 
   /** Cuts the packet at `first` to what is still unread of it. */

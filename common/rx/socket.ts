@@ -6,11 +6,18 @@
 import { randomBytes } from "node:crypto"
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram"
 import type { Millis } from "../clock.ts"
-import { type DatagramPort, hostText, type OpenPort, type PortEvents, parseHost } from "./datagram-port.ts"
+import {
+  type DatagramPort,
+  hostText,
+  type OpenPort,
+  type PortEvents,
+  parseHost,
+  receiveBufferBytes,
+} from "./datagram-port.ts"
 import { Endpoint, type EndpointOptions } from "./endpoint.ts"
+import { openSystemPort } from "./system-port.ts"
+import { isBindFailure } from "./system-socket.ts"
 
-/** Holds 2,800 full packets: what arrives while the loop is busy for 30 ms is not lost. */
-const receiveBufferBytes = 4 << 20
 /** Addresses are turned into numbers and back for each datagram: this many are remembered. */
 const hostsRemembered = 4_096
 /** Longest delay of Node's timers. */
@@ -58,6 +65,8 @@ function enlargeBuffer(socket: Socket): void {
 }
 
 class NodePort implements DatagramPort {
+  readonly name = "node:dgram"
+  readonly lends = false
   readonly address: string
   readonly port: number
   sendFailures = 0
@@ -90,7 +99,7 @@ class NodePort implements DatagramPort {
 }
 
 /** A port on node:dgram. Its batch is what arrives in one turn of the event loop. */
-const openNodePort: OpenPort = async (address: string, port: number, events: PortEvents) => {
+export const openNodePort: OpenPort = async (address: string, port: number, events: PortEvents) => {
   const socket = createSocket({ type: "udp4", lookup: literal })
   try {
     await bind(socket, address, port)
@@ -123,13 +132,39 @@ export interface RxSocketOptions extends Omit<EndpointOptions, "transmit" | "now
   readonly address?: string
   /** 0, any free port, if absent. */
   readonly port?: number
-  readonly openPort?: OpenPort
+  /** "auto" if absent. */
+  readonly backEnd?: SocketBackEnd
+}
+
+/** How datagrams come and go: by the C library's calls for many at a time, by Node's own, or by the first that works. */
+export const socketBackEnds = ["auto", "system", "node"] as const
+export type SocketBackEnd = (typeof socketBackEnds)[number]
+
+interface Opened {
+  readonly port: DatagramPort
+  /** Why it is not the faster one; empty if it is, or was not wanted. */
+  readonly note: string
+}
+
+async function openPort(options: RxSocketOptions, events: PortEvents): Promise<Opened> {
+  const { address = "0.0.0.0", port = 0, backEnd = "auto" } = options
+  if (backEnd === "node") return { port: await openNodePort(address, port, events), note: "" }
+  try {
+    return { port: await openSystemPort(address, port, events), note: "" }
+  } catch (error) {
+    if (backEnd === "system" || isBindFailure(error)) throw error
+    const note = error instanceof Error ? error.message : String(error)
+    return { port: await openNodePort(address, port, events), note }
+  }
 }
 
 /** An endpoint on a UDP port. */
 export class RxSocket implements AsyncDisposable {
   readonly endpoint: Endpoint
+  /** Why a slower back end than could be was taken; empty if it was not. */
+  backEndNote = ""
   #port: DatagramPort | undefined
+  #lends = false
   #timer: NodeJS.Timeout | undefined
   /** What the timer is set to. */
   #timerAt = Number.POSITIVE_INFINITY
@@ -148,6 +183,10 @@ export class RxSocket implements AsyncDisposable {
     })
   }
 
+  /** How datagrams come and go, in a word for the log; empty if closed. */
+  get backEnd(): string {
+    return this.#port?.name ?? ""
+  }
   get address(): string {
     return this.#port?.address ?? ""
   }
@@ -160,10 +199,14 @@ export class RxSocket implements AsyncDisposable {
       receive: (bytes, host, port) => this.#receive(bytes, host, port),
       batchEnd: () => {
         this.#isBatch = false
+        this.endpoint.endBatch()
         this.#settle()
       },
     }
-    this.#port = await (options.openPort ?? openNodePort)(options.address ?? "0.0.0.0", options.port ?? 0, events)
+    const { port, note } = await openPort(options, events)
+    this.#port = port
+    this.#lends = port.lends
+    this.backEndNote = note
   }
 
   /** Says farewell to servers we call, and gives the port back. */
@@ -186,8 +229,9 @@ export class RxSocket implements AsyncDisposable {
     if (!this.#isBatch) {
       this.#isBatch = true
       this.#batchTime = performance.now()
+      this.endpoint.beginBatch()
     }
-    this.endpoint.receive(bytes, host, port, this.#batchTime)
+    this.endpoint.receive(bytes, host, port, this.#batchTime, this.#lends)
   }
 
   #send(bytes: Uint8Array, length: number, host: number, port: number): void {

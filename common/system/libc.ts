@@ -12,10 +12,13 @@ export type Native = (...values: number[]) => number
 /** C types of arguments and results; `address` is a pointer. */
 export type NativeType = "int" | "uint" | "int64" | "address"
 
+/** Status is not 0 if an error is reported on the descriptor: then it is not watched any more before `start`. */
+export type Ready = (status: number) => void
+
 /** A descriptor that the event loop watches. Close it before the descriptor. */
 export interface Watch {
   /** Replaces what is watched for. */
-  start(events: WatchedEvents, ready: () => void): void
+  start(events: WatchedEvents, ready: Ready): void
   close(): void
 }
 
@@ -35,7 +38,7 @@ export interface Libc {
    * Watches a descriptor in the event loop, without a thread. `ready` runs outside of Node's callbacks: promises that it
    * settles go on only after the next one of those, an immediate for example.
    */
-  watch(descriptor: number, events: WatchedEvents, ready: () => void): Watch
+  watch(descriptor: number, events: WatchedEvents, ready: Ready): Watch
 }
 
 /** What we use of koffi. */
@@ -43,7 +46,7 @@ interface Koffi {
   load(path: null): { func(name: string, result: string, values: readonly string[]): Native }
   errno(): number
   address(value: Uint8Array): bigint
-  readonly node: { poll(descriptor: number, events: WatchedEvents, ready: () => void): Watch }
+  readonly node: { poll(descriptor: number, events: WatchedEvents, ready: Ready): Watch }
 }
 
 const typeName = (type: NativeType): string => (type === "address" ? "uintptr" : type)

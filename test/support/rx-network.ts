@@ -49,6 +49,8 @@ export class RxNetwork {
   /** Everything that was sent, if `records`. */
   readonly sent: Sent[] = []
   records = true
+  /** Of every second datagram the bytes are only lent, and overwritten when it has been received. */
+  lends = true
   /** Datagrams delivered. */
   delivered = 0
   readonly random: Random
@@ -83,7 +85,11 @@ export class RxNetwork {
       transmit: (bytes, length, host, port) => this.send(bytes.slice(0, length), address, { host, port }),
     })
     this.#endpoints.push(endpoint)
-    this.attach(address, (bytes, from, now) => endpoint.receive(bytes, from.host, from.port, now))
+    this.attach(address, (bytes, from, now) => {
+      const isLent = this.lends && (this.delivered & 1) === 1
+      endpoint.receive(bytes, from.host, from.port, now, isLent)
+      if (isLent) bytes.fill(0xbb)
+    })
     return endpoint
   }
 

@@ -1,22 +1,46 @@
 import test from "ava"
 import { parseHost } from "../../../common/rx/datagram-port.ts"
 import { exchange } from "../../../common/rx/exchange.ts"
-import { openRxSocket } from "../../../common/rx/socket.ts"
+import { openNodePort, openRxSocket, socketBackEnds } from "../../../common/rx/socket.ts"
+import { libcAbsence, openLibc } from "../../../common/system/libc.ts"
+import { testPort } from "../../support/port-contract.ts"
+import { randomOf } from "../../support/random.ts"
 import { answering, serviceId } from "../../support/rx-network.ts"
 
 const loopback = "127.0.0.1"
 const host = parseHost(loopback) ?? 0
 
-test("socket: calls and bulk data pass over a real socket in both directions, and it closes", async (t) => {
-  const service = answering((request) => Uint8Array.from(request).reverse())
-  await using server = await openRxSocket({ address: loopback, services: [service] })
-  await using client = await openRxSocket({ address: loopback })
-  t.is(server.address, loopback)
-  const connection = client.endpoint.connect(host, server.port, serviceId)
-  t.deepEqual([...(await exchange(connection, Uint8Array.of(1, 2, 3)))], [3, 2, 1])
-  const bulk = Buffer.alloc(700_000, "pattern")
-  const replies = await Promise.all([1, 2, 3, 4, 5, 6].map(() => exchange(connection, bulk)))
-  for (const reply of replies) t.true(Buffer.from(reply).reverse().equals(bulk))
+testPort("node:dgram", openNodePort)
+
+for (const [theirs, ours] of [
+  ["node", "node"],
+  ["node", "auto"],
+  ["auto", "node"],
+  ["auto", "auto"],
+] as const)
+  test(`socket: calls and bulk data pass in both directions, server on ${theirs}, client on ${ours}`, async (t) => {
+    const service = answering((request) => Uint8Array.from(request).reverse())
+    await using server = await openRxSocket({ address: loopback, services: [service], backEnd: theirs })
+    await using client = await openRxSocket({ address: loopback, backEnd: ours })
+    t.is(server.address, loopback)
+    const connection = client.endpoint.connect(host, server.port, serviceId)
+    t.deepEqual([...(await exchange(connection, Uint8Array.of(1, 2, 3)))], [3, 2, 1])
+    const bulk = randomOf(5).bytes(700_000)
+    const replies = await Promise.all([1, 2, 3, 4, 5, 6].map(() => exchange(connection, bulk)))
+    for (const reply of replies) t.true(Buffer.from(reply).reverse().equals(bulk))
+  })
+
+test("socket: the faster back end is taken where it can be had, and else it says why not", async (t) => {
+  for (const backEnd of socketBackEnds) {
+    if (backEnd === "system" && openLibc() === undefined) {
+      await t.throwsAsync(openRxSocket({ address: loopback, backEnd }), { message: libcAbsence() })
+      continue
+    }
+    await using socket = await openRxSocket({ address: loopback, backEnd })
+    const isFast = backEnd !== "node" && openLibc() !== undefined
+    t.is(socket.backEnd, isFast ? "recvmmsg" : "node:dgram")
+    t.is(socket.backEndNote, backEnd === "auto" ? libcAbsence() : "")
+  }
 })
 
 test("socket: timers run, so that a server that is not there is found out", async (t) => {

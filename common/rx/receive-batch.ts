@@ -1,0 +1,63 @@
+/** Receives many datagrams in one system call: recvmmsg, with neighbours of one sender joined by the kernel (UDP_GRO). */
+import type { Libc, Native } from "../system/libc.ts"
+import { MessageHeaders } from "./message-headers.ts"
+import { udpControlLevel, udpGather } from "./system-socket.ts"
+
+/** Joined datagrams have 64 KiB in all at most. */
+const slotSize = 1 << 16
+const slotCount = 32
+
+export class ReceiveBatch {
+  readonly #recvmmsg: Native
+  readonly #headers: MessageHeaders
+  readonly #memory: ArrayBuffer
+
+  constructor(libc: Libc) {
+    this.#recvmmsg = libc.find("recvmmsg", "int", ["int", "address", "uint", "int", "address"])
+    this.#headers = new MessageHeaders(libc, slotCount)
+    this.#memory = new ArrayBuffer(slotCount * slotSize)
+    const address = libc.addressOf(new Uint8Array(this.#memory))
+    for (let index = 0; index < slotCount; index++) {
+      this.#headers.setData(index, address + index * slotSize, slotSize)
+      this.#headers.allowControl(index)
+    }
+  }
+
+  /**
+   * Takes what is there, as far as there is room; true if there may be more. `take` may use the bytes until it returns.
+   * An error that the socket reports in between concerns a single datagram of ours, and is for the timers to find out.
+   */
+  receive(descriptor: number, take: (bytes: Uint8Array, host: number, port: number) => void): boolean {
+    const headers = this.#headers
+    const count = this.#recvmmsg(descriptor, headers.address, slotCount, 0, 0)
+    for (let index = 0; index < count; index++) {
+      const segment = headers.control(index, udpControlLevel, udpGather)
+      const length = headers.received(index)
+      const name = headers.nameAt(index)
+      headers.resetName(index)
+      headers.allowControl(index)
+      this.#split(
+        index,
+        length,
+        segment ?? length,
+        headers.view.getUint32(name + 4),
+        headers.view.getUint16(name + 2),
+        take,
+      )
+    }
+    return count === slotCount
+  }
+
+  #split(
+    index: number,
+    length: number,
+    segment: number,
+    host: number,
+    port: number,
+    take: (bytes: Uint8Array, host: number, port: number) => void,
+  ): void {
+    const step = segment > 0 ? segment : length
+    for (let at = 0; at < length; at += step)
+      take(new Uint8Array(this.#memory, index * slotSize + at, Math.min(step, length - at)), host, port)
+  }
+}
