@@ -1,0 +1,215 @@
+/**
+ * One call of a client on one volume: who asks, the volume while it is in use, and what goes wrong on the way. Operations get
+ * a Request when the caller is known and the volume is attached; all of that is mostly so at once.
+ */
+import { secondsOf } from "../common/clock.ts"
+import { isDiskError } from "../common/disk/disk.ts"
+import { AfsError } from "../common/error.ts"
+import type { AFSCallBack, AFSFid } from "../common/protocol/afs-types.ts"
+import type { AFSFetchStatus, AFSVolSync } from "../common/protocol/afsint.ts"
+import { codes } from "../common/protocol/codes.ts"
+import type { RpcCall } from "../common/rpc/rpc-call.ts"
+import type { Vnode } from "../common/vnode/vnode.ts"
+import { type AttachedVolume, type ChangeBy, tellsDamage } from "../common/volume/attached-volume.ts"
+import { salvagingCode } from "../common/volume/client-access.ts"
+import type { Eventually } from "../common/volume/handover.ts"
+import { factsOf } from "../common/volume/package-context.ts"
+import type { VolumeUse } from "../common/volume/server-volume.ts"
+import { anonymousRightsOf, callerAccess, type Refusal, rightsOf, type Standing } from "./access.ts"
+import { lastly, then } from "./eventually.ts"
+import { fetchStatus, volumeSync } from "./fetch-status.ts"
+import type { Caller } from "./host-table.ts"
+import type { Serving } from "./serving.ts"
+
+/** What a caller may do to an object, and what anybody may. */
+export interface Sight extends Standing {
+  readonly anonymous: number
+}
+
+/** A volume in use by one call. Vnodes that it gives are good for the present turn (common/vnode/vnode.ts). */
+export class Request {
+  readonly serving: Serving
+  readonly caller: Caller
+  readonly use: VolumeUse
+  readonly volume: AttachedVolume
+  /** Seconds since 1970. */
+  readonly now: number
+
+  constructor(serving: Serving, caller: Caller, use: VolumeUse) {
+    this.serving = serving
+    this.caller = caller
+    this.use = use
+    this.volume = use.attached
+    this.now = secondsOf(serving.clock.now())
+    this.volume.accessed(this.now)
+  }
+
+  get by(): ChangeBy {
+    return { author: this.caller.user.id, now: this.now }
+  }
+
+  /** The volume's part of nearly every reply. */
+  get sync(): AFSVolSync {
+    return volumeSync(this.volume.creationDate)
+  }
+
+  /** @throws AfsError VNOVNODE if there is none, or another one has its number now */
+  find(fid: AFSFid): Vnode {
+    return this.volume.vnode(fid.Vnode, fid.Unique)
+  }
+
+  /** @throws AfsError VNOVNODE, ENOTDIR */
+  findDirectory(fid: AFSFid): Vnode {
+    const vnode = this.find(fid)
+    if (!vnode.isDirectory) throw this.#refusal("ENOTDIR", vnode)
+    return vnode
+  }
+
+  /** @throws AfsError VREADONLY on a replica or a backup */
+  requireWritable(): void {
+    if (!this.volume.readWrite) throw new AfsError("VREADONLY", "request", { volume: this.volume.id })
+  }
+
+  sightOf(vnode: Vnode): Sight {
+    const { user, host } = this.caller
+    const area = this.volume.accessListOf(vnode)
+    return {
+      rights: rightsOf(area, user, host.cps),
+      anonymous: anonymousRightsOf(area, this.serving.protection.anyUser, host.cps),
+      user,
+      isVolumeOwner: this.volume.rootOwner === user.id,
+    }
+  }
+
+  /** @throws AfsError with the refusal, if there is one */
+  require(refusal: Refusal | undefined, vnode: Vnode): void {
+    if (refusal !== undefined) throw this.#refusal(refusal, vnode)
+  }
+
+  /** The status of a vnode that `sight` is of, or of one under the same access list. */
+  statusOf(vnode: Vnode, sight: Sight): AFSFetchStatus {
+    const { record } = vnode
+    const parent = vnode.isDirectory ? vnode : this.volume.parentOf(vnode)
+    return fetchStatus(record, parent, { caller: callerAccess(record, sight), anonymous: sight.anonymous }, this.now)
+  }
+
+  fidOf(vnode: Vnode): AFSFid {
+    return { Volume: this.volume.id, Vnode: vnode.number, Unique: vnode.unique }
+  }
+
+  /** Promises the caller to tell it of changes. */
+  promise(vnode: Vnode, isBulk = false): AFSCallBack {
+    const { callbacks, clock } = this.serving
+    return callbacks.promise(this.caller.host, this.fidOf(vnode), this.volume.readWrite, clock.now(), isBulk)
+  }
+
+  /** Tells all others of a change. */
+  tellOthers(vnode: Vnode): Promise<void> | undefined {
+    return this.serving.callbacks.break(this.fidOf(vnode), this.caller.host)
+  }
+
+  /** Tells everybody, the caller too. */
+  tellAll(vnode: Vnode): Promise<void> | undefined {
+    return this.serving.callbacks.break(this.fidOf(vnode))
+  }
+
+  /** What was promised for an object that is no more needs no message. */
+  forget(vnode: Vnode): void {
+    this.serving.callbacks.forget(this.fidOf(vnode))
+  }
+
+  #refusal(code: Refusal | "ENOTDIR", vnode: Vnode): AfsError {
+    return new AfsError(code, "request", { volume: this.volume.id, vnode: vnode.number })
+  }
+}
+
+/** The reply once everybody concerned was told. */
+export function afterTelling<R>(reply: R, ...told: readonly (Promise<void> | undefined)[]): Eventually<R> {
+  const waiting = told.filter((one) => one !== undefined)
+  return waiting.length === 0 ? reply : Promise.all(waiting).then(() => reply)
+}
+
+/** @throws AfsError EINVAL for a fid that names nothing */
+export function requireFid(fid: AFSFid): void {
+  if (fid.Volume === 0 || fid.Vnode === 0) throw new AfsError("EINVAL", "request", { volume: fid.Volume })
+}
+
+/**
+ * Runs an operation on the object of a fid. `before` is what is checked when the caller is known, before the fid is looked at.
+ * @throws AfsError, RpcError: what the client gets
+ */
+export function onFid<R>(
+  serving: Serving,
+  call: RpcCall,
+  fid: AFSFid,
+  work: (request: Request) => Eventually<R>,
+  before?: () => void,
+): Eventually<R> {
+  return then(serving.hosts.callerOf(call), (caller) => {
+    before?.()
+    requireFid(fid)
+    return onVolume(serving, caller, fid.Volume, work)
+  })
+}
+
+/** Runs an operation on a volume, which stays attached until it is over. */
+export function onVolume<R>(
+  serving: Serving,
+  caller: Caller,
+  volume: number,
+  work: (request: Request) => Eventually<R>,
+): Eventually<R> {
+  return then(serving.volumes.acquire(volume), (use) =>
+    lastly(
+      () => guarded(serving, use, () => work(new Request(serving, caller, use))),
+      () => use.release(),
+    ),
+  )
+}
+
+/** Runs the work; its failures become what clients understand. */
+export function guarded<R>(serving: Serving, use: VolumeUse, work: () => Eventually<R>): Eventually<R> {
+  try {
+    const result = work()
+    if (!(result instanceof Promise)) return result
+    return result.catch((error: unknown) => {
+      throw failureOf(serving, use, error)
+    })
+  } catch (error) {
+    throw failureOf(serving, use, error)
+  }
+}
+
+/**
+ * What a client gets for an error. Damage takes the volume, and no other, out of service until it is salvaged.
+ * OpenAFS viced/afsfileprocs.c, vol/volume.c.
+ */
+function failureOf(serving: Serving, use: VolumeUse, error: unknown): unknown {
+  if (tellsDamage(error)) return damaged(serving, use, error)
+  if (!isDiskError(error)) return error
+  serving.log.error({ ...factsOf(use.volume), err: error }, "file call failed for a client")
+  return new AfsError(codeOfDisk(error), "request", factsOf(use.volume), { cause: error })
+}
+
+function codeOfDisk(error: unknown): "VDISKFULL" | "VBUSY" | "VIO" {
+  if (isDiskError(error, "ENOSPC", "EDQUOT")) return "VDISKFULL"
+  // This process is short of something for the moment: the client shall try again.
+  return isDiskError(error, "EMFILE", "ENFILE", "ENOMEM") ? "VBUSY" : "VIO"
+}
+
+function damaged(serving: Serving, use: VolumeUse, error: unknown): AfsError {
+  const { volume } = use
+  const facts = factsOf(volume)
+  serving.log.error({ ...facts, err: error }, "damage met while serving")
+  serving.volumes.salvages.want(volume, "ERROR")
+  const wantedAt = volume.salvageWantedAt
+  const code = wantedAt === undefined ? "VNOVOL" : salvagingCode(wantedAt, serving.clock.now())
+  return new AfsError(code, "request", facts, { cause: error })
+}
+
+/** Ends a call that takes long when its volume has to go offline, with what its client shall get. */
+export function endWithVolume(use: VolumeUse, call: RpcCall): void {
+  const end = (): void => call.abort(codes[use.abortCode ?? "VOFFLINE"].number ?? codes.VOFFLINE.number)
+  if (use.abortCode !== undefined) end()
+  else use.onAbort = end
+}
