@@ -1,12 +1,13 @@
 /**
  * Attaching a volume for the fileserver: reading it, twice, under its lock, and deciding what it is fit for.
  *
- *     read lock · header, VolumeInfo: read-write? ──no──► checks
+ *     read lock · header: its group's read-write volume? ──no──► VolumeInfo ──► checks
  *        │ yes
- *     unlock · write lock · header, VolumeInfo once more ──► checks · VolumeInfo written · unlock
+ *     unlock · write lock · header once more, VolumeInfo ──► checks · VolumeInfo written · unlock
  *
- * The first lock is the one that a read-only volume needs; what a volume is can only be read. A lock is never upgraded in
- * place. Nothing here waits: a lock that somebody holds is an outcome. The lock is held until the end of the attach and
+ * The first lock is the one that a read-only volume needs; what a volume is can only be read. The header tells it: a
+ * read-write volume has its group's id. VolumeInfo has the last word, and where it contradicts, the lock is taken anew as it
+ * says. A lock is never upgraded in place. Nothing here waits: a lock that somebody holds is an outcome. The lock is held until the end of the attach and
  * not while the volume is online: then the checkout keeps others away. OpenAFS vol/volume.c (attach_volume_header, attach2).
  */
 import { type DiskFile, isDiskError } from "../disk/disk.ts"
@@ -51,17 +52,19 @@ const passesMax = 10
 
 /** Attaches a volume. `breakCallbacks` runs where a salvager asked for it. Throws only for bugs. */
 export function attachVolume(partition: Partition, id: number, breakCallbacks: (id: number) => void): AttachOutcome {
-  let access: VolumeAccess = "readonly"
+  let access: VolumeAccess | undefined
   try {
     for (let pass = 1; pass <= passesMax; pass++) {
-      const type = volumeLockType("fileServer", undefined, access)
-      using _lock = lockVolume(partition, id, type === "none" ? "read" : type, "attach")
-      using found = openInfo(partition, id)
-      const now = accessOf(found.bytes)
-      if (volumeLockType("fileServer", undefined, now) === type) {
-        return attachLocked(partition, found, breakCallbacks)
+      const type = lockFor(access ?? "readonly")
+      using _lock = lockVolume(partition, id, type, "attach")
+      const header = requireHeader(partition, id)
+      if (access === undefined && isGroupOwner(header)) {
+        access = "readwrite"
+        continue
       }
-      access = now
+      using found = openInfo(partition, header)
+      access = accessOf(found.bytes)
+      if (lockFor(access) === type) return attachLocked(partition, found, breakCallbacks)
     }
   } catch (error) {
     return outcomeOf(error)
@@ -73,10 +76,18 @@ export function attachVolume(partition: Partition, id: number, breakCallbacks: (
   }
 }
 
+function lockFor(access: VolumeAccess): "read" | "write" {
+  const type = volumeLockType("fileServer", undefined, access)
+  return type === "none" ? "read" : type
+}
+
+/** A group has the id of its read-write volume. */
+const isGroupOwner = (header: VolumeHeader): boolean => header.id === header.parent
+
 /** What a volume is, read without any lock: only good for telling a read-write volume from the others. */
 export function peekReadWrite(partition: Partition, id: number): boolean | AttachOutcome {
   try {
-    using found = openInfo(partition, id)
+    using found = openInfo(partition, requireHeader(partition, id))
     return accessOf(found.bytes) === "readwrite"
   } catch (error) {
     return outcomeOf(error)
@@ -108,13 +119,12 @@ class FoundInfo implements Disposable {
   }
 }
 
-function openInfo(partition: Partition, id: number): FoundInfo {
-  const header = requireHeader(partition, id)
+function openInfo(partition: Partition, header: VolumeHeader): FoundInfo {
   const store = new InodeStore(partition, header.parent)
   return damageIfBad(() => {
     const found = new FoundInfo(header, store, store.open(infoInode(header), "write"))
     try {
-      requireInfoOf(id, found.bytes, found.file.read(found.bytes, 0), found.file.path)
+      requireInfoOf(header.id, found.bytes, found.file.read(found.bytes, 0), found.file.path)
       return found
     } catch (error) {
       found.file.close()
