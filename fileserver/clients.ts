@@ -8,7 +8,10 @@
  *     over a restart                saved-clients.ts
  */
 import type { Clock } from "../common/clock.ts"
+import type { Disk } from "../common/disk/disk.ts"
+import { FormatError } from "../common/error.ts"
 import type { AFSFid } from "../common/protocol/afs-types.ts"
+import type { PackageLog } from "../common/volume/package-context.ts"
 import { BreakQueue } from "./break-queue.ts"
 import type { CallbackCounters } from "./callback-counters.ts"
 import { CallbackTable } from "./callback-table.ts"
@@ -22,6 +25,7 @@ import { sweepHosts, sweepTimes } from "./host-sweep.ts"
 import { HostTable } from "./host-table.ts"
 import { PromiseStore } from "./promise-store.ts"
 import type { Protection } from "./protection.ts"
+import { restoreClients, type SavedFacts, saveClients, takeSavedClients } from "./saved-clients.ts"
 
 /** Hosts that are known at a time; more than that many caches are served in turns. */
 const hostsMax = 65_535
@@ -90,6 +94,39 @@ export class Clients implements Disposable {
     this.#cancelSweep?.()
     const untold: { host: Host; fids: readonly AFSFid[] }[] = this.#queue.takeAll()
     for (const { host, fids } of untold) this.callbacks.keepUntold(host, fids, this.#clock.now())
+  }
+
+  /**
+   * Writes what the next start may believe to the state directory; call `settle` before. Does not throw: clients then begin
+   * anew, as after a crash.
+   */
+  save(stateDirectory: string, disk: Disk, facts: Omit<SavedFacts, "now">, log: PackageLog): void {
+    try {
+      const tables = { register: this.register, store: this.callbacks.store }
+      const path = saveClients(tables, stateDirectory, disk, { ...facts, now: this.#clock.now() })
+      log.info({ path, hosts: this.register.size, promises: this.callbacks.store.count }, "client state saved")
+    } catch (err) {
+      log.error({ err }, "client state cannot be saved: clients will fetch anew what they have")
+    }
+  }
+
+  /**
+   * Takes what the server before this one has saved, if it may be believed. Promises on volumes that were touched since are
+   * broken. @throws DiskError if the file cannot be removed
+   */
+  restore(stateDirectory: string, disk: Disk, facts: Omit<SavedFacts, "now">, log: PackageLog): void {
+    const saved = takeSavedClients(stateDirectory, disk)
+    if (saved === undefined) return
+    const { path, bytes } = saved
+    try {
+      const tables = { register: this.register, store: this.callbacks.store }
+      const restored = restoreClients(tables, bytes, path, { ...facts, now: this.#clock.now() })
+      for (const volume of restored.stale) this.callbacks.breakVolume(volume)
+      log.info({ path, ...restored }, "client state restored")
+    } catch (err) {
+      if (!(err instanceof FormatError)) throw err
+      log.warn({ path, err }, "client state is not restored: clients will fetch anew what they have")
+    }
   }
 
   [Symbol.dispose](): void {
