@@ -148,6 +148,11 @@ export class LinkTable {
     )
   }
 
+  /** `allocate` for one vnode. */
+  allocateOne(vnode: number): number {
+    return this.allocate([vnode])[0] ?? 0
+  }
+
   /**
    * Applies changes in the order of vnode numbers and tells what the counts are now, in that order.
    * @throws AfsError EMLINK if a count would exceed 7; then nothing has been changed.

@@ -4,239 +4,237 @@
  * Everything here runs to its end in one turn, except the copying of large files that a clone shares. A change is one
  * volume transaction; when a method returns, the change is in the files, and when it throws, nothing was changed, or the
  * error tells damage (`tellsDamage`) and the volume needs a salvage, which loses nothing.
+ *
+ * A Vnode that was kept over a wait must be looked up again, unless its lock was held meanwhile (vnode.ts).
  */
-import { AfsError, FormatError, isAfsError } from "../error.ts"
+import { AfsError } from "../error.ts"
 import type { Partition } from "../partition/partition.ts"
 import type { Vnode } from "../vnode/vnode.ts"
 import type { Attachment } from "./attachment.ts"
+import { beginStore, pinned, type Store, type StoreRequest } from "./file-store.ts"
 import type { Eventually } from "./handover.ts"
+import {
+  type ChangeBy,
+  createFile,
+  lookupName,
+  makeDirectory,
+  makeLink,
+  makeSymlink,
+  type NewVnode,
+  type Removed,
+  removeDirectory,
+  removeFile,
+} from "./names.ts"
+import { type Renamed, rename } from "./rename.ts"
 import type { ServingCaches } from "./serving-caches.ts"
+import {
+  extendLock,
+  type FileLockType,
+  lockCount,
+  releaseLock,
+  type StatusChanges,
+  setAccessList,
+  setLock,
+  setStatus,
+} from "./status-change.ts"
+import { VolumeCore } from "./volume-core.ts"
+import type { VolumeSpace } from "./volume-usage.ts"
 
-/** What a new file, directory or symbolic link begins with. Dates in seconds since 1970. */
-export interface NewVnode {
-  readonly owner: number
-  /** Undefined: the directory's. */
-  readonly group: number | undefined
-  readonly author: number
-  /** 12 permission bits. */
-  readonly mode: number
-  readonly clientModTime: number
-  readonly now: number
-}
+export { tellsDamage } from "./damage.ts"
+export type { Store, StoreRequest } from "./file-store.ts"
+export type { ChangeBy, NewVnode, Removed } from "./names.ts"
+export type { Renamed } from "./rename.ts"
+export type { FileLockType, StatusChanges } from "./status-change.ts"
+export type { VolumeSpace } from "./volume-usage.ts"
 
-/** Who changes a directory, and when (seconds since 1970). */
-export interface ChangeBy {
-  readonly author: number
-  readonly now: number
-}
-
-/** Changes of a status that are no changes of data; what is undefined stays. */
-export interface StatusChanges {
-  readonly owner?: number | undefined
-  readonly group?: number | undefined
-  /** 12 permission bits. */
-  readonly mode?: number | undefined
-  readonly clientModTime?: number | undefined
-  readonly now: number
-}
-
-/** A StoreData's arguments; lengths and positions in bytes. */
-export interface StoreRequest extends StatusChanges {
-  readonly position: number
-  /** Bytes that will come. */
-  readonly length: number
-  /** Bytes behind this are cut off; beyond the present length it means nothing (docs/serving.md). */
-  readonly fileLength: number
-  readonly author: number
-  /** The client wants the bytes on the platter before the reply. */
-  readonly fsync: boolean
-}
-
-/** Bytes on their way into a file. Hold the vnode's lock for writing from before `beginStore` until after `end`. */
-export interface Store extends Disposable {
-  /** Bytes taken so far. */
-  readonly received: number
-  /**
-   * Takes the next bytes; what is more than the announced length is left out. They are in the file when it returns.
-   * @throws AfsError VDISKFULL, VIO: what was written before stays, and `end` still has to be called
-   */
-  write(bytes: Uint8Array): void
-  /** As `write` at the end of all bytes, however many came: settles length, data version and record. */
-  end(): void
-}
-
-/** The bytes of a vnode for reading over several turns: the file stays open until it is disposed of. */
+/** The bytes of a vnode for reading over several turns: they stay there until it is disposed of. */
 export interface OpenData extends Disposable {
   /** Bytes of the data. */
   readonly length: number
-  /** Of the open file, for those who read past Node; -1 if there is none. */
+  /** Of the open file, for those who read past Node; -1 where the bytes are in core. */
   readonly descriptor: number
   /** Fills `into` from `position`; less than its length only at the end. */
   read(into: Uint8Array, position: number): number
 }
 
-/** How much a volume uses, in KiB; `max` 0 = no limit. */
-export interface VolumeSpace {
-  readonly used: number
-  readonly max: number
-  readonly min: number
+/** What a volume status may change; what is undefined stays. Quotas in KiB. */
+export interface VolumeChanges {
+  readonly minQuota?: number | undefined
+  readonly maxQuota?: number | undefined
+  readonly name?: string | undefined
+  readonly offlineMessage?: string | undefined
 }
 
-/** What a rename did beside the two directories. */
-export interface Renamed {
-  readonly moved: Vnode
-  /** What had the new name before; `gone`: it had no other name. */
-  readonly replaced: { readonly vnode: Vnode; readonly gone: boolean } | undefined
-  /** A directory has another parent now: its own data (`..`) changed. */
-  readonly changedParents: boolean
-}
-
-/** True if the volume has to be salvaged after this error. */
-export function tellsDamage(error: unknown): boolean {
-  return error instanceof FormatError || isAfsError(error, "VSALVAGE", "DAMAGED")
-}
-
-const notYet = (): never => {
-  throw new Error("not built yet")
-}
+const nothing = new Uint8Array(0)
 
 export class AttachedVolume {
   readonly id: number
   readonly partition: Partition
   readonly attachment: Attachment
-  readonly caches: ServingCaches
+  readonly #core: VolumeCore
 
   constructor(id: number, partition: Partition, attachment: Attachment, caches: ServingCaches) {
     this.id = id
     this.partition = partition
     this.attachment = attachment
-    this.caches = caches
+    this.#core = new VolumeCore(id, partition, attachment, caches)
   }
 
   get readWrite(): boolean {
     return this.attachment.readWrite
   }
 
-  /** Owner of the root directory, who may administer all access lists. */
+  /** Owner of the root directory, who may administer all access lists. @throws as `vnode` */
   get rootOwner(): number {
-    return notYet()
+    return this.#core.root.record.owner
   }
 
   /** Seconds since 1970: the first word of AFSVolSync. */
   get creationDate(): number {
-    return notYet()
+    return this.attachment.word("creationDate")
   }
 
   get space(): VolumeSpace {
-    return notYet()
+    return this.#core.usage.space
   }
 
-  /** Counts an access of a client, allowed or not. `now` in seconds. */
-  accessed(_now: number): void {
-    notYet()
+  /** Counts an access of a client, allowed or not. `now` in seconds. @throws AfsError VIO */
+  accessed(now: number): void {
+    if (this.#core.usage.accessed(now)) this.#core.writeInfo({})
   }
 
-  /** Changes what a volume status shows, and writes VolumeInfo. Quotas in KiB. */
-  setVolume(_changes: {
-    readonly minQuota?: number | undefined
-    readonly maxQuota?: number | undefined
-    readonly name?: string | undefined
-    readonly offlineMessage?: string | undefined
-  }): void {
-    notYet()
+  /** Changes what a volume status shows, and writes VolumeInfo. @throws AfsError VREADONLY, VIO */
+  setVolume({ minQuota, maxQuota, name, offlineMessage }: VolumeChanges): void {
+    this.#core.requireWritable("setVolume")
+    this.attachment.edit((info) => {
+      if (minQuota !== undefined) info.minquota = minQuota
+      if (maxQuota !== undefined) info.maxquota = maxQuota
+      if (name !== undefined) info.name = name
+      if (offlineMessage !== undefined) info.offlineMessage = offlineMessage
+    })
+    this.#core.writeInfo({})
   }
 
   /** @throws AfsError VNOVNODE if there is none, or it has another uniquifier; FormatError for a damaged record */
-  vnode(_number: number, _unique: number): Vnode {
-    return notYet()
+  vnode(number: number, unique: number): Vnode {
+    this.#core.requireUsable()
+    return this.#core.find(number, unique)
   }
 
-  /** The 192 bytes of the access list that governs a vnode: a directory's own, else its parent's. */
-  accessListOf(_vnode: Vnode): Uint8Array {
-    return notYet()
+  /** The 192 bytes of the access list that governs a vnode: a directory's own, else its parent's. @throws FormatError */
+  accessListOf(vnode: Vnode): Uint8Array {
+    return vnode.accessList ?? this.#core.parentOf(vnode).accessList ?? nothing
   }
 
-  /** A directory itself; the directory of a file or symbolic link. @throws FormatError if the record names none */
-  parentOf(_vnode: Vnode): Vnode {
-    return notYet()
+  /** The directory that a vnode is in. @throws FormatError */
+  parentOf(vnode: Vnode): Vnode {
+    return this.#core.parentOf(vnode)
   }
 
-  /** What a name leads to. @throws AfsError ENOTDIR */
-  lookup(_directory: Vnode, _name: Uint8Array): { readonly vnode: number; readonly unique: number } | undefined {
-    return notYet()
+  /** What a name leads to. @throws AfsError ENOTDIR; FormatError */
+  lookup(directory: Vnode, name: Uint8Array): { readonly vnode: number; readonly unique: number } | undefined {
+    return lookupName(this.#live(directory), directory, name)
   }
 
-  /** @throws AfsError EINVAL, ENOTDIR, EEXIST, EFBIG, VOVERQUOTA, VDISKFULL, VREADONLY, as the others that make something */
-  createFile(_directory: Vnode, _name: Uint8Array, _fields: NewVnode): Vnode {
-    return notYet()
+  /**
+   * Names are checked as OpenAFS checks them.
+   * @throws AfsError EINVAL, ENOTDIR, EEXIST, EFBIG, VOVERQUOTA, VDISKFULL, VREADONLY, as the others that make something
+   */
+  createFile(directory: Vnode, name: Uint8Array, fields: NewVnode): Vnode {
+    return createFile(this.#live(directory), directory, name, fields)
   }
 
-  makeDirectory(_directory: Vnode, _name: Uint8Array, _fields: NewVnode): Vnode {
-    return notYet()
+  /** @throws AfsError EMLINK if the directory has 32,765 subdirectories; as createFile */
+  makeDirectory(directory: Vnode, name: Uint8Array, fields: NewVnode): Vnode {
+    return makeDirectory(this.#live(directory), directory, name, fields)
   }
 
-  makeSymlink(_directory: Vnode, _name: Uint8Array, _contents: Uint8Array, _fields: NewVnode): Vnode {
-    return notYet()
+  makeSymlink(directory: Vnode, name: Uint8Array, contents: Uint8Array, fields: NewVnode): Vnode {
+    return makeSymlink(this.#live(directory), directory, name, contents, fields)
   }
 
   /** @throws AfsError EXDEV if the file's directory is another one; EISDIR for what is no file; EMLINK, EEXIST, EINVAL */
-  makeLink(_directory: Vnode, _name: Uint8Array, _file: Vnode, _by: ChangeBy): void {
-    notYet()
+  makeLink(directory: Vnode, name: Uint8Array, file: Vnode, by: ChangeBy): void {
+    makeLink(this.#live(directory, file), directory, name, file, by)
   }
 
-  /** @throws AfsError ENOTDIR, EINVAL for `.` and `..`, ENOENT, EISDIR; VBUSY while its bytes are being stored or fetched */
-  removeFile(_directory: Vnode, _name: Uint8Array, _by: ChangeBy): { readonly vnode: Vnode; readonly gone: boolean } {
-    return notYet()
+  /** @throws AfsError ENOTDIR, EINVAL for `.` and `..`, ENOENT, EISDIR */
+  removeFile(directory: Vnode, name: Uint8Array, by: ChangeBy): Removed {
+    return removeFile(this.#live(directory), directory, name, by)
   }
 
   /** @throws AfsError ENOTDIR, EINVAL, ENOENT, EEXIST if it is not empty */
-  removeDirectory(_directory: Vnode, _name: Uint8Array, _by: ChangeBy): Vnode {
-    return notYet()
+  removeDirectory(directory: Vnode, name: Uint8Array, by: ChangeBy): Vnode {
+    return removeDirectory(this.#live(directory), directory, name, by)
   }
 
   /** @throws AfsError EINVAL, ENOTDIR, ENOENT, ELOOP_QUIRK, EXDEV, EISDIR, EEXIST, EMLINK, EFBIG */
-  rename(_from: Vnode, _oldName: Uint8Array, _to: Vnode, _newName: Uint8Array, _by: ChangeBy): Renamed {
-    return notYet()
+  rename(from: Vnode, oldName: Uint8Array, to: Vnode, newName: Uint8Array, by: ChangeBy): Renamed {
+    return rename(this.#live(from, to), from, oldName, to, newName, by)
   }
 
-  /** @throws AfsError EINVAL for the mode of a symbolic link */
-  setStatus(_vnode: Vnode, _changes: StatusChanges): void {
-    notYet()
+  /** The owner of the root directory is the volume's. @throws AfsError EINVAL for the mode of a symbolic link */
+  setStatus(vnode: Vnode, changes: StatusChanges): void {
+    setStatus(this.#live(vnode), vnode, changes)
   }
 
   /** Replaces a directory's access list (192 bytes, as on disk). @throws AfsError ENOTDIR */
-  setAccessList(_directory: Vnode, _area: Uint8Array, _now: number): void {
-    notYet()
+  setAccessList(directory: Vnode, area: Uint8Array, now: number): void {
+    setAccessList(this.#live(directory), directory, area, now)
   }
 
   /** @throws AfsError EAGAIN if somebody has a lock that excludes this one */
-  setLock(_vnode: Vnode, _type: "read" | "write", _now: number): void {
-    notYet()
+  setLock(vnode: Vnode, type: FileLockType, now: number): void {
+    setLock(this.#live(vnode), vnode, type, now)
   }
 
   /** @throws AfsError EINVAL if nobody has a lock */
-  extendLock(_vnode: Vnode, _now: number): void {
-    notYet()
+  extendLock(vnode: Vnode, now: number): void {
+    extendLock(this.#live(vnode), vnode, now)
   }
 
   /** Never fails for want of a lock. @returns true if no lock remains */
-  releaseLock(_vnode: Vnode, _now: number): boolean {
-    return notYet()
+  releaseLock(vnode: Vnode, now: number): boolean {
+    return releaseLock(this.#live(vnode), vnode, now)
   }
 
   /** Locks as a status shows them: number of readers, -1 for a writer, 0 for none or an expired one. */
-  lockCount(_vnode: Vnode, _now: number): number {
-    return notYet()
+  lockCount(vnode: Vnode, now: number): number {
+    return lockCount(vnode, now)
   }
 
   /** Reads bytes of a file, directory or symbolic link; returns how many, less than wanted only at the end. */
-  read(_vnode: Vnode, _into: Uint8Array, _position: number): number {
-    return notYet()
+  read(vnode: Vnode, into: Uint8Array, position: number): number {
+    const core = this.#live(vnode)
+    const wanted = into.subarray(0, Math.max(0, Math.min(into.length, vnode.length - position)))
+    if (wanted.length === 0 || !vnode.hasData) return 0
+    if (vnode.isDirectory) {
+      wanted.set(core.directory(vnode).bytes.subarray(position, position + wanted.length))
+      return wanted.length
+    }
+    const file = core.dataFile(vnode)
+    return core.calling("readData", vnode, () => file.read(wanted, position))
   }
 
-  /** The bytes for reading over several turns. Hold the vnode's lock for reading meanwhile. */
-  openData(_vnode: Vnode): OpenData {
-    return notYet()
+  /**
+   * The bytes for reading over several turns, as they are now: a directory's are copied, a file stays open. A file's change
+   * under its reader unless the reader holds the vnode's lock for reading.
+   */
+  openData(vnode: Vnode): OpenData {
+    const core = this.#live(vnode)
+    if (vnode.isDirectory) return bytesInCore(new Uint8Array(core.directory(vnode).bytes))
+    if (!vnode.hasData) return bytesInCore(nothing)
+    const pin = pinned(core, vnode)
+    const { length } = vnode
+    return {
+      length,
+      descriptor: pin.file.descriptor,
+      read: (into, position) =>
+        core.calling("readData", vnode, () =>
+          pin.file.read(into.subarray(0, Math.max(0, length - position)), position),
+        ),
+      [Symbol.dispose]: () => pin[Symbol.dispose](),
+    }
   }
 
   /**
@@ -244,12 +242,33 @@ export class AttachedVolume {
    * only where a large file has to be copied.
    * @throws AfsError EISDIR, VOVERQUOTA, VDISKFULL, EFBIG, VREADONLY
    */
-  beginStore(_vnode: Vnode, _request: StoreRequest): Eventually<Store> {
-    return notYet()
+  beginStore(vnode: Vnode, request: StoreRequest): Eventually<Store> {
+    return beginStore(this.#live(vnode), vnode, request)
   }
 
   /** Closes its files and forgets its vnodes: what is used of it afterwards fails with VOFFLINE. */
   close(): void {
-    notYet()
+    this.#core.close()
+  }
+
+  /** Vnodes that were looked up before a wait may be gone by now. @throws AfsError VNOVNODE, VOFFLINE, VSALVAGE */
+  #live(first: Vnode, second: Vnode = first): VolumeCore {
+    this.#core.requireUsable()
+    const gone = first.isGone ? first : second
+    if (gone.isGone) throw new AfsError("VNOVNODE", "use", this.#core.subject(gone.number))
+    return this.#core
+  }
+}
+
+function bytesInCore(bytes: Uint8Array): OpenData {
+  return {
+    length: bytes.length,
+    descriptor: -1,
+    read(into, position) {
+      const piece = bytes.subarray(position, position + into.length)
+      into.set(piece)
+      return piece.length
+    },
+    [Symbol.dispose]: () => {},
   }
 }

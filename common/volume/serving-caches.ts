@@ -4,6 +4,7 @@
  */
 import { nodeDisk } from "../disk/node-disk.ts"
 import { OpenFileCache } from "../disk/open-file-cache.ts"
+import { DirectoryCache, VnodeCache } from "../vnode/vnode-cache.ts"
 import type { PackageLog } from "./package-context.ts"
 
 /**
@@ -17,6 +18,10 @@ export interface ServingLimits {
   readonly volumeFiles: number
   /** Open data files of vnodes. */
   readonly dataFiles: number
+  /** Vnodes in core, about half a kilobyte each. */
+  readonly vnodes: number
+  /** Bytes of directory pages in core. */
+  readonly directoryBytes: number
 }
 
 /** Descriptors left to sockets, logs, lock files, and files that are open for a moment. */
@@ -25,11 +30,14 @@ const otherDescriptors = 256
 const filesMax = 8192
 /** Where the kernel does not tell: the soft limit that most systems begin with. */
 const usualDescriptors = 1024
+const defaultVnodes = 16_384
+const defaultDirectoryBytes = 64 << 20
 
 /** Limits that fit into the descriptors this process may have. */
 export function defaultLimits(descriptors = descriptorLimit()): ServingLimits {
   const files = Math.max(0, Math.min(descriptors - otherDescriptors, 2 * filesMax))
-  return { volumeFiles: Math.floor(files / 2), dataFiles: Math.floor(files / 2) }
+  const half = Math.floor(files / 2)
+  return { volumeFiles: half, dataFiles: half, vnodes: defaultVnodes, directoryBytes: defaultDirectoryBytes }
 }
 
 /** `ulimit -n` of this process: Node has raised it to the hard limit at its start. */
@@ -43,6 +51,8 @@ export class ServingCaches {
   readonly sync: ServingSync
   readonly volumeFiles: OpenFileCache
   readonly dataFiles: OpenFileCache
+  readonly vnodes: VnodeCache
+  readonly directories: DirectoryCache
 
   constructor(options: {
     readonly log: PackageLog
@@ -55,6 +65,8 @@ export class ServingCaches {
     this.sync = sync
     this.volumeFiles = new OpenFileCache(limits.volumeFiles, syncFailed)
     this.dataFiles = new OpenFileCache(limits.dataFiles, syncFailed)
+    this.vnodes = new VnodeCache(limits.vnodes)
+    this.directories = new DirectoryCache(limits.directoryBytes)
   }
 
   /** Resolves when what was closed until now is as safe as it is to be. */

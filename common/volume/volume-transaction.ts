@@ -57,9 +57,11 @@ export class VolumeTransaction implements Disposable {
   #begun = false
   #done = false
 
-  constructor(store: InodeStore, openFiles: OpenFiles = () => undefined) {
+  /** `groupExists`: the group is known to have its folder, so that nobody need look. */
+  constructor(store: InodeStore, openFiles: OpenFiles = noOpenFiles, options: { readonly groupExists?: boolean } = {}) {
     this.store = store
     this.#openFiles = openFiles
+    if (options.groupExists === true) this.#isNewGroup = false
   }
 
   /** The list so far. */
@@ -100,6 +102,20 @@ export class VolumeTransaction implements Disposable {
     const tags = this.#links().allocate(vnodes)
     for (const [index, vnode] of vnodes.entries()) this.#raised.push({ vnode, tag: tags[index] ?? 0, delta: 1 })
     return tags
+  }
+
+  /** `allocate` for one vnode. */
+  allocateOne(vnode: number): number {
+    const tag = this.#links().allocateOne(vnode)
+    this.#raised.push({ vnode, tag, delta: 1 })
+    return tag
+  }
+
+  /** A file that `create` made stays open after the end of the transaction; the caller closes it. */
+  keep(file: DiskFile): DiskFile {
+    const at = this.#createdFiles.indexOf(file)
+    if (at >= 0) this.#createdFiles.splice(at, 1)
+    return file
   }
 
   /**
@@ -156,6 +172,12 @@ export class VolumeTransaction implements Disposable {
     if (this.#done) return
     this.#done = true
     this.#tryTakeBack()
+    this.#closeFiles()
+  }
+
+  /** Ends the transaction and leaves the prepared files and counts to a salvage: where others have the volume by now. */
+  abandon(): void {
+    this.#done = true
     this.#closeFiles()
   }
 
@@ -362,6 +384,7 @@ export class VolumeTransaction implements Disposable {
   }
 }
 
+const noOpenFiles = (): undefined => undefined
 const keyOf = (inode: Inode): string => `${inode.high}/${inode.low}`
 
 /** The list in the order of application; a stable sort. */

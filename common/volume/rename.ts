@@ -1,0 +1,162 @@
+/**
+ * Renaming: OpenAFS viced/afsfileprocs.c (SAFSS_Rename), with its order of checks. Two deliberate differences: a target that
+ * exists is replaced in place, so that its name is never missing on disk; and an empty directory that is replaced goes
+ * completely, where OpenAFS leaves its vnode and its parent's link behind.
+ *
+ * Order of writes: the new name · the records that it touches · what moved · the old name · what was replaced. A crash
+ * leaves the old name, the new one, or both, and never a target that is lost before the source has its name.
+ */
+import { checkEntryName } from "../directory/entry-name.ts"
+import { AfsError, FormatError } from "../error.ts"
+import type { Vnode } from "../vnode/vnode.ts"
+import {
+  type ChangeBy,
+  changedDirectory,
+  dropName,
+  failure,
+  isDots,
+  namedVnode,
+  nextVersion,
+  type Removed,
+  requireEmpty,
+  requireLinks,
+} from "./names.ts"
+import { idOf, VolumeChange } from "./volume-change.ts"
+import type { VolumeCore } from "./volume-core.ts"
+
+/** What a rename did beside the two directories. */
+export interface Renamed {
+  readonly moved: Vnode
+  /** What had the new name before; `gone`: it had no other name. */
+  readonly replaced: Removed | undefined
+  /** A directory has another parent now: its own data (`..`) changed. */
+  readonly changedParents: boolean
+}
+
+/** One rename that may be done. */
+interface Plan {
+  readonly from: Vnode
+  readonly oldName: Uint8Array
+  readonly to: Vnode
+  readonly newName: Uint8Array
+  readonly moved: Vnode
+  readonly target: Vnode | undefined
+  readonly by: ChangeBy
+}
+
+/** More levels than any tree has: beyond it parents go round in a circle. */
+const depthMax = 1 << 16
+const dotDot = Buffer.from("..")
+
+export function rename(
+  core: VolumeCore,
+  from: Vnode,
+  oldName: Uint8Array,
+  to: Vnode,
+  newName: Uint8Array,
+  by: ChangeBy,
+): Renamed {
+  const plan = planOf(core, from, oldName, to, newName, by)
+  using change = new VolumeChange(core, "rename")
+  const { moved, target } = plan
+  const isMove = from !== to
+  addNewName(change, plan)
+  if (isMove) change.writeRecord(to, changedDirectory(to, by, linksOfTarget(plan)))
+  if (isMove) moveVnode(change, plan)
+  change.editNames(from, (names) => names.remove(oldName))
+  change.writeRecord(from, changedDirectory(from, by, linksOfSource(plan)))
+  const gone = target === undefined ? undefined : dropTarget(change, target, by)
+  change.commit(by.now)
+  const replaced = target === undefined || gone === undefined ? undefined : { vnode: target, gone }
+  return { moved, replaced, changedParents: isMove && moved.isDirectory }
+}
+
+/** The checks, in OpenAFS's order. */
+function planOf(
+  core: VolumeCore,
+  from: Vnode,
+  oldName: Uint8Array,
+  to: Vnode,
+  newName: Uint8Array,
+  by: ChangeBy,
+): Plan {
+  core.requireWritable("rename")
+  checkEntryName(newName, "rename")
+  if (oldName.length === 0 || isDots(oldName) || isDots(newName)) throw failure(core, "EINVAL", "rename", from)
+  core.directory(to)
+  const moved = namedVnode(core, from, oldName, "rename")
+  if (moved === from || moved === to) throw loop(core, moved)
+  const isMove = from !== to
+  if (isMove && !moved.isDirectory && moved.record.linkCount > 1) {
+    throw failure(core, "EXDEV", "rename", moved, "it has other names in its directory")
+  }
+  const plan = { from, oldName, to, newName, moved, target: targetOf(core, to, newName), by }
+  if (plan.target !== undefined) requireReplaceable(core, plan, plan.target)
+  if (isMove && moved.isDirectory) {
+    requireNotBelow(core, to, moved)
+    if (plan.target === undefined) requireLinks(core, to, "rename")
+  }
+  return plan
+}
+
+function targetOf(core: VolumeCore, to: Vnode, newName: Uint8Array): Vnode | undefined {
+  return core.directory(to).lookup(newName) === undefined ? undefined : namedVnode(core, to, newName, "rename")
+}
+
+function requireReplaceable(core: VolumeCore, { from, to, moved }: Plan, target: Vnode): void {
+  if (target === moved || target === from || target === to) throw failure(core, "EINVAL", "rename", target)
+  if (target.isDirectory && !moved.isDirectory) throw failure(core, "EISDIR", "rename", target)
+  if (target.isDirectory) requireEmpty(core, target, "rename")
+  else if (moved.isDirectory) throw failure(core, "ENOTDIR", "rename", target)
+}
+
+/** @throws AfsError ELOOP_QUIRK if `directory` is `moved` or below it; FormatError if its parents lead in a circle */
+function requireNotBelow(core: VolumeCore, directory: Vnode, moved: Vnode): void {
+  let vnode = directory
+  for (let depth = 0; depth < depthMax; depth++) {
+    if (vnode === moved) throw loop(core, moved)
+    if (core.isRoot(vnode)) return
+    vnode = core.parentOf(vnode)
+  }
+  throw new FormatError(`vnode ${directory.number}`, {}, "parents that lead in a circle", "a way to the root")
+}
+
+function loop(core: VolumeCore, vnode: Vnode): AfsError {
+  return new AfsError("ELOOP_QUIRK", "rename", core.subject(vnode.number))
+}
+
+/** A target's name leads elsewhere at once: there is no moment without it. */
+function addNewName(change: VolumeChange, { to, newName, moved, target }: Plan): void {
+  change.editNames(to, (names) => {
+    if (target === undefined) names.add(newName, idOf(moved))
+    else names.change(newName, idOf(moved))
+  })
+}
+
+/** A file has another parent; a directory also another `..`. */
+function moveVnode(change: VolumeChange, { to, moved, by }: Plan): void {
+  const { record } = moved
+  const placed = { ...record, parent: to.number, serverModifyTime: by.now }
+  if (!moved.isDirectory) {
+    change.writeRecord(moved, placed)
+    return
+  }
+  change.editNames(moved, (names) => names.change(dotDot, idOf(to)))
+  change.writeRecord(moved, { ...placed, dataVersion: nextVersion(record.dataVersion) })
+}
+
+/** A directory that was replaced, or that has moved, counts in its parent's links. */
+function linksOfTarget({ moved, target }: Plan): number {
+  return (moved.isDirectory ? 1 : 0) - (target?.isDirectory === true ? 1 : 0)
+}
+
+function linksOfSource(plan: Plan): number {
+  if (plan.from === plan.to) return plan.target?.isDirectory === true ? -1 : 0
+  return plan.moved.isDirectory ? -1 : 0
+}
+
+function dropTarget(change: VolumeChange, target: Vnode, by: ChangeBy): boolean {
+  if (!target.isDirectory) return dropName(change, target, by)
+  change.remove(target)
+  return true
+}
