@@ -5,4 +5,6 @@ export default {
   files: [`${build}/test/**/*.js`, `!${build}/test/support/**`, `!${build}/test/**/*.program.js`],
   workerThreads: false,
   timeout: "120s",
+  // Fileservers that tests start side by side take any port, unless they say which.
+  environmentVariables: { DAFS_PORT: "0" },
 }

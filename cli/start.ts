@@ -16,6 +16,7 @@ interface StartArguments {
   dir: string
   partition: string
   volume: string
+  port: number
 }
 
 interface Folders {
@@ -29,6 +30,12 @@ const projectFolder = resolve(dirname(dafsProgram), "../..")
 /** In the order in which they start; they stop in the reverse order. */
 const daemons = ["salvageserver", "fileserver", "volserver"] as const
 type Daemon = (typeof daemons)[number]
+
+interface Running {
+  readonly child: ChildProcess
+  /** UDP port at which it answers clients. */
+  readonly port: number | undefined
+}
 const sockets: Readonly<Record<Daemon, string>> = {
   salvageserver: "salvsync.sock",
   fileserver: "fssync.sock",
@@ -52,13 +59,14 @@ function findPartition(path: string): Partition {
   return createPartition(path, { development: process.geteuid?.() !== 0 })
 }
 
-function startDaemon(daemon: Daemon, folders: Folders): Promise<ChildProcess> {
+function startDaemon(daemon: Daemon, folders: Folders, port: number): Promise<Running> {
   const log = join(folders.logs, `${daemon}.log`)
   const output = openSync(log, "a")
   const words = [dafsProgram, daemon, "--partition", folders.partition, "--state-dir", folders.state]
+  if (daemon === "fileserver") words.push("--port", String(port))
   // A session of its own: Ctrl-C reaches this program only, which then stops the daemons in order.
   const child = spawn(process.execPath, words, { stdio: ["ignore", output, output, "ipc"], detached: true })
-  return new Promise((resolve, reject) => {
+  return new Promise<Running>((resolve, reject) => {
     const failed = (why: string): void => {
       clearTimeout(timer)
       child.kill("SIGKILL")
@@ -66,12 +74,18 @@ function startDaemon(daemon: Daemon, folders: Folders): Promise<ChildProcess> {
     }
     const timer = setTimeout(() => failed(`not ready after ${readyTimeoutMs / 1000} s`), readyTimeoutMs)
     child.once("exit", (code, signal) => failed(`it ended with ${signal ?? `status ${code}`}; see its log`))
-    child.once("message", () => {
+    child.once("message", (message) => {
       clearTimeout(timer)
       child.removeAllListeners("exit")
-      resolve(child)
+      resolve({ child, port: portIn(message) })
     })
   })
+}
+
+/** The port in a daemon's message that it is ready. */
+function portIn(message: unknown): number | undefined {
+  const isReady = typeof message === "object" && message !== null && "port" in message
+  return isReady && typeof message.port === "number" ? message.port : undefined
 }
 
 async function stopDaemon(child: ChildProcess): Promise<void> {
@@ -96,13 +110,15 @@ function shown(path: string): string {
 function describe(
   folders: Folders,
   partition: Partition,
-  children: ReadonlyMap<Daemon, ChildProcess>,
+  children: ReadonlyMap<Daemon, Running>,
   volume: string,
 ): string {
   const where = `--partition ${shown(folders.partition)} --state-dir ${shown(folders.state)}`
   const rows = daemons.map((daemon) => {
-    const pid = String(children.get(daemon)?.pid ?? "")
-    return `  ${daemon.padEnd(14)} pid ${pid.padEnd(8)} ${shown(join(folders.state, sockets[daemon]))}   log ${shown(join(folders.logs, `${daemon}.log`))}`
+    const { child, port } = children.get(daemon) ?? {}
+    const pid = String(child?.pid ?? "")
+    const clients = port === undefined ? "" : `   AFS clients at UDP port ${port}`
+    return `  ${daemon.padEnd(14)} pid ${pid.padEnd(8)} ${shown(join(folders.state, sockets[daemon]))}   log ${shown(join(folders.logs, `${daemon}.log`))}${clients}`
   })
   return [
     `dafs is running on ${shown(folders.partition)} (${partition.ownerEncoding} partition, ${listHeaderNames(partition).length} volumes)`,
@@ -122,19 +138,19 @@ async function run(wanted: StartArguments): Promise<void> {
   const stopping = untilStopped()
   const folders = prepare(wanted)
   const partition = findPartition(folders.partition)
-  const children = new Map<Daemon, ChildProcess>()
+  const children = new Map<Daemon, Running>()
   try {
-    for (const daemon of daemons) children.set(daemon, await startDaemon(daemon, folders))
+    for (const daemon of daemons) children.set(daemon, await startDaemon(daemon, folders, wanted.port))
     if (listHeaderNames(partition).length === 0) await vos(folders, "create", "--name", wanted.volume)
     process.stdout.write(describe(folders, partition, children, wanted.volume))
-    const lost = [...children].map(([daemon, child]) => whenEnded(daemon, child))
+    const lost = [...children].map(([daemon, { child }]) => whenEnded(daemon, child))
     const reason = await Promise.race([stopping, ...lost])
     if (typeof reason !== "string") process.exitCode = 1
     process.stdout.write(`\nstopping (${typeof reason === "string" ? reason : reason.lost})\n`)
   } finally {
     for (const daemon of [...daemons].reverse()) {
-      const child = children.get(daemon)
-      if (child !== undefined) await stopDaemon(child)
+      const running = children.get(daemon)
+      if (running !== undefined) await stopDaemon(running.child)
     }
   }
   process.stdout.write("stopped: all volumes are detached\n")
@@ -159,6 +175,11 @@ export const startCommand: CommandModule<object, StartArguments> = {
       })
       .option("partition", { type: "string", default: "vicepa", describe: "name of the partition in it" })
       .option("volume", { type: "string", default: "first", describe: "name of the first volume" })
+      .option("port", {
+        type: "number",
+        default: Number(process.env["DAFS_PORT"] ?? 7000),
+        describe: "UDP port at which the fileserver answers AFS clients",
+      })
       .example("$0 start", "fileserver, volserver and salvageserver on run/vicepa"),
   handler: run,
 }

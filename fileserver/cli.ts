@@ -5,6 +5,8 @@ import { packageVersion } from "../common/cli/package-version.ts"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
 import { AfsError } from "../common/error.ts"
 import { type LogLevel, logLevels, openLog } from "../common/log.ts"
+import { parseHost } from "../common/rx/datagram-port.ts"
+import { type SocketBackEnd, socketBackEnds } from "../common/rx/socket.ts"
 import { defaultCheckoutsMax } from "../common/volume/handover.ts"
 import type { FileserverConfig } from "./main.ts"
 
@@ -14,6 +16,10 @@ interface FileserverArguments {
   "state-dir": string | undefined
   "config-dir": string | undefined
   cell: string | undefined
+  port: number
+  rxbind: string | undefined
+  jumbo: boolean
+  "socket-back-end": SocketBackEnd
   vlruthresh: number
   vlruinterval: number
   vlrumax: number
@@ -28,7 +34,15 @@ interface FileserverArguments {
 
 const stateDefault = process.env["DAFS_STATE_DIR"] ?? openafsDirectories.state
 
+/** Of the fileserver, in every cell. */
+const afsPort = 7000
+const portDefault = Number(process.env["DAFS_PORT"] ?? afsPort)
+const portMax = 65_535
+/** Packets per datagram where jumbograms are wanted. */
+const jumbogramPackets = 4
+
 const shown = [
+  "port",
   "vlruthresh",
   "vlruinterval",
   "vlrumax",
@@ -47,6 +61,13 @@ function requireAtLeast(least: number, wanted: FileserverArguments, ...names: (k
   }
 }
 
+function requirePlace({ port, rxbind }: FileserverArguments): void {
+  const isPort = Number.isInteger(port) && port >= 0 && port <= portMax
+  const detail = isPort ? `--rxbind ${rxbind}: an IPv4 address is wanted` : `--port ${port}: 0 to ${portMax} is wanted`
+  if (isPort && (rxbind === undefined || parseHost(rxbind) !== undefined)) return
+  throw new AfsError("USAGE", "fileserver", {}, { detail })
+}
+
 /** Seconds as OpenAFS gives them: negative stands for no limit. */
 function limitMs(seconds: number | undefined): number | undefined {
   return seconds === undefined || seconds < 0 ? undefined : seconds * 1000
@@ -59,13 +80,17 @@ const logFileOf = (wanted: FileserverArguments): string | undefined =>
 export function configOf(wanted: FileserverArguments): FileserverConfig {
   requireAtLeast(1, wanted, "vlruthresh", "vlruinterval", "vlrumax", "checkouts-per-connection")
   requireAtLeast(0, wanted, "lock-holdoff")
+  requirePlace(wanted)
   const { vlruthresh, vlruinterval, vlrumax } = wanted
   return {
     partitions: wanted.partition,
     configurationDirectory: wanted["config-dir"] ?? (wanted.openafs ? openafsDirectories.configuration : undefined),
     stateDirectory: wanted["state-dir"] ?? (wanted.openafs ? openafsDirectories.state : stateDefault),
     cell: wanted.cell,
-    address: undefined,
+    address: wanted.rxbind,
+    port: wanted.port,
+    jumbograms: wanted.jumbo ? jumbogramPackets : 1,
+    socketBackEnd: wanted["socket-back-end"],
     lru: !wanted.vlrudisable && { thresholdMs: vlruthresh * 60_000, intervalMs: vlruinterval * 1000, max: vlrumax },
     offlineTimeoutMs: limitMs(wanted["offline-timeout"]),
     offlineShutdownTimeoutMs: limitMs(wanted["offline-shutdown-timeout"]),
@@ -105,6 +130,18 @@ function addOptions(parser: Argv): Argv<FileserverArguments> {
       describe: "folder of ThisCell, CellServDB, UserList (default: none, and the server is of no cell)",
     })
     .option("cell", { type: "string", describe: "name of the cell (default: ThisCell's)" })
+    .option("port", {
+      type: "number",
+      default: portDefault,
+      describe: "UDP port that clients call; 0: any that is free (clients of a cell expect 7000)",
+    })
+    .option("rxbind", { type: "string", describe: "IPv4 address to serve and register (default: all)" })
+    .option("jumbo", { type: "boolean", default: false, describe: "send jumbograms to clients that take them" })
+    .option("socket-back-end", {
+      choices: socketBackEnds,
+      default: "auto" as const,
+      describe: "how datagrams come and go: many at a time by the C library, or by Node",
+    })
     .option("vlruthresh", { type: "number", default: 120, describe: "minutes until an idle volume may be detached" })
     .option("vlruinterval", { type: "number", default: 120, describe: "seconds between detaches of idle volumes" })
     .option("vlrumax", { type: "number", default: 8, describe: "idle volumes to detach at a time" })

@@ -1,4 +1,4 @@
-/** The fileserver on one page. Its socket appears only when every volume's name is known. */
+/** The fileserver on one page. Its socket appears, and clients are served, only when every volume's name is known. */
 import { secondsOf, systemClock } from "../common/clock.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import type { Logger } from "../common/log.ts"
@@ -7,15 +7,15 @@ import { VolumePackage } from "../common/volume/volume-package.ts"
 import { fssyncProtocol } from "../fssync/command-table.ts"
 import { listenSync } from "../fssync/server.ts"
 import { prepareStateDirectory } from "../fssync/socket-path.ts"
-import { CallbackTable } from "./callbacks.ts"
 import { type CellOptions, readMembership } from "./cell-membership.ts"
+import { type ClientPortOptions, type ClientSide, openClientSide } from "./client-side.ts"
 import { FssyncService } from "./fssync-service.ts"
 import { PidFile } from "./pid-file.ts"
 import { SalvsyncLink } from "./salvsync-link.ts"
 import { discardSavedClients, openServedPartitions } from "./served-partitions.ts"
 
 /** What a fileserver is started with; times in milliseconds. */
-export interface FileserverConfig extends CellOptions {
+export interface FileserverConfig extends CellOptions, ClientPortOptions {
   /** Undefined: all partitions of the machine. */
   readonly partitions: readonly string[] | undefined
   /** `false`: idle volumes stay attached. */
@@ -25,31 +25,34 @@ export interface FileserverConfig extends CellOptions {
   readonly offlineShutdownTimeoutMs: number | undefined
   readonly lockHoldOffMs: number
   readonly checkoutsMax: number
+  readonly address: string | undefined
   readonly version: string
   /** As given on the command line, for SERVER_STATUS. */
   readonly options: readonly { readonly name: string; readonly value: string }[]
 }
 
 /**
- * Serves until `stopped` resolves with a reason, then detaches every volume. `ready` is called when the socket is there.
+ * Serves until `stopped` resolves with a reason, then detaches every volume. `ready` is called, with
+ * the UDP port, when clients are served and the FSSYNC socket is there.
  * @throws AfsError if the partitions cannot be served, or another fileserver has the state directory
  */
 export async function serveVolumes(
   config: FileserverConfig,
   log: Logger,
   stopped: Promise<string>,
-  ready: () => void,
+  ready: (port: number) => void,
 ): Promise<void> {
   const { stateDirectory } = config
   const partitions = openServedPartitions(config.partitions, log)
   prepareStateDirectory(stateDirectory)
   const membership = readMembership(config, log)
   await using salvageServer = new SalvsyncLink(stateDirectory)
+  await using clientSide = await openClientSide(config, membership, log)
   await using volumes = new ServedVolumes(
     new VolumePackage(partitions, {
       ...config,
       log,
-      callbacks: new CallbackTable(log),
+      callbacks: clientSide.clients.callbacks,
       salvageServer,
     }),
     log,
@@ -66,9 +69,25 @@ export async function serveVolumes(
   discardSavedClients(stateDirectory, nodeDisk, log)
   using _pid = PidFile.write(stateDirectory, nodeDisk)
   const { cell, uuid } = membership
-  log.info({ socket: fssync.path, cell, uuid, volumes: volumes.package.volumeCount }, "fileserver ready")
-  ready()
+  const { port } = clientSide
+  clientSide.serve(volumes.package)
+  using _service = new Service(clientSide)
+  log.info({ port, socket: fssync.path, cell, uuid, volumes: volumes.package.volumeCount }, "fileserver ready")
+  ready(port)
   log.info({ reason: await stopped }, "fileserver stopping")
+}
+
+/** Leaving the scope tells new calls that the server restarts; those that run end with the volumes. */
+class Service implements Disposable {
+  readonly #clientSide: ClientSide
+
+  constructor(clientSide: ClientSide) {
+    this.#clientSide = clientSide
+  }
+
+  [Symbol.dispose](): void {
+    this.#clientSide.refuse()
+  }
 }
 
 /** Leaving the scope detaches all volumes and says how that went. */

@@ -21,7 +21,7 @@ export function untilStopped(): Promise<string> {
   })
 }
 
-/** Tells the parent, if it listens, that this daemon now serves. */
-export function announceReady(): void {
-  process.send?.({ type: "ready", pid: process.pid })
+/** Tells the parent, if it listens, that this daemon now serves; `port`: the UDP port at which it does, if it has one. */
+export function announceReady(port?: number): void {
+  process.send?.({ type: "ready", pid: process.pid, port })
 }

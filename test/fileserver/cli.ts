@@ -8,6 +8,10 @@ const plain = {
   "state-dir": "state",
   "config-dir": undefined,
   cell: undefined,
+  port: 7000,
+  rxbind: undefined,
+  jumbo: false,
+  "socket-back-end": "auto",
   vlruthresh: 120,
   vlruinterval: 120,
   vlrumax: 8,
@@ -46,7 +50,7 @@ test("fileserver options: what a server can be asked for later are its own", (t)
     options.find(({ name }) => name === "offline-timeout"),
     { name: "offline-timeout", value: "-1" },
   )
-  t.is(options.length, 8)
+  t.is(options.length, 9)
 })
 
 test("fileserver options: numbers that make no sense are usage errors", (t) => {
@@ -56,6 +60,10 @@ test("fileserver options: numbers that make no sense are usage errors", (t) => {
     { vlrumax: -3 },
     { "lock-holdoff": -1 },
     { "checkouts-per-connection": 0 },
+    { port: -1 },
+    { port: 65_536 },
+    { port: 70.5 },
+    { rxbind: "fileserver.example.org" },
   ]
   for (const fields of wrong) {
     t.true(

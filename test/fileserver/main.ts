@@ -12,6 +12,9 @@ const plain: Omit<FileserverConfig, "partitions" | "stateDirectory"> = {
   configurationDirectory: undefined,
   cell: undefined,
   address: undefined,
+  port: 0,
+  socketBackEnd: "auto",
+  jumbograms: 1,
   lru: false,
   offlineTimeoutMs: undefined,
   offlineShutdownTimeoutMs: undefined,
@@ -31,7 +34,9 @@ test("fileserver: the socket is there when it says that it is ready, and gone wi
   })
   let serving: Promise<void> = Promise.resolve()
   await new Promise<void>((resolve) => {
-    serving = serveVolumes({ ...plain, partitions: [partition.path], stateDirectory }, silentLog(), stopped, resolve)
+    serving = serveVolumes({ ...plain, partitions: [partition.path], stateDirectory }, silentLog(), stopped, () =>
+      resolve(),
+    )
   })
   const client = new FssyncClient({ path: socket, programType: "debugUtility" })
   t.is((await client.get(clones.rw)).response, responses.OK)
