@@ -3,6 +3,7 @@
  * Until it serves, and when it ends, new calls are told that the server restarts.
  */
 import { secondsOf, systemClock } from "../common/clock.ts"
+import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError } from "../common/error.ts"
 import type { Logger } from "../common/log.ts"
 import { RXAFS } from "../common/protocol/afsint.ts"
@@ -16,9 +17,11 @@ import { rxClientCalls } from "./client-calls.ts"
 import { Clients } from "./clients.ts"
 import type { Protection } from "./protection.ts"
 import type { Registration } from "./registration.ts"
+import type { SavedFacts } from "./saved-clients.ts"
 import { fileService } from "./service.ts"
 import type { Serving } from "./serving.ts"
 import { newServingCounters } from "./serving-counters.ts"
+import { volumeStamp } from "./volume-stamp.ts"
 
 /** Where clients find the server. */
 export interface ClientPortOptions {
@@ -63,6 +66,7 @@ export class ClientSide implements AsyncDisposable {
   readonly #membership: CellMembership
   readonly #log: Logger
   #registration: Registration | undefined
+  #volumes: VolumePackage | undefined
 
   /** Made by openClientSide. */
   constructor(socket: RxSocket, membership: CellMembership, log: Logger) {
@@ -85,9 +89,14 @@ export class ClientSide implements AsyncDisposable {
     return this.#socket.port
   }
 
-  /** Takes calls from now on, and tells the cell where this server is. */
+  /**
+   * Takes back what an earlier server saved, takes calls from now on, and tells the cell where this server is.
+   * @throws DiskError if what was saved cannot be removed
+   */
   serve(volumes: VolumePackage): void {
     const { endpoint } = this.#socket
+    this.#volumes = volumes
+    this.clients.restore(this.#stateDirectory, nodeDisk, this.#savedFacts(volumes), this.#log)
     const serving: Serving = {
       volumes,
       hosts: this.clients.hosts,
@@ -111,11 +120,27 @@ export class ClientSide implements AsyncDisposable {
     this.#socket.endpoint.refuse(codes.VRESTARTING.number)
   }
 
+  /** When all volumes are detached: saves what clients may rely on after a restart, and gives the port back. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.refuse()
+    this.clients.settle()
+    if (this.#volumes !== undefined)
+      this.clients.save(this.#stateDirectory, nodeDisk, this.#savedFacts(this.#volumes), this.#log)
     this.clients[Symbol.dispose]()
     this.#protection[Symbol.dispose]()
     await this.#socket.close()
+  }
+
+  get #stateDirectory(): string {
+    return this.#membership.options.stateDirectory
+  }
+
+  #savedFacts(volumes: VolumePackage): Pick<SavedFacts, "serverUuid" | "stampOf"> {
+    const stampOf = (id: number): string | undefined => {
+      const volume = volumes.find(id)
+      return volume === undefined ? undefined : volumeStamp(volume.partition, id)
+    }
+    return { serverUuid: this.#membership.uuid, stampOf }
   }
 
   #register(service: Service): void {
