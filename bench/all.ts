@@ -12,6 +12,8 @@ const questions = [
   "memory",
   "dump-restore",
   "clone",
+  "rx",
+  "fileserver",
 ] as const
 
 let failures = 0

@@ -8,11 +8,22 @@ export interface FileserverProcess extends AsyncDisposable {
   readonly pid: number
 }
 
+/** How a program is run, and what else the fileserver is told. */
+export interface FileserverStart {
+  readonly run?: (program: string, ...words: string[]) => readonly [program: string, words: string[]]
+  readonly options?: readonly string[]
+}
+
 /** Starts a fileserver on one partition, with its state in `stateDirectory`, and waits until it serves. */
-export async function startFileserver(partition: string, stateDirectory: string): Promise<FileserverProcess> {
-  const program = join(import.meta.dirname, "..", "cli", "dafs.js")
+export async function startFileserver(
+  partition: string,
+  stateDirectory: string,
+  { run = (program, ...words) => [program, words], options = [] }: FileserverStart = {},
+): Promise<FileserverProcess> {
+  const dafs = join(import.meta.dirname, "..", "cli", "dafs.js")
   const words = ["fileserver", "--partition", partition, "--state-dir", stateDirectory, "--log-level", "error"]
-  const child = spawn(process.execPath, [program, ...words], { stdio: ["ignore", "inherit", "inherit", "ipc"] })
+  const [program, all] = run(process.execPath, dafs, ...words, ...options)
+  const child = spawn(program, all, { stdio: ["ignore", "inherit", "inherit", "ipc"] })
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve))
   await new Promise<void>((resolve, reject) => {
     child.once("message", () => resolve()) // its word that it serves

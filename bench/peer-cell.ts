@@ -16,6 +16,10 @@ export interface PeerCell extends Disposable {
   readonly fssyncSocket: string
   /** Runs a program inside and gives what it printed. */
   exec(program: string, ...args: string[]): string
+  /** The program and its words that run a program inside. */
+  inside(program: string, ...args: string[]): readonly [program: string, words: string[]]
+  /** Makes a volume whose root is open to everybody; its id. */
+  volume(name: string): number
   /** Starts a program inside, whose standard input and output are pipes. */
   spawn(program: string, ...args: string[]): ChildProcessByStdio<Writable, Readable, null>
   /** Starts or ends servers. */
@@ -45,6 +49,14 @@ export function startPeerCell(directory: string, ...servers: PeerServer[]): Peer
     directory,
     fssyncSocket: join(directory, "local", "fssync.sock"),
     exec: (program, ...args) => call("exec", directory, program, ...args),
+    inside: (program, ...args) => [script, ["exec", directory, program, ...args]],
+    volume(name) {
+      call("volume", directory, name)
+      const told = call("exec", directory, "vos", "examine", name, "-noauth")
+      const id = /RWrite:?\s+(\d+)/.exec(told)?.[1]
+      if (id === undefined) throw new Error(`vos examine tells no id: ${told}`)
+      return Number(id)
+    },
     spawn: (program, ...args) =>
       spawn(script, ["exec", directory, program, ...args], { env, stdio: ["pipe", "pipe", "inherit"] }),
     start: (...more) => void call("start", directory, ...more),

@@ -1,0 +1,148 @@
+/**
+ * How fast are files served? Our fileserver and dafileserver side by side in one cell, each on a partition of its own on the
+ * same file system, under the same client made of OpenAFS's library (load-client.c), in turns. Then both again with jumbograms on.
+ * `--only WORD` asks only questions with that word in them.
+ */
+import { execFileSync } from "node:child_process"
+import { join } from "node:path"
+import { createPartition } from "../common/partition/partition.ts"
+import { startFileserver } from "./fileserver-process.ts"
+import { buildLoadClient, type LoadClient, loadClientAbsence, startLoadClient } from "./load-client.ts"
+import { type Answer, answer, type Goal, inTemporaryDirectory, report } from "./measure.ts"
+import { canHaveCell, type PeerCell, startPeerCell } from "./peer-cell.ts"
+
+const ourPort = 7100
+const peerPort = 7000
+const large = 16 << 20
+const small = 4 << 20
+const names = 10_000
+const dafs = join(import.meta.dirname, "..", "cli", "dafs.js")
+
+interface Asked {
+  readonly what: string
+  readonly unit: string
+  /** For both clients before the first round. */
+  readonly before?: string
+  readonly question: string
+  readonly atLeast?: number
+  readonly rounds?: number
+}
+
+const questions: readonly Asked[] = [
+  { what: "GetTime, 1 caller", unit: "calls/s", question: "time 1 3000" },
+  { what: "GetTime, 16 callers", unit: "calls/s", question: "time 16 20000" },
+  { what: "FetchStatus, 1 caller", unit: "calls/s", question: "status 1 3000" },
+  { what: "FetchStatus, 16 callers", unit: "calls/s", question: "status 16 20000", atLeast: 2 },
+  { what: "create and remove, 1 caller", unit: "pairs/s", question: "create 1 500", atLeast: 1 },
+  { what: "create and remove, 4 callers", unit: "pairs/s", question: "create 4 1000", atLeast: 1 },
+  {
+    what: "InlineBulkStatus of 10,000 names",
+    unit: "names/s",
+    before: `populate ${names}`,
+    question: `bulk ${names}`,
+    atLeast: 2,
+  },
+]
+
+const bulk = (suffix: string, goals: readonly [number, number, number, number]): Asked[] =>
+  [
+    {
+      what: `fetch 16 MB, 1 stream${suffix}`,
+      before: `prepare 1 ${large}`,
+      question: `fetch 1 ${large}`,
+      atLeast: goals[0],
+    },
+    {
+      what: `store 16 MB, 1 stream${suffix}`,
+      before: `prepare 1 ${large}`,
+      question: `store 1 ${large}`,
+      atLeast: goals[1],
+    },
+    {
+      what: `fetch 4 MB, 4 streams${suffix}`,
+      before: `prepare 4 ${small}`,
+      question: `fetch 4 ${small}`,
+      atLeast: goals[2],
+    },
+    {
+      what: `store 4 MB, 4 streams${suffix}`,
+      before: `prepare 4 ${small}`,
+      question: `store 4 ${small}`,
+      atLeast: goals[3],
+    },
+  ].map((asked) => ({ ...asked, unit: "MB/s" }))
+
+const plain = [...questions, ...bulk("", [1.4, 2, 2, 2.3])]
+const jumbo = bulk(", jumbograms", [1.3, 1.3, 1.3, 1.3])
+
+async function ask(asked: readonly Asked[], ours: LoadClient, peer: LoadClient): Promise<Answer[]> {
+  const answers: Answer[] = []
+  for (const { what, unit, before, question, atLeast, rounds = 5 } of asked) {
+    if (before !== undefined) for (const client of [ours, peer]) await client.ask(before)
+    const goal: Goal | undefined = atLeast === undefined ? undefined : { atLeast }
+    answers.push(
+      await answer({
+        what,
+        unit,
+        rounds,
+        ours: { name: "dafs fileserver", round: () => ours.ask(question) },
+        peer: { name: "dafileserver", round: () => peer.ask(question) },
+        ...(goal === undefined ? {} : { goal }),
+      }),
+    )
+  }
+  return answers
+}
+
+/** A volume like the peer's on a partition of ours; both sides begin with the same id and contents. */
+function copyVolume(cell: PeerCell, directory: string, id: number): string {
+  const { path } = createPartition(join(directory, "ours"), { development: false })
+  const dump = join(directory, "load.dump")
+  cell.exec("vos", "dump", "load", "-noauth", "-file", dump)
+  const words = [
+    "vos",
+    "restore",
+    "load",
+    "--id",
+    String(id),
+    "--file",
+    dump,
+    "--partition",
+    path,
+    "--offline",
+    "--quiet",
+  ]
+  execFileSync(process.execPath, [dafs, ...words], { stdio: ["ignore", "ignore", "inherit"] })
+  return path
+}
+
+async function measure(directory: string, only: string | undefined): Promise<Answer[]> {
+  const program = buildLoadClient(directory)
+  const wanted = (asked: readonly Asked[]): Asked[] =>
+    asked.filter(({ what }) => only === undefined || what.includes(only))
+  using cell = startPeerCell(join(directory, "cell"), "vl", "pt", "sal", "fs", "vol")
+  const volume = cell.volume("load")
+  const partition = copyVolume(cell, directory, volume)
+  const round = async (asked: readonly Asked[], options: readonly string[]): Promise<Answer[]> => {
+    if (asked.length === 0) return []
+    await using _server = await startFileserver(partition, join(directory, "state"), {
+      run: cell.inside,
+      options: ["--port", String(ourPort), ...options],
+    })
+    using ours = startLoadClient(cell, program, ourPort, volume)
+    using peer = startLoadClient(cell, program, peerPort, volume)
+    return await ask(asked, ours, peer)
+  }
+  const answers = await round(wanted(plain), [])
+  if (wanted(jumbo).length === 0) return answers
+  cell.stop("fs")
+  process.env["CELL_FS_OPTIONS"] = "-p 64 -busyat 600 -rxpck 5000 -s 100000 -l 20000 -cb 100000 -b 240 -vc 2000 -jumbo"
+  cell.start("fs")
+  return [...answers, ...(await round(wanted(jumbo), ["--jumbo"]))]
+}
+
+const absence = loadClientAbsence() ?? (canHaveCell() ? undefined : "a cell needs root and OpenAFS's programs")
+const args = process.argv.slice(2)
+const only = args.includes("--only") ? args[args.indexOf("--only") + 1] : undefined
+if (absence !== undefined) process.stderr.write(`skipped: ${absence}\n`)
+else await inTemporaryDirectory(async (directory) => report(await measure(directory, only)))
