@@ -3,8 +3,10 @@
  * The one command. Each subcommand is a yargs module of its own, loaded only when it is asked for: most of the start-up
  * time of a Node.js program is the loading of modules.
  */
+import module from "node:module"
+import { join } from "node:path"
 import type { CommandModule } from "yargs"
-import yargs from "yargs"
+import { joinDashes } from "../common/cli/dash-values.ts"
 import { exitCodeOf } from "../common/cli/exit-codes.ts"
 import { AfsError } from "../common/error.ts"
 
@@ -38,6 +40,7 @@ const commands: Readonly<Record<string, Row>> = {
     load: async () => (await import("../salvager/cli.ts")).salvagerCommand,
   },
   vos: { describe: "Work on volumes", load: async () => (await import("../volserver/cli.ts")).vosCommand },
+  fs: { describe: "Work with files on a fileserver", load: async () => (await import("./fs.ts")).fsCommand },
   fssync: {
     describe: "Ask the fileserver about volumes, or tell it what to do with them",
     load: async () => (await import("./fssync.ts")).fssyncCommand,
@@ -57,6 +60,15 @@ const commands: Readonly<Record<string, Row>> = {
   },
 }
 
+/**
+ * Keeps compiled modules beside the modules themselves, where Node.js can (from 22.1 on) and the folder may be written to: a
+ * folder that others can write to must not be trusted with what is then run as root.
+ */
+function keepCompiled(): void {
+  if (!("enableCompileCache" in module) || typeof module.enableCompileCache !== "function") return
+  module.enableCompileCache(join(import.meta.dirname, "..", ".compiled"))
+}
+
 /** Prints an error for a person (or as JSON) and sets the exit status. */
 function fail(error: unknown, json: boolean): void {
   const message = error instanceof Error ? error.message : String(error)
@@ -72,7 +84,16 @@ function helpWidth(words: readonly string[]): number | null {
   return wanted ? Math.min(120, process.stdout.columns ?? 100) : null
 }
 
+/** `dafs vos` is run by scripts, many times: what is plain goes without yargs, which takes a third of a start. */
+async function ranPlainly(words: readonly string[]): Promise<boolean> {
+  if (words[0] !== "vos") return false
+  const { runPlainly } = await import("../volserver/cli.ts")
+  return runPlainly(words.slice(1))
+}
+
 async function main(words: string[]): Promise<void> {
+  if (await ranPlainly(words)) return
+  const { default: yargs } = await import("yargs")
   const first = words.find((word) => !word.startsWith("-"))
   const parser = yargs(words)
     .scriptName("dafs")
@@ -96,7 +117,8 @@ async function main(words: string[]): Promise<void> {
   await parser.parseAsync()
 }
 
-const words = process.argv.slice(2)
+keepCompiled()
+const words = joinDashes(process.argv.slice(2))
 try {
   await main(words)
 } catch (error) {

@@ -1,5 +1,5 @@
 /** Making, removing and moving names. */
-import { isAfsError } from "../common/error.ts"
+import { AfsError, isAfsError } from "../common/error.ts"
 import type { AFSFid } from "../common/protocol/afs-types.ts"
 import { ask } from "./ask.ts"
 import { isDirectoryFid, type Target } from "./fid.ts"
@@ -89,9 +89,13 @@ export async function removeFile(server: Fileserver, place: NamedPlace): Promise
   await ask("remove", place.directory, server.rxafs.RemoveFile(inDirectory(place)), place.name)
 }
 
-/** @throws AfsError EEXIST for a directory that is not empty, ENOTDIR for a file */
+/** @throws AfsError ENOTEMPTY (which servers call EEXIST), ENOTDIR for a file */
 export async function removeDirectory(server: Fileserver, place: NamedPlace): Promise<void> {
-  await ask("rmdir", place.directory, server.rxafs.RemoveDir(inDirectory(place)), place.name)
+  try {
+    await ask("rmdir", place.directory, server.rxafs.RemoveDir(inDirectory(place)), place.name)
+  } catch (error) {
+    throw isAfsError(error, "EEXIST") ? new AfsError("ENOTEMPTY", "rmdir", error.subject) : error
+  }
 }
 
 /** Removes a name and, if it is a directory, all below it; mount points are removed and not entered. Gives how many objects. */
@@ -102,7 +106,10 @@ export async function removeTree(
   onRemoved?: (count: number) => void,
 ): Promise<number> {
   let count = 0
-  const told = (): void => onRemoved?.(++count)
+  const told = (): void => {
+    count++
+    onRemoved?.(count)
+  }
   await removeBelow(server, place, fid, told)
   return count
 }

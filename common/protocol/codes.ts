@@ -26,7 +26,7 @@ export const codes = {
   VRESTARTING: { number: -100, sentence: "server is restarting" },
   VREADONLY: { number: 30, sentence: "volume is read-only" },
   VOLSERVOLBUSY: { number: 1_492_325_133, sentence: "a transaction on this volume is already running" },
-  EXDEV: { number: 18, sentence: "the volume group is on another partition" },
+  EXDEV: { number: 18, sentence: "not within one volume, directory or partition" },
   EINVAL: { number: 22, sentence: "invalid argument" },
   EEXIST: { number: 17, sentence: "name exists" },
   ENOENT: { number: 2, sentence: "no such name" },
