@@ -7,10 +7,11 @@ import { findDirectoryFault } from "../../common/directory/directory-check.ts"
 import { dotBlob, dotDotBlob } from "../../common/directory/directory-page.ts"
 import { recoverEntries } from "../../common/directory/directory-recovery.ts"
 import { vnodeMask } from "../../common/partition/inode-number.ts"
-import { classOf, recordOffset } from "../../common/vnode/vnode-record.ts"
+import { classOf } from "../../common/vnode/vnode-record.ts"
 import { fidAt, hasSlash, isDots, readEntries, visitSound } from "../directory-image.ts"
 import type { EntryPlace, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
+import { hasLostPlace, rebuildKnownElsewhere } from "./known-elsewhere.ts"
 import { fileFor, rebuildRecord } from "./lost-records.ts"
 import { uncountedUsers } from "./records.ts"
 
@@ -24,6 +25,7 @@ export function readTrees(group: GroupModel, options: PlanOptions): void {
     rebuildMissing(group, volume, options)
   }
   rebuildCounted(group, options)
+  rebuildKnownElsewhere(group, (volume, file, parent) => adopt(group, volume, file, parent, options))
   rebuildUnused(group, options)
 }
 
@@ -154,20 +156,15 @@ function rebuildCounted(group: GroupModel, options: PlanOptions): void {
     const vnode = files.vnode(file)
     const loser = group.kept.find((volume) => volume.vnodes.find(vnode) < 0 && hasLostPlace(volume, vnode))
     if (loser === undefined) continue
-    const slot = rebuildRecord(group, loser, file, 0, options)
-    if (classOf(vnode) === "large") readOne(group, loser, slot, options)
-    rebuildMissing(group, loser, options)
+    adopt(group, loser, file, 0, options)
   }
 }
 
-/**
- * The record's place is damaged, or lies behind where the index broke off. An index that merely ends proves nothing: one of
- * a smaller volume ends there too.
- */
-function hasLostPlace(volume: VolumeModel, vnode: number): boolean {
-  const { size, tail, stampRight } = volume.index(vnode)
-  const isBroken = tail > 0 || !stampRight
-  return volume.garbage.has(vnode) || (isBroken && recordOffset(vnode) >= size - tail)
+/** Makes a record for a data file; a directory is read, and what it names rebuilt in turn. */
+function adopt(group: GroupModel, volume: VolumeModel, file: number, parent: number, options: PlanOptions): void {
+  const slot = rebuildRecord(group, volume, file, parent, options)
+  if (volume.vnodes.isDirectory(slot)) readOne(group, volume, slot, options)
+  rebuildMissing(group, volume, options)
 }
 
 /** Data files that no record uses, now that all directories were asked. */
@@ -180,10 +177,8 @@ function rebuildUnused(group: GroupModel, options: PlanOptions): void {
       if (!isWorthKeeping(group, home, file)) continue
       const isTaken = home.vnodes.find(group.files.vnode(file)) >= 0
       const kept = isTaken ? planMove(group, home, file) : file
-      const slot = rebuildRecord(group, home, kept, parentOf(group, file), options)
-      home.unnamed.push(home.vnodes.vnode(slot))
-      if (cls === "large") readOne(group, home, slot, options)
-      rebuildMissing(group, home, options)
+      home.unnamed.push(group.files.vnode(kept))
+      adopt(group, home, kept, parentOf(group, file), options)
     }
   }
 }

@@ -19,7 +19,7 @@ export function planSummary(group: GroupModel, volume: VolumeModel, options: Pla
   checkUniquifier(group, volume, volume.info)
   checkFlags(group, volume, volume.info)
   releaseState(group, volume, volume.info)
-  if (volume.infoInvented) inventDates(volume, volume.info, options)
+  checkDates(group, volume, volume.info, options)
 }
 
 function checkCounts(group: GroupModel, volume: VolumeModel, info: VolumeInfo): void {
@@ -73,11 +73,11 @@ function releaseState(group: GroupModel, volume: VolumeModel, { inUse, needsSalv
   if (volume.info !== undefined) volume.info = { ...volume.info, inUse: 0, needsSalvaged: 0 }
 }
 
-function inventDates(volume: VolumeModel, info: VolumeInfo, { now }: PlanOptions): void {
-  const dates = {
-    creationDate: info.creationDate || now,
-    copyDate: info.copyDate || now,
-    updateDate: info.updateDate || now,
-  }
-  volume.info = { ...(volume.info ?? info), ...dates }
+/** A volume that was never made or never changed there is not: what is left of its dates says when, else it is now. */
+function checkDates(group: GroupModel, volume: VolumeModel, info: VolumeInfo, { now }: PlanOptions): void {
+  const { creationDate, updateDate, copyDate } = info
+  if (creationDate !== 0 && updateDate !== 0 && !volume.infoInvented) return
+  const known = creationDate || copyDate || updateDate || now
+  volume.info = { ...info, creationDate: known, updateDate: updateDate || known, copyDate: copyDate || known }
+  if (!volume.infoInvented) group.findings.add("info-field", { volume: volume.id, detail: "a date is lost" })
 }

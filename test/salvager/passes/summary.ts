@@ -41,3 +41,12 @@ test("a callback that is still due from an earlier salvage stays due", async (t)
   await salvageAll(directory)
   t.is(info(directory).needsCallback, 1)
 })
+
+test("a lost date is made from what is left of them", async (t) => {
+  const directory = damagedPartition(t, "base")
+  const { updateDate, copyDate } = info(directory)
+  patchVolumeInfo(directory, docs, docs, { creationDate: 0 })
+  t.deepEqual(found(await salvageAll(directory)), [`info-field ${docs}`])
+  t.deepEqual([info(directory).creationDate, info(directory).updateDate], [copyDate, updateDate])
+  t.deepEqual(found(await salvageAll(directory)), [])
+})

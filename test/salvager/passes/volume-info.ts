@@ -99,7 +99,7 @@ test("of a VolumeInfo that is cut off behind the counts, all that is there is ke
   const directory = damagedPartition(t, "base")
   const before = volumeInfoOnDisk(directory, base.docs, base.docs)
   truncateSync(specialPath(directory, base.docs, base.docs, "volumeInfo"), 200)
-  t.deepEqual(found(await salvageAll(directory)), [`info-damaged ${base.docs}`])
+  t.deepEqual(found(await salvageAll(directory)), [`info-damaged ${base.docs}`, `info-field ${base.docs}`])
   const { name, maxquota, backupId, uniquifier } = volumeInfoOnDisk(directory, base.docs, base.docs)
   t.deepEqual(
     [name, maxquota, backupId, uniquifier],
