@@ -15,7 +15,7 @@ export interface DataFileFacts {
   readonly version: number
 }
 
-/** Greatest number of files; vnode and position share a number of 53 bits in `sort`. */
+/** Greatest number of files; vnode and position share a number of 53 bits where they are sorted together. */
 const filesMax = 2 ** 27
 
 export class DataFiles {
@@ -44,27 +44,28 @@ export class DataFiles {
   }
 
   /** Adds a file that was found. Positions begin with `sort`. */
-  add(facts: DataFileFacts): void {
-    this.#append(facts)
+  add(vnode: number, unique: number, tag: number, size: number, version: number): void {
+    this.#append(vnode, unique, tag, size, version)
   }
 
   /** Adds a file that will be made. @returns its position. */
   plan(facts: DataFileFacts): number {
-    const position = this.#append(facts)
+    const { vnode, unique, tag, size, version } = facts
+    const position = this.#append(vnode, unique, tag, size, version)
     const others = this.#planned.get(facts.vnode)
     if (others === undefined) this.#planned.set(facts.vnode, [position])
     else others.push(position)
     return position
   }
 
-  #append(facts: DataFileFacts): number {
+  #append(vnode: number, unique: number, tag: number, size: number, version: number): number {
     if (this.#count === this.#vnode.length) this.#grow()
     const position = this.#count++
-    this.#vnode[position] = facts.vnode
-    this.#unique[position] = facts.unique
-    this.#tag[position] = facts.tag
-    this.#size[position] = facts.size
-    this.#version[position] = facts.version
+    this.#vnode[position] = vnode
+    this.#unique[position] = unique
+    this.#tag[position] = tag
+    this.#size[position] = size
+    this.#version[position] = version
     return position
   }
 
@@ -72,10 +73,7 @@ export class DataFiles {
   sort(): void {
     if (this.#count > filesMax) throw new RangeError(`${this.#count} data files in one volume group`)
     this.#found = this.#count
-    const keys = new Float64Array(this.#count)
-    for (let index = 0; index < this.#count; index++) keys[index] = (this.#vnode[index] ?? 0) * filesMax + index
-    keys.sort()
-    const order = Uint32Array.from(keys, (key) => key % filesMax)
+    const order = orderOf(this.#vnode.subarray(0, this.#count))
     this.#vnode = permuted(this.#vnode, order, new Uint32Array(order.length))
     this.#unique = permuted(this.#unique, order, new Uint32Array(order.length))
     this.#version = permuted(this.#version, order, new Uint32Array(order.length))
@@ -165,6 +163,37 @@ export class DataFiles {
     this.#users = grown(this.#users, new Uint16Array(size))
     this.#mark = grown(this.#mark, new Uint8Array(size))
   }
+}
+
+/** Positions in ascending order of their vnode numbers; equal ones keep their order. */
+function orderOf(vnodes: Uint32Array): Uint32Array {
+  let highest = 0
+  for (let index = 0; index < vnodes.length; index++) highest = Math.max(highest, vnodes[index] ?? 0)
+  return highest < 64 + 4 * vnodes.length ? countedOrder(vnodes, highest) : sortedOrder(vnodes)
+}
+
+/** For numbers without great gaps, as they are where no file has a damaged name. */
+function countedOrder(vnodes: Uint32Array, highest: number): Uint32Array {
+  const places = new Uint32Array(highest + 2)
+  for (let index = 0; index < vnodes.length; index++) {
+    const above = (vnodes[index] ?? 0) + 1
+    places[above] = (places[above] ?? 0) + 1
+  }
+  for (let vnode = 1; vnode < places.length; vnode++) places[vnode] = (places[vnode] ?? 0) + (places[vnode - 1] ?? 0)
+  const order = new Uint32Array(vnodes.length)
+  for (let index = 0; index < vnodes.length; index++) {
+    const vnode = vnodes[index] ?? 0
+    const place = places[vnode] ?? 0
+    order[place] = index
+    places[vnode] = place + 1
+  }
+  return order
+}
+
+function sortedOrder(vnodes: Uint32Array): Uint32Array {
+  const keys = new Float64Array(vnodes.length)
+  for (let index = 0; index < vnodes.length; index++) keys[index] = (vnodes[index] ?? 0) * filesMax + index
+  return Uint32Array.from(keys.sort(), (key) => key % filesMax)
 }
 
 interface Numbers {

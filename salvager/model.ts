@@ -23,6 +23,8 @@ export interface PlanOptions {
   readonly salvageDirs: boolean
   /** Seconds since 1970. */
   readonly now: number
+  /** Threads that may read at a time; default 1. */
+  readonly threads?: number
 }
 
 /** A special file that was found. */

@@ -46,7 +46,7 @@ export function planGroup(
   requireData(survey)
   const model = new GroupModel(survey, new InodeStore(survey.partition, group))
   progress("scan")
-  scanInodes(model)
+  scanInodes(model, options.threads)
   matchHeaders(model)
   if (checkDrafts(model)) return concluded(model)
   readInfos(model)

@@ -26,6 +26,8 @@ export interface SalvageOptions {
   readonly salvageDirs: boolean
   readonly claimant: Claimant
   readonly signal?: AbortSignal | undefined
+  /** Threads that read one group; default 1. */
+  readonly threads?: number
   /** Seconds since 1970; default: the clock. */
   readonly now?: () => number
 }
@@ -168,7 +170,8 @@ class GroupSalvage {
     const now = this.#now()
     const finished = readOnly ? [] : this.#finishDrafts()
     const survey = this.#survey.forGroup(this.#group)
-    const plan = planGroup(survey, this.#group, { orphans, salvageDirs, now }, (phase) => this.#tell(phase))
+    const threads = this.#options.threads ?? 1
+    const plan = planGroup(survey, this.#group, { orphans, salvageDirs, now, threads }, (phase) => this.#tell(phase))
     this.#plan = plan
     if (readOnly) {
       this.#emitFindings(finished, false)

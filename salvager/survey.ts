@@ -40,38 +40,91 @@ function parsed(bytes: Uint8Array, path: string): VolumeHeader | undefined {
 
 const byVolume = (a: HeaderFile, b: HeaderFile): number => a.volume - b.volume || (a.name < b.name ? -1 : 1)
 
+/** Header files, to be found by what they belong to. */
+class HeaderIndex {
+  readonly files: readonly HeaderFile[]
+  readonly byVolume = new Map<number, HeaderFile[]>()
+  /** By the group that the header says; one that cannot be read belongs to the group of its own number. */
+  readonly byGroup = new Map<number, HeaderFile[]>()
+  readonly misnamed: readonly HeaderFile[]
+
+  constructor(files: readonly HeaderFile[]) {
+    this.files = files
+    this.misnamed = files.filter(({ isNamedRight }) => !isNamedRight)
+    for (const file of files) {
+      push(this.byVolume, file.volume, file)
+      push(this.byGroup, file.header?.parent ?? file.volume, file)
+    }
+  }
+}
+
+function push<T>(lists: Map<number, T[]>, key: number, value: T): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
+}
+
+/** A later look at what belongs to one group; it stands before what was seen first. */
+interface GroupLook {
+  readonly group: number
+  readonly volumes: readonly number[]
+  /** Names of the header files that were read again, or are gone. */
+  readonly names: ReadonlySet<string>
+  readonly headers: readonly HeaderFile[]
+}
+
 /** What lies on a partition now. Each part is read at its first use and kept. */
 export class Survey {
   readonly partition: Partition
-  #headers: HeaderFile[] | undefined
+  readonly #look: GroupLook | undefined
+  readonly #first: Survey | undefined
+  #headers: HeaderIndex | undefined
   #groups: Map<number, readonly number[]> | undefined
   #homes: Map<number, number[]> | undefined
 
-  constructor(partition: Partition) {
+  constructor(partition: Partition, first?: Survey, look?: GroupLook) {
     this.partition = partition
+    this.#first = first
+    this.#look = look
   }
 
   /** All header files, by volume id. */
   get headers(): readonly HeaderFile[] {
-    this.#headers ??= this.#readHeaders()
-    return this.#headers
+    const all = this.#index.files
+    return this.#look === undefined ? all : [...this.#old(all), ...this.#look.headers].sort(byVolume)
+  }
+
+  /** Header files whose name says this volume. */
+  headersOf(volume: number): readonly HeaderFile[] {
+    return this.#both(this.#index.byVolume.get(volume), (file) => file.volume === volume)
+  }
+
+  /** Header files that have another name than belongs to them. */
+  get misnamed(): readonly HeaderFile[] {
+    return this.#both(this.#index.misnamed, (file) => !file.isNamedRight)
   }
 
   /** All groups that have a folder, with the ids of the volumes that have special files in it. */
   get groups(): ReadonlyMap<number, readonly number[]> {
+    if (this.#look !== undefined) return new Map([...this.#base.groups, [this.#look.group, this.#look.volumes]])
     this.#groups ??= this.#readGroups()
     return this.#groups
   }
 
   /** Groups where a volume has special files. */
   homesOf(volume: number): readonly number[] {
+    if (this.#look !== undefined) {
+      const { group, volumes } = this.#look
+      const others = this.#base.homesOf(volume).filter((home) => home !== group)
+      return volumes.includes(volume) ? [...others, group].sort((a, b) => a - b) : others
+    }
     this.#homes ??= this.#readHomes()
     return this.#homes.get(volume) ?? []
   }
 
   /** The group that a volume belongs to: where its files are, else what its header says, else its own id. */
   groupOf(volume: number): number {
-    const said = this.headers.find((file) => file.volume === volume && file.isNamedRight)?.header?.parent
+    const said = this.headersOf(volume).find((file) => file.isNamedRight)?.header?.parent
     for (const group of [said, volume])
       if (group !== undefined && new InodeStore(this.partition, group).volumes().includes(volume)) return group
     return this.homesOf(volume)[0] ?? said ?? volume
@@ -80,27 +133,24 @@ export class Survey {
   /** Ids of all volumes of a group: with files in its folder, or with a header that says so and no files elsewhere. */
   membersOf(group: number): number[] {
     const members = new Set(new InodeStore(this.partition, group).volumes())
-    for (const { volume, header } of this.headers) {
-      const isOurs = header === undefined ? volume === group : header.parent === group
-      if (isOurs && !members.has(volume) && this.homesOf(volume).length === 0) members.add(volume)
-    }
+    for (const { volume } of this.#headersIn(group))
+      if (!members.has(volume) && this.homesOf(volume).length === 0) members.add(volume)
     return [...members].sort((a, b) => a - b)
   }
 
   /** The same partition with a new look at what belongs to one group; the rest is taken as it was. */
   forGroup(group: number): Survey {
-    const members = new Set(this.membersOf(group))
-    const isOurs = ({ volume, header }: HeaderFile): boolean => members.has(volume) || header?.parent === group
-    const fresh = new Survey(this.partition)
-    const known = new Map(this.headers.map((file) => [file.name, file]))
-    for (const id of members)
-      known.set(headerName(id), { name: headerName(id), volume: id, isNamedRight: true, header: undefined })
-    const headers = [...known.values()].map((file) =>
-      isOurs(file) ? readHeaderFile(this.partition, file.name, file.volume) : file,
-    )
-    fresh.#headers = headers.filter((file) => file !== undefined).sort(byVolume)
-    fresh.#groups = new Map([...this.groups, [group, new InodeStore(this.partition, group).volumes()]])
-    return fresh
+    const members = this.membersOf(group)
+    const known = new Map<string, number>(members.map((id) => [headerName(id), id]))
+    for (const { name, volume } of [...members.flatMap((id) => this.headersOf(id)), ...this.#headersIn(group)])
+      known.set(name, volume)
+    const headers = [...known].map(([name, volume]) => readHeaderFile(this.partition, name, volume))
+    return new Survey(this.partition, this.#base, {
+      group,
+      volumes: new InodeStore(this.partition, group).volumes(),
+      names: new Set(known.keys()),
+      headers: headers.filter((file) => file !== undefined).sort(byVolume),
+    })
   }
 
   /** Every group there is anything of: folders, and header files without data. Ascending. */
@@ -108,6 +158,29 @@ export class Survey {
     const groups = new Set(this.groups.keys())
     for (const { volume } of this.headers) if (this.homesOf(volume).length === 0) groups.add(this.groupOf(volume))
     return [...groups].sort((a, b) => a - b)
+  }
+
+  get #base(): Survey {
+    return this.#first ?? this
+  }
+
+  get #index(): HeaderIndex {
+    if (this.#first !== undefined) return this.#first.#index
+    this.#headers ??= new HeaderIndex(this.#readHeaders())
+    return this.#headers
+  }
+
+  #headersIn(group: number): readonly HeaderFile[] {
+    return this.#both(this.#index.byGroup.get(group), (file) => (file.header?.parent ?? file.volume) === group)
+  }
+
+  #old(files: readonly HeaderFile[]): readonly HeaderFile[] {
+    return this.#look === undefined ? files : files.filter(({ name }) => this.#look?.names.has(name) !== true)
+  }
+
+  #both(old: readonly HeaderFile[] | undefined, isWanted: (file: HeaderFile) => boolean): readonly HeaderFile[] {
+    if (this.#look === undefined) return old ?? []
+    return [...this.#old(old ?? []), ...this.#look.headers.filter(isWanted)]
   }
 
   #readHeaders(): HeaderFile[] {

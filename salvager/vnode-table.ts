@@ -28,6 +28,8 @@ export const vnodeFlags = {
 export class VnodeTable {
   readonly #slots = new NumberTable()
   #records = new Uint8Array(64 * recordSize)
+  /** The same bytes. */
+  #view = new DataView(this.#records.buffer)
   #vnode = new Uint32Array(64)
   /** Position of the data file in DataFiles, -1 for none. */
   #file = new Int32Array(64)
@@ -51,8 +53,8 @@ export class VnodeTable {
     return slot < 0 || this.has(slot, "freed") ? -1 : slot
   }
 
-  /** Adds a record, or one in the place of a freed one. @returns its slot. */
-  add(vnode: number, bytes: Uint8Array, file: number): number {
+  /** Adds a record, or one in the place of a freed one; its bytes begin at `from`. @returns its slot. */
+  add(vnode: number, bytes: Uint8Array, file: number, from = 0): number {
     let slot = this.#slots.get(vnode)
     if (slot < 0) {
       if (this.#count === this.#vnode.length) this.#grow()
@@ -60,7 +62,8 @@ export class VnodeTable {
       this.#slots.set(vnode, slot)
     }
     this.#vnode[slot] = vnode
-    this.#records.set(bytes.subarray(0, recordSize), slot * recordSize)
+    const start = slot * recordSize
+    for (let at = 0; at < recordSize; at++) this.#records[start + at] = bytes[from + at] ?? 0
     this.#file[slot] = file
     this.#flags[slot] = 0
     this.#holder[slot] = 0
@@ -89,15 +92,15 @@ export class VnodeTable {
   }
 
   unique(slot: number): number {
-    return this.#word(slot, uniqueAt)
+    return this.word(slot, uniqueAt)
   }
 
   parent(slot: number): number {
-    return this.#word(slot, parentAt)
+    return this.word(slot, parentAt)
   }
 
   linkCount(slot: number): number {
-    return this.#word(slot, 0) >> 16
+    return this.word(slot, 0) >> 16
   }
 
   isDirectory(slot: number): boolean {
@@ -105,7 +108,7 @@ export class VnodeTable {
   }
 
   isSymlink(slot: number): boolean {
-    return (this.#word(slot, 0) & 7) === vnodeTypes.symlink
+    return (this.word(slot, 0) & 7) === vnodeTypes.symlink
   }
 
   file(slot: number): number {
@@ -163,18 +166,15 @@ export class VnodeTable {
     for (const slot of this.live()) if (this.isDirectory(slot)) yield slot
   }
 
-  #word(slot: number, offset: number): number {
-    const at = slot * recordSize + offset
-    const bytes = this.#records
-    return (
-      ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>>
-      0
-    )
+  /** The 32-bit field of a record at an offset; 0 for no slot. */
+  word(slot: number, offset: number): number {
+    return slot < 0 ? 0 : this.#view.getUint32(slot * recordSize + offset, true)
   }
 
   #grow(): void {
     const size = 2 * this.#vnode.length
     this.#records = copied(this.#records, new Uint8Array(size * recordSize))
+    this.#view = new DataView(this.#records.buffer)
     this.#vnode = copied(this.#vnode, new Uint32Array(size))
     this.#file = copied(this.#file, new Int32Array(size))
     this.#flags = copied(this.#flags, new Uint8Array(size))

@@ -7,8 +7,8 @@ import {
   blobSize,
   blobsNeeded,
   blobsPerPage,
+  chainAt,
   chainCount,
-  chainOf,
   chainsAt,
   dotBlob,
   dotDotBlob,
@@ -153,13 +153,14 @@ class ChainWalk {
   readonly used: Uint8Array
   later: DirectoryFault | undefined
   readonly #bytes: Uint8Array
-  readonly #names = new Set<string>()
+  #names: ChainNames
   #entries = 0
   #dot = false
   #dotDot = false
 
   constructor(bytes: Uint8Array, pages: number) {
     this.#bytes = bytes
+    this.#names = new ChainNames(bytes)
     this.used = new Uint8Array(pages * blobsPerPage)
     for (let page = 0; page < pages; page++)
       this.used.fill(1, page * blobsPerPage, page * blobsPerPage + headerBlobsOf(page))
@@ -168,6 +169,7 @@ class ChainWalk {
   findFault(): Found {
     for (let chain = 0; chain < chainCount; chain++) {
       let linkAt = chainsAt + 2 * chain
+      this.#names = new ChainNames(this.#bytes)
       for (let blob = word(this.#bytes, linkAt); blob !== 0; blob = word(this.#bytes, linkAt)) {
         const found = this.#linkFault(blob, linkAt) ?? this.#entryFault(blob, chain)
         if (found !== undefined) return found
@@ -200,41 +202,83 @@ class ChainWalk {
         `the name at blob ${blob} does not end in its page within ${nameLengthMax} bytes`,
       )
     }
-    const name = Buffer.from(bytes.buffer, bytes.byteOffset + at + nameAt, length)
-    const right = chainOf(name)
+    const right = chainAt(bytes, at + nameAt, length)
     if (right !== chain)
       return fault("wrong-chain", at, `the entry at blob ${blob} is in chain ${chain}, its name in ${right}`)
-    return this.#dotFault(blob, name.toString("latin1")) ?? this.#take(blob, name.toString("latin1"))
+    return this.#dotFault(blob, length) ?? this.#take(blob, length)
   }
 
-  #dotFault(blob: number, name: string): Found {
-    const wanted = blob === dotBlob ? "." : blob === dotDotBlob ? ".." : undefined
-    if (wanted !== undefined && name !== wanted) {
-      return fault(
-        "dot",
-        blob * blobSize + nameAt,
-        `the entry at blob ${blob} is ${JSON.stringify(name)}, not ${wanted}`,
-      )
-    }
+  #dotFault(blob: number, length: number): Found {
     this.#dot ||= blob === dotBlob
     this.#dotDot ||= blob === dotDotBlob
-    return undefined
+    const wanted = blob === dotBlob ? "." : blob === dotDotBlob ? ".." : undefined
+    if (wanted === undefined || nameOf(this.#bytes, blob, length) === wanted) return undefined
+    const name = JSON.stringify(nameOf(this.#bytes, blob, length))
+    return fault("dot", blob * blobSize + nameAt, `the entry at blob ${blob} is ${name}, not ${wanted}`)
   }
 
-  #take(blob: number, name: string): Found {
+  #take(blob: number, length: number): Found {
     const at = blob * blobSize
-    const count = blobsNeeded(name.length)
+    const count = blobsNeeded(length)
     const pageEnd = (pageOf(blob) + 1) * blobsPerPage
     if (blob + count > pageEnd)
       return fault("bitmap", at, `the entry at blob ${blob} takes ${count} blobs and leaves its page`)
-    if (!isEntryBlob(blob) || this.used.subarray(blob, blob + count).includes(1)) {
+    const isKnown = this.#names.has(blob, length)
+    if (!isEntryBlob(blob) || this.#isTaken(blob, count)) {
       this.later ??= newFault("overlap", at, `the entry at blob ${blob} overlaps with another or with a header`)
-    } else if (this.#names.has(name)) {
-      this.later ??= newFault("duplicate-name", at, `the name ${JSON.stringify(name)} at blob ${blob} exists twice`)
+    } else if (isKnown) {
+      const name = JSON.stringify(nameOf(this.#bytes, blob, length))
+      this.later ??= newFault("duplicate-name", at, `the name ${name} at blob ${blob} exists twice`)
     }
-    this.#names.add(name)
+    this.#names.add(blob, length)
     this.used.fill(1, blob, blob + count)
     return undefined
+  }
+
+  #isTaken(blob: number, count: number): boolean {
+    for (let index = blob; index < blob + count; index++) if (this.used[index] === 1) return true
+    return false
+  }
+}
+
+function nameOf(bytes: Uint8Array, blob: number, length: number): string {
+  const start = bytes.byteOffset + blob * blobSize + nameAt
+  return Buffer.from(bytes.buffer, start, length).toString("latin1")
+}
+
+/** Longer chains than this are rare; comparing each of their names with each would take too long. */
+const comparedMax = 32
+
+/** The names of one chain: equal names are always in the same. */
+class ChainNames {
+  readonly #bytes: Uint8Array
+  readonly #blobs: number[] = []
+  readonly #lengths: number[] = []
+  #texts: Set<string> | undefined
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  has(blob: number, length: number): boolean {
+    if (this.#texts !== undefined) return this.#texts.has(nameOf(this.#bytes, blob, length))
+    return this.#blobs.some((other, index) => this.#lengths[index] === length && this.#isSame(other, blob, length))
+  }
+
+  add(blob: number, length: number): void {
+    if (this.#texts !== undefined) this.#texts.add(nameOf(this.#bytes, blob, length))
+    else if (this.#blobs.push(blob) && this.#lengths.push(length) > comparedMax) this.#useTexts()
+  }
+
+  #useTexts(): void {
+    const texts = this.#blobs.map((blob, index) => nameOf(this.#bytes, blob, this.#lengths[index] ?? 0))
+    this.#texts = new Set(texts)
+  }
+
+  #isSame(a: number, b: number, length: number): boolean {
+    const [first, second] = [a * blobSize + nameAt, b * blobSize + nameAt]
+    for (let at = 0; at < length; at++) if (this.#bytes[first + at] !== this.#bytes[second + at]) return false
+    return true
   }
 }
 

@@ -83,8 +83,13 @@ export const nameAt = entryLayout.size
 
 /** Hash chain of a name, 0..127. */
 export function chainOf(name: Uint8Array): number {
+  return chainAt(name, 0, name.length)
+}
+
+/** Hash chain of the name of `length` bytes that begins at `start`. */
+export function chainAt(bytes: Uint8Array, start: number, length: number): number {
   let hash = 0
-  for (let index = 0; index < name.length; index++) hash = (Math.imul(hash, 173) + (name[index] ?? 0)) | 0
+  for (let index = start; index < start + length; index++) hash = (Math.imul(hash, 173) + (bytes[index] ?? 0)) | 0
   const chain = hash & (chainCount - 1)
   return chain !== 0 && hash < 0 ? chainCount - chain : chain
 }

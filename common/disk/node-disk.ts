@@ -73,18 +73,36 @@ function ifPresent<T>(call: string, path: string, work: () => T): T | undefined 
   }
 }
 
-function toStat(stats: Stats): DiskStat {
-  return {
-    size: stats.size,
-    mode: stats.mode & 0o7777,
-    uid: stats.uid,
-    gid: stats.gid,
-    isDirectory: stats.isDirectory(),
-    isFile: stats.isFile(),
-    modified: Math.floor(stats.mtimeMs / 1000),
-    identity: `${stats.dev}:${stats.ino}`,
+/** A salvage makes one for every file of a partition: what is rarely asked for is worked out when it is. */
+class NodeStat implements DiskStat {
+  readonly size: number
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly isDirectory: boolean
+  readonly isFile: boolean
+  readonly modified: number
+  readonly #dev: number
+  readonly #ino: number
+
+  constructor(stats: Stats) {
+    this.size = stats.size
+    this.mode = stats.mode & 0o7777
+    this.uid = stats.uid
+    this.gid = stats.gid
+    this.isFile = stats.isFile()
+    this.isDirectory = !this.isFile && stats.isDirectory()
+    this.modified = Math.floor(stats.mtimeMs / 1000)
+    this.#dev = stats.dev
+    this.#ino = stats.ino
+  }
+
+  get identity(): string {
+    return `${this.#dev}:${this.#ino}`
   }
 }
+
+const toStat = (stats: Stats): DiskStat => new NodeStat(stats)
 
 /**
  * Node takes a position that is no integer for "wherever the file is now", and would write there: a wrong position must

@@ -12,10 +12,10 @@ import { volumeOf } from "./inodes.ts"
 export function matchHeaders(group: GroupModel): void {
   const ours = new Set(group.volumes.map(({ id }) => id))
   for (const member of group.survey.membersOf(group.id)) ours.add(member)
-  for (const file of group.survey.headers) {
-    if (ours.has(file.volume)) takeHeader(group, file)
-    else if (!file.isNamedRight && file.header !== undefined && ours.has(file.header.id)) misnamed(group, file)
-  }
+  for (const id of [...ours].sort((a, b) => a - b))
+    for (const file of group.survey.headersOf(id)) takeHeader(group, file)
+  for (const file of group.survey.misnamed)
+    if (!ours.has(file.volume) && file.header !== undefined && ours.has(file.header.id)) misnamed(group, file)
   // data without any volume: the group has one, of which nothing else is left
   if (ours.size === 0 && group.files.found > 0) volumeOf(group, group.id)
   for (const volume of group.volumes) checkHome(group, volume)

@@ -13,22 +13,26 @@ import {
 } from "../../common/partition/inode-number.ts"
 import { linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../../common/partition/link-table.ts"
 import { decodeInode, decodeNumber, specialFolder } from "../../common/partition/namei-path.ts"
+import type { DataFolder, Oddity, ScanSink } from "../folder-scan.ts"
 import { type GroupModel, VolumeModel } from "../model.ts"
+import { scanFolders } from "../scan-threads.ts"
 
 const typeOf = new Map<number, SpecialType>()
 for (const type of ["volumeInfo", "smallIndex", "largeIndex", "accessList", "mountTable", "linkTable"] as const)
   typeOf.set(specialTypes[type], type)
 
-/** Reads the names of all files, their owner data, and the link table. */
-export function scanInodes(group: GroupModel): void {
-  const { disk } = group.partition
-  const folders = disk.list(group.store.root)
-  group.hasFolder = folders !== undefined
-  for (const first of folders ?? []) {
+/** Reads the names of all files, their owner data, and the link table; with so many threads where there is much to read. */
+export function scanInodes(group: GroupModel, threads = 1): void {
+  const { disk, ownerEncoding } = group.partition
+  const top = disk.list(group.store.root)
+  const folders: DataFolder[] = []
+  group.hasFolder = top !== undefined
+  for (const first of top ?? []) {
     if (!first.isDirectory) foreign(group, `${group.store.root}/${first.name}`)
     else if (first.name === specialFolder) scanSpecial(group)
-    else scanFirst(group, first.name)
+    else scanFirst(group, first.name, folders)
   }
+  scanFolders(disk, folders, ownerEncoding === "development", threads, sinkOf(group))
   group.files.sort()
   group.volumes.sort((a, b) => Number(b.isReadWrite) - Number(a.isReadWrite) || a.id - b.id)
   readLinkTable(group)
@@ -78,44 +82,35 @@ export function volumeOf(group: GroupModel, id: number): VolumeModel {
   return volume
 }
 
-function scanFirst(group: GroupModel, first: string): void {
+/** Lists the folders of data files, two levels down. */
+function scanFirst(group: GroupModel, first: string, folders: DataFolder[]): void {
   const high = decodeNumber(first)
   for (const { name, isDirectory } of group.partition.disk.list(`${group.store.root}/${first}`) ?? []) {
-    const folder = `${group.store.root}/${first}/${name}`
+    const path = `${group.store.root}/${first}/${name}`
     const low = decodeNumber(name)
-    if (!isDirectory) foreign(group, folder)
-    else scanData(group, folder, high === undefined || low === undefined ? -1 : high * 512 + low)
+    if (!isDirectory) foreign(group, path)
+    else folders.push({ path, place: high === undefined || low === undefined ? -1 : high * 512 + low })
   }
 }
 
-/** Data files with vnode numbers >> 9 equal to `place` (as far as folders tell) belong into this folder. */
-function scanData(group: GroupModel, folder: string, place: number): void {
-  const { disk } = group.partition
-  for (const { name, isDirectory } of disk.list(folder) ?? []) {
-    const path = `${folder}/${name}`
-    const inode = isDirectory ? undefined : decodeInode(name)
-    if (inode === undefined) foreign(group, path)
-    else takeData(group, path, inode, place)
+function sinkOf(group: GroupModel): ScanSink {
+  const { files } = group
+  return {
+    add: (vnode, unique, tag, size, version) => files.add(vnode, unique, tag, size, version),
+    odd: (oddity) => takeOddity(group, oddity),
   }
 }
 
-function takeData(group: GroupModel, path: string, inode: Inode, place: number): void {
-  const { special, vnode, high: unique, tag, rest } = inodeParts(inode)
-  if (special || rest !== 0 || placeOf(vnode) !== place) {
-    misplaced(group, path, inode)
-    return
-  }
-  const stat = group.partition.disk.stat(path)
-  if (stat?.isFile !== true) return // gone meanwhile, or no file at all
-  const owner = group.store.ownerOf(stat)
-  group.files.add({ vnode, unique, tag, size: stat.size, version: owner?.parameter ?? 0 })
-  if (owner === undefined || group.store.ownerMatches(stat, { parameter: owner.parameter, number: tag })) return
-  group.wrongOwners.push({ inode, parameter: owner.parameter })
-  group.findings.add("file-owner", { file: path })
+function takeOddity(group: GroupModel, oddity: Oddity): void {
+  const { path } = oddity
+  const inode = decodeInode(path.slice(path.lastIndexOf("/") + 1))
+  if (inode === undefined) foreign(group, path)
+  else if (oddity.kind === "owner") {
+    group.wrongOwners.push({ inode, parameter: oddity.parameter })
+    group.findings.add("file-owner", { file: path })
+  } else if (oddity.kind === "misplaced") misplaced(group, path, inode)
+  else foreign(group, path)
 }
-
-/** The folders of a vnode as one number: two levels of 8 and 9 bits. */
-const placeOf = (vnode: number): number => ((vnode >>> 14) & 0xff) * 512 + ((vnode >>> 9) & 0x1ff)
 
 /** Rows for higher vnode numbers than a data file can have mean nothing. */
 const tableBytesMax = rowOffset(vnodeMask)

@@ -10,11 +10,13 @@ import {
   recordLength,
   type VnodeRecord,
   vnodeClasses,
+  vnodeRecordLayout,
   vnodeTypes,
 } from "../../common/vnode/vnode-record.ts"
 import type { FindingCode } from "../finding.ts"
 import type { GroupModel, VolumeModel } from "../model.ts"
 import { readStart } from "../read-data.ts"
+import type { VnodeTable } from "../vnode-table.ts"
 
 /** As OpenAFS does: clients may have been promised versions that the disk never saw. */
 export const versionStep = 200
@@ -24,7 +26,35 @@ const executeBits = 0o111
 
 /** Judges all records; needs the fates of the volumes. */
 export function checkRecords(group: GroupModel): void {
-  for (const volume of group.kept) for (const slot of volume.vnodes.live()) new RecordCheck(group, volume, slot).run()
+  for (const volume of group.kept)
+    for (const slot of volume.vnodes.live())
+      if (!isPlainlyRight(group, volume.vnodes, slot)) new RecordCheck(group, volume, slot).run()
+}
+
+const at = vnodeRecordLayout.offsets
+/** Bits of a record's first word. */
+const typeMask = 7
+const executeMask = 0o111 << 4
+
+/** Most records are as they should be: they are not taken apart. */
+function isPlainlyRight({ files }: GroupModel, vnodes: VnodeTable, slot: number): boolean {
+  const file = vnodes.file(slot)
+  if (file < 0) return false
+  const isDirectory = vnodes.isDirectory(slot)
+  const word = vnodes.word(slot, 0)
+  const type = word & typeMask
+  const length = vnodes.word(slot, at.lengthHigh) * 2 ** 32 + vnodes.word(slot, at.lengthLow)
+  const isPlain = isDirectory
+    ? type === vnodeTypes.directory
+    : vnodes.word(slot, at.dataVersion) >= files.version(file) &&
+      (type === vnodeTypes.file || (type === vnodeTypes.symlink && (word & executeMask) !== 0))
+  return (
+    isPlain &&
+    length === files.size(file) &&
+    vnodes.unique(slot) === files.unique(file) &&
+    vnodes.word(slot, at.magic) === vnodeClasses[isDirectory ? "large" : "small"].recordMagic &&
+    (vnodes.word(slot, at.lockCount) | 0) >= -1
+  )
 }
 
 /** How many more volumes the link table counts for a file than use it by the records at hand. */

@@ -111,21 +111,24 @@ function preferReachable(volume: VolumeModel): boolean {
 export function markReached(volume: VolumeModel): void {
   const { vnodes } = volume
   const state = new Uint8Array(vnodes.count) // 0 unknown, 1 on the present path, 2 settled
-  for (const slot of vnodes.live()) {
-    const path: number[] = []
+  const path: number[] = []
+  for (let slot = 0; slot < vnodes.count; slot++) {
+    if (state[slot] !== 0 || vnodes.has(slot, "freed")) continue
     let at = slot
     while (at >= 0 && state[at] === 0 && vnodes.vnode(at) !== rootVnode) {
       state[at] = 1
       path.push(at)
       at = vnodes.holder(at) === 0 ? -1 : vnodes.find(vnodes.holder(at))
     }
-    const isReached = at >= 0 && (vnodes.vnode(at) === rootVnode || (state[at] === 2 && vnodes.has(at, "reached")))
-    if (at >= 0 && vnodes.vnode(at) === rootVnode) vnodes.mark(at, "reached")
+    const isRoot = at >= 0 && vnodes.vnode(at) === rootVnode
+    if (isRoot) vnodes.mark(at, "reached")
+    const isReached = isRoot || (at >= 0 && state[at] === 2 && vnodes.has(at, "reached"))
     for (const passed of path) {
       state[passed] = 2
       if (isReached) vnodes.mark(passed, "reached")
       else vnodes.unmark(passed, "reached")
     }
+    path.length = 0
   }
 }
 

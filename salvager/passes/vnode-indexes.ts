@@ -12,7 +12,6 @@ import {
   indexSizeMax,
   recordOffset,
   type VnodeClass,
-  type VnodeRecord,
   vnodeAt,
   vnodeClasses,
   vnodeIndexVersion,
@@ -27,6 +26,8 @@ export const indexType = { small: "smallIndex", large: "largeIndex" } as const
 const pieceSize = 1 << 20
 /** Vnode numbers from here on cannot have a data file. */
 const vnodeLimit = vnodeMask
+const at = vnodeRecordLayout.offsets
+const typeMask = 7
 /** Word of an access list that holds its version. */
 const versionAt = 4
 
@@ -60,11 +61,11 @@ function loadIndex(group: GroupModel, volume: VolumeModel, cls: VnodeClass): voi
   state.stampRight = hasStamp && magic === fileMagic && version === vnodeIndexVersion
   state.tail = size <= recordSize ? (size === vnodeIndexStamp.size ? 0 : size % recordSize) : size % recordSize
   const end = Math.min(size, recordOffset(cls === "large" ? vnodeLimit - 2 : vnodeLimit - 1))
-  const piece = new Uint8Array(pieceSize)
+  const piece = new Uint8Array(Math.min(pieceSize, Math.max(size, recordSize)))
   for (let start = recordSize; start + recordSize <= end; start += piece.length) {
-    const length = file.read(piece, start)
-    for (let at = 0; at + recordSize <= Math.min(length, end - start); at += recordSize)
-      takeSlot(group, volume, cls, vnodeAt(cls, start + at), piece.subarray(at, at + recordSize))
+    const length = Math.min(file.read(piece, start), end - start)
+    for (let first = 0; first + recordSize <= length; first += recordSize)
+      takeSlot(group, volume, cls, vnodeAt(cls, start + first), piece.subarray(first, first + recordSize))
   }
   if (state.tail > 0 && size > recordSize && size < end + recordSize)
     takeTail(group, volume, cls, file, size - state.tail)
@@ -85,13 +86,12 @@ function takeTail(group: GroupModel, volume: VolumeModel, cls: VnodeClass, file:
 }
 
 function takeSlot(group: GroupModel, volume: VolumeModel, cls: VnodeClass, vnode: number, bytes: Uint8Array): void {
-  if (((bytes[0] ?? 0) & 7) === vnodeTypes.free) {
+  if (((bytes[0] ?? 0) & typeMask) === vnodeTypes.free) {
     takeFreed(group, volume, cls, vnode, bytes)
     return
   }
-  const record = vnodeRecordLayout.read(bytes)
-  const file = namedFile(group, vnode, record)
-  if (file < 0 && !isTrustworthy(group, cls, vnode, record)) {
+  const file = namedFile(group, vnode, wordAt(bytes, at.inodeLow), wordAt(bytes, at.inodeHigh))
+  if (file < 0 && !isTrustworthy(group, cls, vnode, bytes)) {
     volume.garbage.add(vnode)
     return
   }
@@ -102,22 +102,29 @@ function takeSlot(group: GroupModel, volume: VolumeModel, cls: VnodeClass, vnode
 
 /** A free slot that still has a magic may have lost its type alone. */
 function takeFreed(group: GroupModel, volume: VolumeModel, cls: VnodeClass, vnode: number, bytes: Uint8Array): void {
-  const record = bytes[36] === 0 ? undefined : vnodeRecordLayout.read(bytes)
-  if (record?.magic !== vnodeClasses[cls].recordMagic || namedFile(group, vnode, record) < 0) return
+  if (wordAt(bytes, at.magic) !== vnodeClasses[cls].recordMagic) return
+  if (namedFile(group, vnode, wordAt(bytes, at.inodeLow), wordAt(bytes, at.inodeHigh)) < 0) return
   volume.leftovers.set(vnode, bytes.slice())
   volume.garbage.add(vnode)
 }
 
 /** Position of the data file that a record names, if it is one of this vnode; else -1. */
-function namedFile(group: GroupModel, vnode: number, record: VnodeRecord): number {
-  if ((record.inodeLow & vnodeMask) !== vnode || record.inodeLow >>> 29 !== 0) return -1
-  return group.files.find(vnode, record.inodeHigh, record.inodeLow >>> 26)
+function namedFile(group: GroupModel, vnode: number, inodeLow: number, inodeHigh: number): number {
+  if ((inodeLow & vnodeMask) !== vnode || inodeLow >>> 29 !== 0) return -1
+  return group.files.find(vnode, inodeHigh, inodeLow >>> 26)
 }
 
 /** Worth to be kept although its data file is not there: it has its magic, or there is a file of its uniquifier. */
-function isTrustworthy(group: GroupModel, cls: VnodeClass, vnode: number, record: VnodeRecord): boolean {
-  if (record.magic === vnodeClasses[cls].recordMagic) return true
-  return group.files.ofVnode(vnode).some((file) => group.files.unique(file) === record.uniquifier)
+function isTrustworthy(group: GroupModel, cls: VnodeClass, vnode: number, bytes: Uint8Array): boolean {
+  if (wordAt(bytes, at.magic) === vnodeClasses[cls].recordMagic) return true
+  const uniquifier = wordAt(bytes, at.uniquifier)
+  return group.files.ofVnode(vnode).some((file) => group.files.unique(file) === uniquifier)
+}
+
+/** A field of a record, little-endian. */
+function wordAt(bytes: Uint8Array, offset: number): number {
+  const low = (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8) | ((bytes[offset + 2] ?? 0) << 16)
+  return (low | ((bytes[offset + 3] ?? 0) << 24)) >>> 0
 }
 
 function takeAccessList(volume: VolumeModel, vnode: number, bytes: Uint8Array): void {

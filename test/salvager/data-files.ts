@@ -8,7 +8,7 @@ test("data files: in whatever order they were found, those of one vnode are foun
   const random = seededRandom(t)
   const files = new DataFiles()
   const all = Array.from({ length: 3000 }, (_, index) => facts(random.below(500), index, random.below(5)))
-  for (const one of all) files.add(one)
+  for (const { vnode, unique, tag, size, version } of all) files.add(vnode, unique, tag, size, version)
   files.sort()
   t.is(files.found, all.length)
   for (let vnode = 0; vnode < 501; vnode++) {
@@ -21,6 +21,16 @@ test("data files: in whatever order they were found, those of one vnode are foun
     t.deepEqual([files.vnode(file), files.size(file), files.version(file)], [vnode, unique, tag])
   }
   t.is(files.find(7, 0xffff_ffff, 0), -1)
+})
+
+test("data files: vnode numbers with great gaps are ordered as well as those without", (t) => {
+  const files = new DataFiles()
+  for (const vnode of [0x3ff_fffe, 2, 0x100_0000, 1, 2]) files.add(vnode, vnode, 0, 0, 0)
+  files.sort()
+  t.deepEqual(
+    Array.from({ length: files.found }, (_, file) => files.vnode(file)),
+    [1, 2, 2, 0x100_0000, 0x3ff_fffe],
+  )
 })
 
 test("data files: a planned one follows those that exist, and keeps their positions", (t) => {
