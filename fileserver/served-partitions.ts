@@ -1,8 +1,9 @@
 /** Which partitions a fileserver serves, and which it must not. OpenAFS vol/partition.c, vol/volume.c (VInitVnodes). */
-import { type Disk, isDiskError } from "../common/disk/disk.ts"
+import type { Disk } from "../common/disk/disk.ts"
 import { AfsError } from "../common/error.ts"
 import { findPartitions, openPartition, type Partition } from "../common/partition/partition.ts"
 import type { PackageLog } from "../common/volume/package-context.ts"
+import { removeSavedClients } from "../common/volume/saved-clients.ts"
 import { isPartitionName } from "../fssync/message-codec.ts"
 
 /**
@@ -56,11 +57,6 @@ function requireNames(partitions: readonly Partition[]): void {
  * promises are out of date, and a later OpenAFS fileserver must not believe them. OpenAFS viced/state_analyzer, fsstate.dat.
  */
 export function discardSavedClients(stateDirectory: string, disk: Disk, log: PackageLog): void {
-  const path = `${stateDirectory}/fsstate.dat`
-  try {
-    disk.unlink(path)
-    log.info({ path }, "saved client state of another fileserver removed")
-  } catch (error) {
-    if (!isDiskError(error, "ENOENT")) throw error
-  }
+  const path = removeSavedClients(stateDirectory, disk)
+  if (path !== undefined) log.info({ path }, "saved client state of another fileserver removed")
 }

@@ -1,28 +1,34 @@
 /** `dafs salvager`: options, and what they start. */
+
+import { availableParallelism } from "node:os"
 import type { Argv, CommandModule } from "yargs"
 import { exitCodes } from "../common/cli/exit-codes.ts"
 import { isWatched } from "../common/cli/progress.ts"
+import { untilStopped } from "../common/cli/stopping.ts"
+import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
 import { lockPartition, lockSalvage } from "../common/lock/partition-lock.ts"
-import { openPartition, type Partition } from "../common/partition/partition.ts"
+import { findPartitions, openPartition, type Partition } from "../common/partition/partition.ts"
 import type { ProgramType } from "../common/protocol/codes.ts"
 import { openFileserver } from "../fssync/fileserver-link.ts"
 import type { FssyncClient } from "../fssync/fssync-client.ts"
-import type { OperationEvent } from "../fssync/volume-checkout.ts"
 import { type OrphanPolicy, orphanPolicies } from "./model.ts"
+import { reportOperation } from "./operation-report.ts"
+import { salvagePartitions } from "./partition-run.ts"
 import { type ReportStyle, reporter, summaryOf } from "./report.ts"
-import { type Emit, type GroupResult, type SalvageOptions, salvagePartition, salvageVolume } from "./salvage.ts"
+import { type Emit, type GroupResult, type SalvageOptions, salvageVolume } from "./salvage.ts"
 
 const salvagerPrograms = ["salvager", "salvageServer", "volumeSalvager"] as const
 
 interface SalvagerArguments {
-  partition: string
+  partition: string[] | undefined
   volumeid: number | undefined
   force: boolean
   nowrite: boolean
   orphans: OrphanPolicy
   salvagedirs: boolean
   showlog: boolean
+  parallel: number
   json: boolean
   "state-dir": string
   offline: boolean
@@ -49,7 +55,11 @@ function programOf(wanted: SalvagerArguments, fileserver: FssyncClient | undefin
  * A salvage of a whole partition without a fileserver has it for itself, as dasalvager wants it; any other lets salvages of
  * other groups go on. Looking takes no such locks: it writes nothing.
  */
-function lockOthersOut(wanted: SalvagerArguments, partition: Partition, hasFileserver: boolean): Disposable {
+function lockOthersOut(
+  wanted: SalvagerArguments,
+  partitions: readonly Partition[],
+  hasFileserver: boolean,
+): Disposable {
   const locks: Disposable[] = []
   const release = (): void => {
     for (const lock of locks) lock[Symbol.dispose]()
@@ -58,25 +68,14 @@ function lockOthersOut(wanted: SalvagerArguments, partition: Partition, hasFiles
   const isWhole = wanted.volumeid === undefined
   const state = wanted["state-dir"]
   try {
-    if (hasFileserver || partition.disk.stat(state) !== undefined)
+    if (hasFileserver || nodeDisk.stat(state) !== undefined)
       locks.push(lockSalvage(state, isWhole && !hasFileserver ? "write" : "read", "salvager"))
-    if (isWhole) locks.push(lockPartition(partition))
+    if (isWhole) for (const partition of partitions) locks.push(lockPartition(partition))
   } catch (error) {
     release()
     throw error
   }
   return { [Symbol.dispose]: release }
-}
-
-function reportProgress(event: OperationEvent): void {
-  const texts = {
-    checkedOutAgain: "the fileserver restarted: checked out again",
-    notCheckedIn: "the fileserver could not be told",
-    salvaging: "waiting for a salvage",
-    draft: "a draft was dealt with",
-  } as const
-  const why = "why" in event ? `: ${event.why}` : ""
-  process.stderr.write(`dafs salvager: volume ${event.volume}: ${texts[event.type]}${why}\n`)
 }
 
 /** One line on a terminal that says what is being done. */
@@ -94,33 +93,63 @@ function progressLine(): { emit: Emit; clear: () => void } {
 }
 
 async function run(wanted: SalvagerArguments): Promise<void> {
-  if (wanted.volumeid !== undefined && !(wanted.volumeid > 0 && wanted.volumeid <= 0xffff_ffff))
-    throw new AfsError("USAGE", "salvager", {}, { detail: `--volumeid ${wanted.volumeid} is no volume id` })
-  const partition = openPartition(wanted.partition)
+  requireSense(wanted)
+  const partitions = openPartitions(wanted.partition)
   await using fileserver = await findFileserver(wanted)
-  using _locks = lockOthersOut(wanted, partition, fileserver !== undefined)
+  using _locks = lockOthersOut(wanted, partitions, fileserver !== undefined)
+  const stop = new AbortController()
+  void untilStopped().then(() => stop.abort())
   const options: SalvageOptions = {
     readOnly: wanted.nowrite,
     force: wanted.force || wanted.volumeid !== undefined,
     orphans: wanted.orphans,
     salvageDirs: wanted.salvagedirs,
-    claimant: { program: programOf(wanted, fileserver), fileserver, report: reportProgress },
+    stateDirectory: wanted["state-dir"],
+    threads: wanted.parallel,
+    signal: stop.signal,
+    claimant: { program: programOf(wanted, fileserver), fileserver, report: reportOperation },
   }
-  const results = await salvageAndReport(wanted, partition, options)
-  if (wanted["program-type"] === undefined) requireAnything(wanted, partition, results)
+  const results = await salvageAndReport(wanted, partitions, options)
+  if (wanted["program-type"] === undefined) requireAnything(wanted, partitions, results)
   process.exitCode = exitCodeOf(results, wanted)
 }
 
+/** @throws AfsError USAGE */
+function requireSense({ volumeid, partition, parallel }: SalvagerArguments): void {
+  const refuse = (detail: string): never => {
+    throw new AfsError("USAGE", "salvager", {}, { detail })
+  }
+  if (volumeid !== undefined && !(volumeid > 0 && volumeid <= 0xffff_ffff))
+    refuse(`--volumeid ${volumeid} is no volume id`)
+  if (volumeid !== undefined && partition?.length !== 1) refuse("--volumeid needs one --partition")
+  if (!Number.isInteger(parallel) || parallel < 1) refuse("--parallel needs a number of at least 1")
+}
+
+/** Those that are named, or all of the machine; one that cannot be used is told, and keeps none of the others waiting. */
+function openPartitions(paths: readonly string[] | undefined): Partition[] {
+  if (paths !== undefined) return [...new Set(paths)].map((path) => openPartition(path))
+  const found = findPartitions(undefined, (path, error) => {
+    process.stderr.write(`dafs salvager: ${path}: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = exitCodes.partlyDone
+  })
+  if (found.length > 0) return found
+  throw new AfsError("ENOENT", "salvager", {}, { detail: "there is no partition: name one with --partition" })
+}
+
 /** A mistyped id must not look like a sound volume. @throws AfsError VNOVOL if there was nothing to salvage */
-function requireAnything({ volumeid }: SalvagerArguments, partition: Partition, results: readonly GroupResult[]): void {
+function requireAnything(
+  { volumeid }: SalvagerArguments,
+  [partition]: readonly Partition[],
+  results: readonly GroupResult[],
+): void {
   const isNothing = results.every((one) => one.status === "clean" && one.volumes.length === 0 && one.files === 0)
   if (volumeid === undefined || !isNothing) return
-  throw new AfsError("VNOVOL", "salvage", { volume: volumeid, partition: partition.name })
+  throw new AfsError("VNOVOL", "salvage", { volume: volumeid, partition: partition?.name ?? "" })
 }
 
 async function salvageAndReport(
   wanted: SalvagerArguments,
-  partition: Partition,
+  partitions: readonly Partition[],
   options: SalvageOptions,
 ): Promise<GroupResult[]> {
   const style: ReportStyle = wanted.json ? "json" : wanted.showlog ? "log" : "text"
@@ -130,15 +159,29 @@ async function salvageAndReport(
     progress.emit(event)
     report.emit(event)
   }
-  const results =
-    wanted.volumeid === undefined
-      ? await salvagePartition(partition, options, emit)
-      : [await salvageVolume(partition, wanted.volumeid, options, emit)]
+  const results = await salvageWhat(wanted, partitions, options, emit)
   progress.clear()
-  report.end(summaryOf(partition.name, options.readOnly, results))
+  for (const { name } of partitions) {
+    const own = results.filter(({ partition }) => partition === name)
+    report.end(summaryOf(name, options.readOnly, own))
+  }
   for (const { status, error, group } of results)
     if (error !== undefined) process.stderr.write(`dafs salvager: group ${group}: ${status}: ${error.message}\n`)
   return results
+}
+
+async function salvageWhat(
+  wanted: SalvagerArguments,
+  partitions: readonly Partition[],
+  salvage: SalvageOptions,
+  emit: Emit,
+): Promise<GroupResult[]> {
+  const { volumeid, parallel, "state-dir": stateDirectory } = wanted
+  const [partition] = partitions
+  if (volumeid !== undefined && partition !== undefined)
+    return [await salvageVolume(partition, volumeid, salvage, emit)]
+  const order = { stateDirectory, hasFileserver: salvage.claimant.fileserver !== undefined }
+  return salvagePartitions(partitions, { salvage, parallel, order }, emit)
 }
 
 /** 0: everything may be served. A worker of the salvage server says no more than that it did its work. */
@@ -156,7 +199,11 @@ export const salvagerCommand: CommandModule<object, SalvagerArguments> = {
   describe: "Check and repair volumes",
   builder: (parser: Argv): Argv<SalvagerArguments> =>
     parser
-      .option("partition", { type: "string", demandOption: true, describe: "the partition's directory" })
+      .option("partition", {
+        type: "string",
+        array: true,
+        describe: "a partition's directory; may be given several times (default: all /vicepX)",
+      })
       .option("volumeid", { type: "number", describe: "salvage the group of this volume only; implies --force" })
       .option("force", {
         type: "boolean",
@@ -176,6 +223,11 @@ export const salvagerCommand: CommandModule<object, SalvagerArguments> = {
         describe: "what to do with vnodes that no directory leads to",
       })
       .option("salvagedirs", { type: "boolean", default: false, describe: "rebuild every directory" })
+      .option("parallel", {
+        type: "number",
+        default: availableParallelism(),
+        describe: "processes that work at a time, on groups of all partitions",
+      })
       .option("showlog", { type: "boolean", default: false, describe: "print lines as in OpenAFS's SalvageLog" })
       .option("json", { type: "boolean", default: false, describe: "print one JSON object per finding, group and run" })
       .option("state-dir", {

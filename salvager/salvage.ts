@@ -3,10 +3,12 @@
  * that cannot be salvaged stops no other.
  */
 import { isDiskError } from "../common/disk/disk.ts"
+import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, FormatError, isAfsError } from "../common/error.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import type { Partition } from "../common/partition/partition.ts"
 import { programTypes } from "../common/protocol/codes.ts"
+import { removeSavedClients } from "../common/volume/saved-clients.ts"
 import { findDraft, finishDraft, settleDraft } from "../common/volume/volume-draft.ts"
 import type { Claimant } from "../fssync/volume-checkout.ts"
 import type { Finding, Severity } from "./finding.ts"
@@ -28,6 +30,8 @@ export interface SalvageOptions {
   readonly signal?: AbortSignal | undefined
   /** Threads that read one group; default 1. */
   readonly threads?: number
+  /** State directory of the server whose partition this is, where what its fileserver knew of clients goes out of date. */
+  readonly stateDirectory?: string | undefined
   /** Seconds since 1970; default: the clock. */
   readonly now?: () => number
 }
@@ -91,7 +95,7 @@ export async function salvagePartition(
   const results: GroupResult[] = []
   for (const group of survey.allGroups()) {
     if (options.signal?.aborted === true) throw new AfsError("INTERRUPTED", "salvage", { partition: partition.name })
-    results.push(await salvageInSurvey(survey, group, group, options, emit))
+    results.push(await salvageGroup(survey, group, options, emit))
   }
   return results
 }
@@ -104,15 +108,16 @@ export async function salvageVolume(
   emit: Emit,
 ): Promise<GroupResult> {
   const survey = new Survey(partition)
-  return salvageInSurvey(survey, survey.groupOf(volume), volume, options, emit)
+  return salvageGroup(survey, survey.groupOf(volume), options, emit, volume)
 }
 
-async function salvageInSurvey(
+/** Salvages one group of a partition that was surveyed; `asked`: the volume that is checked out first. */
+export async function salvageGroup(
   survey: Survey,
   group: number,
-  asked: number,
   options: SalvageOptions,
   emit: Emit,
+  asked = group,
 ): Promise<GroupResult> {
   const salvage = new GroupSalvage(survey, group, options, emit)
   const result = await salvage.run(asked)
@@ -190,11 +195,21 @@ class GroupSalvage {
   /** What was found is told even if it cannot be repaired. */
   #repair(plan: GroupPlan, finished: readonly Finding[], options: RepairOptions): Repaired {
     try {
+      this.#forgetClients(plan, finished.length > 0)
       return repairGroup(plan.model, options)
     } catch (error) {
       this.#emitFindings(finished, false)
       throw error
     }
+  }
+
+  /** A fileserver that is down takes up old promises when it starts: those for what changes here are wrong then. */
+  #forgetClients({ model }: GroupPlan, isSwitched: boolean): void {
+    const { stateDirectory, claimant } = this.#options
+    if (stateDirectory === undefined || claimant.fileserver !== undefined) return
+    const isDeleting = model.volumes.length > model.kept.length
+    if (!isSwitched && !isDeleting && !model.kept.some((volume) => volume.contentChanged)) return
+    removeSavedClients(stateDirectory, nodeDisk)
   }
 
   /** Tidies up after restores and clones that were in place when they were broken off; others leave the old volume in place. */

@@ -1,0 +1,172 @@
+/**
+ * Salvages of many groups at a time: this process works, and so do others beside it, each with its own locks and its own
+ * connection to the fileserver, for record locks belong to the process that took them. A worker that dies takes down the
+ * group that it had in hand, and no other: what it was to do next is done by others.
+ */
+import { type ChildProcess, fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import type { WorkerOrder, WorkerReport } from "./group-worker.ts"
+import type { Emit, GroupResult, SalvageEvent } from "./salvage.ts"
+
+/** One group of one partition. */
+export interface GroupTask {
+  /** Path of the partition. */
+  readonly partition: string
+  /** Its name. */
+  readonly name: string
+  readonly group: number
+  /** The group is looked at even if it is marked as consistent. */
+  readonly force: boolean
+}
+
+export interface PoolOptions {
+  /** Processes that work at a time, this one included. */
+  readonly parallel: number
+  /** What workers need to know beside their tasks. */
+  readonly order: WorkerOrder
+  /** Does one task in this process. */
+  readonly work: (task: GroupTask) => Promise<GroupResult>
+  readonly signal?: AbortSignal | undefined
+  /** Program that a worker runs; for tests. */
+  readonly program?: string
+}
+
+const workerProgram = fileURLToPath(new URL("./group-worker.js", import.meta.url))
+/** Tasks that a worker gets at once at most: more save nothing, and are lost time if it dies. */
+const batchMax = 16
+
+/**
+ * Does all tasks and gives their results, in the order of the tasks. Findings of a group are emitted together, at its end.
+ * Stops handing out when `signal` is aborted: what has begun is finished.
+ */
+export async function salvageGroups(
+  tasks: readonly GroupTask[],
+  options: PoolOptions,
+  emit: Emit,
+): Promise<GroupResult[]> {
+  return new Pool(tasks, options, emit).run()
+}
+
+interface PoolWorker {
+  readonly process: ChildProcess
+  /** Tasks that it has and has not ended, in order. */
+  readonly tasks: GroupTask[]
+}
+
+class Pool {
+  readonly #options: PoolOptions
+  readonly #emit: Emit
+  readonly #order: ReadonlyMap<string, number>
+  readonly #waiting: GroupTask[]
+  readonly #workers = new Set<PoolWorker>()
+  readonly #results: GroupResult[] = []
+  #changed: () => void = () => undefined
+
+  constructor(tasks: readonly GroupTask[], options: PoolOptions, emit: Emit) {
+    this.#options = options
+    this.#emit = emit
+    this.#waiting = [...tasks]
+    this.#order = new Map(tasks.map((task, index) => [keyOf(task), index]))
+  }
+
+  async run(): Promise<GroupResult[]> {
+    const dismiss = (): void => this.#dismiss()
+    this.#options.signal?.addEventListener("abort", dismiss)
+    try {
+      this.#startWorkers()
+      do {
+        await this.#workHere()
+        if (this.#workers.size > 0) await this.#nextChange()
+      } while (this.#workers.size > 0 || (this.#waiting.length > 0 && !this.#isStopped))
+    } finally {
+      this.#options.signal?.removeEventListener("abort", dismiss)
+      this.#dismiss()
+    }
+    const place = ({ partition, group }: GroupResult): number => this.#order.get(`${partition} ${group}`) ?? 0
+    return this.#results.sort((a, b) => place(a) - place(b))
+  }
+
+  get #isStopped(): boolean {
+    return this.#options.signal?.aborted === true
+  }
+
+  /** Takes tasks one by one; between them it is the workers' turn. */
+  async #workHere(): Promise<void> {
+    while (!this.#isStopped) {
+      const task = this.#waiting.shift()
+      if (task === undefined) return
+      this.#results.push(await this.#options.work(task))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  /** They finish what they have in hand. */
+  #dismiss(): void {
+    for (const { process } of this.#workers) if (process.connected) process.disconnect()
+  }
+
+  #startWorkers(): void {
+    while (this.#workers.size < this.#options.parallel - 1 && this.#waiting.length > this.#workers.size + 1)
+      this.#startWorker()
+  }
+
+  #startWorker(): void {
+    const { program = workerProgram, order } = this.#options
+    const child = fork(program, [], { serialization: "advanced", stdio: ["ignore", "inherit", "inherit", "ipc"] })
+    const worker: PoolWorker = { process: child, tasks: [] }
+    this.#workers.add(worker)
+    child.send(order)
+    child.on("message", (report: WorkerReport) => this.#take(worker, report))
+    child.once("error", (error) => this.#ended(worker, error.message))
+    child.once("exit", (code, signal) =>
+      this.#ended(worker, signal === null ? `ended with status ${code}` : `was killed by ${signal}`),
+    )
+  }
+
+  #take(worker: PoolWorker, report: WorkerReport): void {
+    if (report.type === "progress") this.#emit(report.event)
+    else if (report.type === "done") {
+      worker.tasks.shift()
+      for (const event of report.events) this.#emit(event)
+      this.#results.push(report.result)
+    }
+    if (report.type !== "progress" && worker.tasks.length <= 1) this.#handOut(worker)
+  }
+
+  /** Fewer at a time as the end comes near, so that all end together. */
+  #handOut(worker: PoolWorker): void {
+    const share = Math.ceil(this.#waiting.length / (4 * this.#options.parallel))
+    const tasks = this.#isStopped ? [] : this.#waiting.splice(0, Math.min(batchMax, share))
+    worker.tasks.push(...tasks)
+    if (tasks.length > 0) worker.process.send({ type: "tasks", tasks })
+    else if (worker.tasks.length === 0 && worker.process.connected) worker.process.disconnect()
+  }
+
+  #ended(worker: PoolWorker, how: string): void {
+    if (!this.#workers.delete(worker)) return
+    const [broken, ...others] = worker.tasks
+    if (broken !== undefined && !this.#isStopped) this.#fail(broken, how)
+    this.#waiting.unshift(...others) // this process takes them, and so may other workers
+    this.#changed()
+  }
+
+  #fail({ name, group }: GroupTask, how: string): void {
+    const error = { code: undefined, message: `the salvager of group ${group} ${how}` }
+    const counts = { note: 0, repaired: 0, loss: 0, left: 0 }
+    const facts = { partition: name, group, volumes: [], counts, files: 0, milliseconds: 0 }
+    const result: GroupResult = { type: "group", status: "failed", error, ...facts }
+    this.#emit(result)
+    this.#results.push(result)
+  }
+
+  #nextChange(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#changed = resolve
+    })
+  }
+}
+
+const keyOf = ({ name, group }: GroupTask): string => `${name} ${group}`
+
+/** Events that a worker sends on at once: they are for whoever watches. The others follow with the result. */
+export const isProgress = (event: SalvageEvent): boolean => event.type === "phase"

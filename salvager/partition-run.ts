@@ -1,0 +1,79 @@
+/**
+ * Salvages of whole partitions: which groups there are to do, and what a partition itself says: FORCESALVAGE, which keeps
+ * fileservers away until all of it was salvaged, and files that a salvager of OpenAFS left behind.
+ * OpenAFS vol/vol-salvage.c (SalvageFileSys1).
+ */
+import { isDiskError } from "../common/disk/disk.ts"
+import { AfsError } from "../common/error.ts"
+import type { Partition } from "../common/partition/partition.ts"
+import { type GroupTask, salvageGroups } from "./group-pool.ts"
+import type { WorkerOrder } from "./group-worker.ts"
+import { type Emit, type GroupResult, type SalvageOptions, salvageGroup } from "./salvage.ts"
+import { Survey } from "./survey.ts"
+
+export interface PartitionRunOptions {
+  readonly salvage: SalvageOptions
+  /** Processes that work at a time. */
+  readonly parallel: number
+  /** What further processes are told. */
+  readonly order: Pick<WorkerOrder, "stateDirectory" | "hasFileserver">
+}
+
+const forceFile = (partition: Partition): string => `${partition.path}/FORCESALVAGE`
+/** Temporary files of OpenAFS's salvager, which holds the partition while it needs them. */
+const leftover = /^salvage\.(inodes|temp)\..*\d$/
+
+/**
+ * Salvages all groups of these partitions, whose locks the caller holds. Results are in the order of partitions and groups.
+ * @throws AfsError INTERRUPTED if the signal was aborted before all were done
+ */
+export async function salvagePartitions(
+  partitions: readonly Partition[],
+  { salvage, parallel, order }: PartitionRunOptions,
+  emit: Emit,
+): Promise<GroupResult[]> {
+  const surveys = new Map(partitions.map((partition) => [partition.path, new Survey(partition)]))
+  const tasks = partitions.flatMap((partition) => tasksOf(partition, surveys.get(partition.path), salvage.force))
+  // where there is nothing to share out, threads share the work on a group
+  const threads = tasks.length === 1 ? parallel : 1
+  const work = async ({ partition, group, force }: GroupTask): Promise<GroupResult> => {
+    const survey = surveys.get(partition)
+    if (survey === undefined) throw new Error(`${partition} was not surveyed`)
+    return salvageGroup(survey, group, { ...salvage, force, threads }, emit)
+  }
+  const { claimant, signal, force: _force, now: _now, ...options } = salvage
+  const pool = {
+    parallel,
+    order: { type: "order", options, program: claimant.program, ...order },
+    work,
+    signal,
+  } as const
+  const results = await salvageGroups(tasks, pool, emit)
+  if (signal?.aborted === true) throw new AfsError("INTERRUPTED", "salvage", {})
+  if (!salvage.readOnly) for (const partition of partitions) settle(partition, results, tasks)
+  return results
+}
+
+function tasksOf(partition: Partition, survey: Survey | undefined, isForced: boolean): GroupTask[] {
+  const force = isForced || partition.disk.stat(forceFile(partition)) !== undefined
+  const { path, name } = partition
+  return (survey?.allGroups() ?? []).map((group) => ({ partition: path, name, group, force }))
+}
+
+/** A partition of which all was looked at may be served again. */
+function settle(partition: Partition, results: readonly GroupResult[], tasks: readonly GroupTask[]): void {
+  const { disk, path, name } = partition
+  for (const entry of disk.list(path) ?? [])
+    if (leftover.test(entry.name) && !entry.isDirectory) remove(partition, `${path}/${entry.name}`)
+  const isForced = tasks.every((task) => task.partition !== path || task.force)
+  const isWhole = results.every((one) => one.partition !== name || (one.status !== "busy" && one.status !== "failed"))
+  if (isForced && isWhole) remove(partition, forceFile(partition))
+}
+
+function remove({ disk }: Partition, path: string): void {
+  try {
+    disk.unlink(path)
+  } catch (error) {
+    if (!isDiskError(error, "ENOENT")) throw error
+  }
+}

@@ -1,0 +1,131 @@
+/** Salvages by several processes. */
+import { existsSync, writeFileSync } from "node:fs"
+import { setTimeout as delay } from "node:timers/promises"
+import test, { type ExecutionContext } from "ava"
+import { lockVolume } from "../../common/lock/volume-lock.ts"
+import { openPartition, type Partition } from "../../common/partition/partition.ts"
+import { type GroupTask, salvageGroups } from "../../salvager/group-pool.ts"
+import { salvagePartitions } from "../../salvager/partition-run.ts"
+import { type GroupResult, type SalvageEvent, salvageGroup } from "../../salvager/salvage.ts"
+import { Survey } from "../../salvager/survey.ts"
+import { partitionProblems } from "../support/partition-state.ts"
+import { base } from "../support/patch.ts"
+import { builtProgram } from "../support/project.ts"
+import { damagedPartition, snapshot, standaloneOptions } from "../support/salvaged.ts"
+import { temporaryDirectory } from "../support/temporary-directory.ts"
+import { newPartition, volumeOf } from "../support/volume-builder.ts"
+
+const { now: _now, claimant: _claimant, force: _force, ...plain } = standaloneOptions
+
+function run(
+  partitions: readonly Partition[],
+  parallel: number,
+  emit: (event: SalvageEvent) => void = () => undefined,
+) {
+  const order = { stateDirectory: "/nowhere", hasFileserver: false }
+  return salvagePartitions(partitions, { salvage: standaloneOptions, parallel, order }, emit)
+}
+
+async function manyVolumes(t: ExecutionContext, count: number): Promise<Partition> {
+  const partition = newPartition(temporaryDirectory(t))
+  for (let index = 0; index < count; index++) await volumeOf(partition, `v.${index}`, { file: "content" })
+  return partition
+}
+
+test("several processes: every group of every partition is salvaged once, results come in order, findings with their group", async (t) => {
+  const directories = ["multi-crash", "vnode-links-dir", "dir-cut"].map((name) => damagedPartition(t, name))
+  const partitions = directories.map((directory) => openPartition(directory))
+  const events: SalvageEvent[] = []
+  const results = await run(partitions, 3, (event) => events.push(event))
+  const wanted = partitions.flatMap((partition) =>
+    new Survey(partition).allGroups().map((group) => [partition.name, group]),
+  )
+  t.deepEqual(
+    results.map(({ partition, group }) => [partition, group]),
+    wanted,
+  )
+  t.is(events.filter(({ type }) => type === "group").length, wanted.length)
+  t.true(events.some(({ type }) => type === "finding"))
+  for (const directory of directories) t.deepEqual(partitionProblems(directory), [])
+})
+
+test("several processes come to the same end as one", async (t) => {
+  const [alone, together] = [damagedPartition(t, "multi-crash"), damagedPartition(t, "multi-crash")]
+  const strip = (results: readonly GroupResult[]) =>
+    results.map(({ milliseconds: _ms, partition: _partition, ...rest }) => rest)
+  const one = await run([openPartition(alone)], 1)
+  const many = await run([openPartition(together)], 4)
+  t.deepEqual(strip(many), strip(one))
+  t.deepEqual(Object.keys(snapshot(together)), Object.keys(snapshot(alone)))
+})
+
+test("several processes: locks of others are respected by each of them", async (t) => {
+  const partition = await manyVolumes(t, 12)
+  const groups = new Survey(partition).allGroups()
+  const locks = groups.map((group) => lockVolume(partition, group, "read", "a dump"))
+  const results = await salvageGroups(
+    tasksOf(partition, groups),
+    // this process holds the locks itself: the others have to do all the work
+    { parallel: 3, order: orderOf(), work: slowWork(partition) },
+    () => undefined,
+  )
+  for (const lock of locks) lock.release()
+  t.deepEqual(new Set(results.map(({ status }) => status)), new Set(["busy"]))
+  t.true(results.some(({ error }) => error?.message.includes(`pid ${process.pid}`) === true))
+})
+
+const orderOf = () =>
+  ({ type: "order", options: plain, program: "salvager", stateDirectory: "/nowhere", hasFileserver: false }) as const
+
+const tasksOf = ({ path, name }: Partition, groups: readonly number[]): GroupTask[] =>
+  groups.map((group) => ({ partition: path, name, group, force: true }))
+
+/** Lets the other processes come to their share. */
+function slowWork(partition: Partition): (task: GroupTask) => Promise<GroupResult> {
+  const survey = new Survey(partition)
+  return async ({ group }) => {
+    await delay(300)
+    return salvageGroup(survey, group, standaloneOptions, () => undefined)
+  }
+}
+
+test("a process that dies takes down the group that it had in hand and no other, and it is told which", async (t) => {
+  const partition = await manyVolumes(t, 12)
+  const groups = new Survey(partition).allGroups()
+  const program = builtProgram("test/salvager/dying-worker.program.js")
+  const pool = { parallel: 2, order: orderOf(), work: slowWork(partition), program }
+  const results = await salvageGroups(tasksOf(partition, groups), pool, () => undefined)
+  const failed = results.filter(({ status }) => status === "failed")
+  t.is(failed.length, 1)
+  t.regex(failed[0]?.error?.message ?? "", /was killed by SIGKILL/)
+  t.is(results.filter(({ status }) => status === "clean").length, groups.length - 1)
+})
+
+test("a run that is told to stop finishes what it has in hand and says that it was interrupted", async (t) => {
+  const partition = await manyVolumes(t, 6)
+  const stop = new AbortController()
+  const order = { stateDirectory: "/nowhere", hasFileserver: false }
+  const salvage = { ...standaloneOptions, signal: stop.signal }
+  const emit = (event: SalvageEvent): void => {
+    if (event.type === "group") stop.abort()
+  }
+  await t.throwsAsync(salvagePartitions([partition], { salvage, parallel: 2, order }, emit), { message: /INTERRUPTED/ })
+  t.deepEqual(partitionProblems(partition.path), [])
+})
+
+test("a partition that asks for a salvage as a whole is looked at in full, and then may be served again", async (t) => {
+  const directory = damagedPartition(t, "base")
+  writeFileSync(`${directory}/FORCESALVAGE`, "")
+  writeFileSync(`${directory}/salvage.inodes.vicepa.4711`, "left behind")
+  const salvage = { ...standaloneOptions, force: false }
+  const order = { stateDirectory: "/nowhere", hasFileserver: false }
+  const go = () => salvagePartitions([openPartition(directory)], { salvage, parallel: 1, order }, () => undefined)
+  const lock = lockVolume(openPartition(directory), base.docs, "read", "a dump")
+  t.true((await go()).some(({ status }) => status === "busy"))
+  t.true(existsSync(`${directory}/FORCESALVAGE`), "a group was not salvaged")
+  lock.release()
+  t.true((await go()).every(({ status }) => status === "clean"))
+  t.false(existsSync(`${directory}/FORCESALVAGE`))
+  t.false(existsSync(`${directory}/salvage.inodes.vicepa.4711`))
+  t.true((await go()).every(({ status }) => status === "skipped"))
+})
