@@ -1,9 +1,10 @@
 /**
  * msgpack restricted to plain values: nil, booleans, 32-bit integers, doubles, strings, bytes and arrays of these.
  * msgpackr does the work; what a peer sent is first skimmed, so that nothing of msgpackr's extensions (records, classes,
- * dates, big integers), no deep nesting and no count beyond the bytes that are there ever reaches it.
+ * dates, big integers), no deep nesting and no count beyond the bytes that are there ever reaches it. Its native part is left
+ * out: it speeds up long strings, which no frame has, and loading it takes longer than a command's whole conversation.
  */
-import { Packr, RESERVE_START_SPACE, Unpackr } from "msgpackr"
+import { Packr, RESERVE_START_SPACE, Unpackr } from "msgpackr/pack"
 import { FormatError } from "../common/error.ts"
 
 /** Deepest nesting in a frame: answer, payload, rows, a record in a row, its lists. */

@@ -1,9 +1,9 @@
 /** `dafs vos`: options, and where the work is done. What only the volserver needs is not loaded here. */
 import type { Argv, CommandModule, Options } from "yargs"
 import { AfsError } from "../common/error.ts"
+import { positionalOf, readCommandLine } from "./vos/command-line.ts"
 import { vosCommands } from "./vos/commands.ts"
 import type { Option, OptionTable } from "./vos/option.ts"
-import { runAtVolserver } from "./vos/remote.ts"
 import { printResult, runHere, type Values } from "./vos/run.ts"
 import { type AnyVosCommand, commonOptions } from "./vos/vos-command.ts"
 
@@ -28,10 +28,6 @@ function addOptions(parser: Argv, table: OptionTable, positional: readonly strin
   }, parser)
 }
 
-function positionalOf(usage: string): string[] {
-  return [...usage.matchAll(/\[([^\]]+)\]/g)].map((match) => match[1] ?? "")
-}
-
 function requireOptions(command: AnyVosCommand, values: Values): void {
   for (const [name, option] of Object.entries(command.options)) {
     if (option.required !== true || values[name] !== undefined) continue
@@ -39,12 +35,19 @@ function requireOptions(command: AnyVosCommand, values: Values): void {
   }
 }
 
-async function run(command: AnyVosCommand, values: Values): Promise<void> {
-  requireOptions(command, values)
-  printResult(command, values, await (values.volserver ? runAtVolserver(command, values) : runHere(command, values)))
+async function runElsewhere(command: AnyVosCommand, values: Values): Promise<unknown> {
+  const { runAtVolserver } = await import("./vos/remote.ts")
+  return runAtVolserver(command, values)
 }
 
-function moduleOf(command: AnyVosCommand): CommandModule<object, Values> {
+async function run(command: AnyVosCommand, values: Values): Promise<void> {
+  requireOptions(command, values)
+  const result = await (values.volserver ? runElsewhere(command, values) : runHere(command, values))
+  printResult(command, values, result)
+}
+
+/** A subcommand as yargs takes it. */
+export function moduleOf(command: AnyVosCommand): CommandModule<object, Values> {
   return {
     command: command.usage,
     describe: command.describe,
@@ -55,6 +58,19 @@ function moduleOf(command: AnyVosCommand): CommandModule<object, Values> {
     },
     handler: (values) => run(command, values),
   }
+}
+
+/**
+ * Runs a subcommand whose command line leaves no doubt. `words` are those after `vos`.
+ * @returns false if nothing was done: yargs has to read them
+ */
+export async function runPlainly(words: readonly string[]): Promise<boolean> {
+  const [name = "", ...rest] = words
+  const command = await (Object.hasOwn(vosCommands, name) ? vosCommands[name] : undefined)?.load()
+  const values = command && readCommandLine(command, rest)
+  if (command === undefined || values === undefined) return false
+  await run(command, values)
+  return true
 }
 
 /** The subcommand that the command line names: the first word that is the name of one. */

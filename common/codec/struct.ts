@@ -234,8 +234,15 @@ export function struct<F extends Fields>(name: string, size: number, fields: F):
   }
   if (offset !== size) throw new Error(`layout ${name}: fields take ${offset} bytes, the format says ${size}`)
   const body = `${words.join("")}return {${members.join(",")}}`
-  const read = new Function("b", "at", "readText", "readRaw", body) as Reader<Value<F>>
-  const write = new Function("value", "b", "at", "writeText", "pad", stores.join(";")) as Writer<Value<F>>
+  // Compiled when first used: a command loads many more layouts than it meets.
+  let read: Reader<Value<F>> = (...first) => {
+    read = new Function("b", "at", "readText", "readRaw", body) as Reader<Value<F>>
+    return read(...first)
+  }
+  let write: Writer<Value<F>> = (...first) => {
+    write = new Function("value", "b", "at", "writeText", "pad", stores.join(";")) as Writer<Value<F>>
+    write(...first)
+  }
   return {
     name,
     size,

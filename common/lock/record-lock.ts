@@ -5,12 +5,15 @@
  * by this process always succeeds, and closing *any* descriptor of the file here drops all of them. lock-file.ts is the
  * discipline that makes them usable; nobody else takes one. `flock` locks belong to the open descriptor.
  */
-import { constants, fcntlSync, flockSync } from "fs-ext"
+import { createRequire } from "node:module"
+import type * as fsExtPackage from "fs-ext"
 import { DiskError } from "../disk/disk.ts"
 
 /** Many may hold a `read` lock at once, one a `write` lock. */
 export type LockType = "read" | "write"
 
+// A CommonJS package: to import it, Node would first search its text for what it exports, at every start of every command.
+const { constants, fcntlSync, flockSync } = createRequire(import.meta.url)("fs-ext") as typeof fsExtPackage
 const { F_SETLK, F_RDLCK, F_WRLCK, F_UNLCK, LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN } = constants
 const byteMax = 0xffff_ffff
 
