@@ -121,8 +121,10 @@ export class Directory {
    */
   takeChangesInOrder(): DirectoryChange[] {
     const pages = [...this.#dirty]
-    if (Math.max(...pages) - Math.min(...pages) === pages.length - 1) return this.takeChanges()
+    const first = Math.min(...pages)
+    const last = Math.max(...pages)
     this.#dirty.clear()
+    if (last - first === pages.length - 1) return [this.#pagesFrom(first, last)]
     return pages.map((page) => this.#pagesFrom(page, page))
   }
 
@@ -140,10 +142,10 @@ export class Directory {
     return changes
   }
 
-  /** A copy, and not by `slice`, which shares the bytes if the image came as a Buffer. */
+  /** A copy, in Node's pool of small buffers: an array of its own costs more than all the rest of a change. */
   #pagesFrom(first: number, last: number): DirectoryChange {
     const offset = first * pageSize
-    return { offset, bytes: new Uint8Array(this.#image.subarray(offset, (last + 1) * pageSize)) }
+    return { offset, bytes: Buffer.from(this.#image.subarray(offset, (last + 1) * pageSize)) }
   }
 
   /** @throws FormatError if the name's hash chain is damaged */

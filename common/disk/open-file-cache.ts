@@ -11,6 +11,8 @@ import type { DiskFile } from "./disk.ts"
 
 /** No turn uses more files of one kind than this. */
 const leastFiles = 64
+/** Files that are synced in the background at a time; then the next one is waited for, so that they cannot pile up. */
+const closingMax = 64
 
 class Entry implements Ranked<Entry> {
   older: Entry | undefined
@@ -111,6 +113,7 @@ export class OpenFileCache {
   }
 
   #close(entry: Entry): void {
+    if (entry.unsynced && this.#closing.size >= closingMax) this.#syncNow(entry)
     if (!entry.unsynced) {
       entry.file.close()
       return
@@ -118,6 +121,15 @@ export class OpenFileCache {
     const closing = this.#syncAndClose(entry.file)
     this.#closing.add(closing)
     void closing.then(() => this.#closing.delete(closing)) // never rejects
+  }
+
+  #syncNow(entry: Entry): void {
+    entry.unsynced = false
+    try {
+      entry.file.sync()
+    } catch (error) {
+      this.#onSyncError(error, entry.file.path)
+    }
   }
 
   async #syncAndClose(file: DiskFile): Promise<void> {

@@ -73,6 +73,10 @@ export function withCount(row: number, tag: number, count: number): number {
   return (row & ~(7 << (3 * tag))) | (count << (3 * tag))
 }
 
+const freeTag = (row: number): number | undefined => tags.find((tag) => countIn(row, tag) === 0)
+
+/** One row is read or written at a time, between two steps that do not wait. */
+const rowScratch = Buffer.alloc(2)
 const napping = new Int32Array(new SharedArrayBuffer(4))
 
 /** An open link table. The caller closes the file. */
@@ -105,8 +109,7 @@ export class LinkTable {
 
   /** One row, without a lock; 0 beyond the end. */
   row(vnode: number): number {
-    const bytes = new Uint8Array(2)
-    return this.file.read(bytes, rowOffset(vnode)) === 2 ? (bytes[0] ?? 0) | ((bytes[1] ?? 0) << 8) : 0
+    return this.#readRow(vnode)
   }
 
   /**
@@ -140,8 +143,8 @@ export class LinkTable {
     return this.#edit([...vnodes].sort(ascending), (rows) =>
       vnodes.map((vnode) => {
         const row = rows.get(vnode)
-        const tag = tags.find((candidate) => countIn(row, candidate) === 0)
-        if (tag === undefined) throw this.#error("VDISKFULL", vnode, `all ${tagCount} versions of the vnode are in use`)
+        const tag = freeTag(row)
+        if (tag === undefined) throw this.#noTag(vnode)
         rows.set(vnode, withCount(row, tag, 1))
         return tag
       }),
@@ -150,7 +153,38 @@ export class LinkTable {
 
   /** `allocate` for one vnode. */
   allocateOne(vnode: number): number {
-    return this.allocate([vnode])[0] ?? 0
+    this.#requireVnode(vnode)
+    return this.#locked(() => {
+      const row = this.#readRow(vnode)
+      const tag = freeTag(row)
+      if (tag === undefined) throw this.#noTag(vnode)
+      this.#writeRow(vnode, withCount(row, tag, 1))
+      return tag
+    })
+  }
+
+  /** `release` for one place. */
+  releaseOne<Place extends LinkPlace>(place: Place, gone: (place: Place) => void): LinkRelease<Place> {
+    const { vnode, tag } = place
+    this.#requirePlace(vnode, tag)
+    return this.#locked(() => {
+      const row = this.#readRow(vnode)
+      const count = countIn(row, tag) - 1
+      if (count === 0) gone(place)
+      if (count >= 0) this.#writeRow(vnode, withCount(row, tag, count))
+      return { place, count: Math.max(0, count), lost: count < 0 }
+    })
+  }
+
+  /** Under the lock, as it was when the lock was taken. */
+  #readRow(vnode: number): number {
+    return this.file.read(rowScratch, rowOffset(vnode)) === 2 ? (rowScratch[0] ?? 0) | ((rowScratch[1] ?? 0) << 8) : 0
+  }
+
+  #writeRow(vnode: number, row: number): void {
+    rowScratch[0] = row & 0xff
+    rowScratch[1] = row >>> 8
+    this.file.write(rowScratch, rowOffset(vnode))
   }
 
   /**
@@ -311,6 +345,10 @@ export class LinkTable {
     this.#requireVnode(vnode)
     if (tags.includes(tag)) return
     throw new AfsError("EINVAL", "linkTable", { path: this.file.path, vnode }, { detail: `no tag ${tag}` })
+  }
+
+  #noTag(vnode: number): AfsError {
+    return this.#error("VDISKFULL", vnode, `all ${tagCount} versions of the vnode are in use`)
   }
 
   #tooMany(vnode: number): AfsError {

@@ -26,6 +26,34 @@ export const vnodeRecordLayout = struct("VnodeRecord", 64, {
 })
 export type VnodeRecord = Of<typeof vnodeRecordLayout>
 
+/**
+ * A copy to be changed: the same as a spread, at a small part of its cost. The order of the fields is the layout's, so that
+ * all records have one shape.
+ */
+export function copyRecord(record: Readonly<VnodeRecord>): VnodeRecord {
+  return {
+    type: record.type,
+    cloned: record.cloned,
+    mode: record.mode,
+    linkCount: record.linkCount,
+    lengthLow: record.lengthLow,
+    uniquifier: record.uniquifier,
+    dataVersion: record.dataVersion,
+    inodeLow: record.inodeLow,
+    unixModifyTime: record.unixModifyTime,
+    author: record.author,
+    owner: record.owner,
+    parent: record.parent,
+    magic: record.magic,
+    lockCount: record.lockCount,
+    lockTime: record.lockTime,
+    serverModifyTime: record.serverModifyTime,
+    group: record.group,
+    inodeHigh: record.inodeHigh,
+    lengthHigh: record.lengthHigh,
+  }
+}
+
 /** `type` of a record; others are damage. */
 export const vnodeTypes = { free: 0, file: 1, directory: 2, symlink: 3 } as const
 

@@ -10,11 +10,11 @@ import { type DiskFile, isDiskError } from "../disk/disk.ts"
 import { AfsError } from "../error.ts"
 import type { Inode } from "../partition/inode-number.ts"
 import type { Vnode } from "../vnode/vnode.ts"
-import { lengthHalves, type VnodeRecord } from "../vnode/vnode-record.ts"
+import { lengthHalves } from "../vnode/vnode-record.ts"
 import { fileCallError } from "./damage.ts"
 import type { Eventually } from "./handover.ts"
 import { failure, nextVersion } from "./names.ts"
-import { type StatusChanges, statusFields } from "./status-change.ts"
+import { changedStatus, type StatusChanges } from "./status-change.ts"
 import { VolumeChange } from "./volume-change.ts"
 import type { VolumeCore } from "./volume-core.ts"
 import { blocksOf } from "./volume-info.ts"
@@ -257,18 +257,16 @@ class FileStore implements Store {
     const { request, copy, file } = this.#parts
     const vnode = this.#vnode
     if (this.#core.caches.sync === "always") this.#core.calling("storeData", vnode, () => file.sync())
-    const { record } = vnode
-    const data: Partial<VnodeRecord> = copy === undefined ? {} : change.replaceData(vnode, copy)
-    change.writeRecord(vnode, {
-      ...record,
-      ...statusFields(request),
-      ...lengthHalves(length),
-      ...data,
-      dataVersion: nextVersion(record.dataVersion),
-      author: request.author,
-      unixModifyTime: request.clientModTime ?? request.now,
-      serverModifyTime: request.now,
-    })
+    const record = changedStatus(vnode, request)
+    const { lengthLow, lengthHigh } = lengthHalves(length)
+    record.lengthLow = lengthLow
+    record.lengthHigh = lengthHigh
+    record.dataVersion = nextVersion(record.dataVersion)
+    record.author = request.author
+    record.unixModifyTime = request.clientModTime ?? request.now
+    record.serverModifyTime = request.now
+    if (copy !== undefined) change.replaceData(vnode, copy, record)
+    change.writeRecord(vnode, record)
     change.addBlocks(blocksOf(length) - blocksOf(vnode.length))
     change.commit(request.now)
   }

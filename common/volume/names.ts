@@ -10,7 +10,7 @@ import { checkEntryName } from "../directory/entry-name.ts"
 import { AfsError } from "../error.ts"
 import type { VnodeId } from "../ids.ts"
 import type { Vnode } from "../vnode/vnode.ts"
-import { type VnodeRecord, vnodeTypes } from "../vnode/vnode-record.ts"
+import { copyRecord, type VnodeRecord, vnodeClasses, vnodeTypes } from "../vnode/vnode-record.ts"
 import { idOf, VolumeChange } from "./volume-change.ts"
 import type { VolumeCore } from "./volume-core.ts"
 import { blocksOf } from "./volume-info.ts"
@@ -78,12 +78,7 @@ function makeSmall(
   requireNewName(core, directory, name, operation)
   core.usage.require(blocksOf(content.length), "create", core.id)
   using change = new VolumeChange(core, operation)
-  const vnode = change.make(
-    "small",
-    { ...recordFields(directory, fields), type, linkCount: 1 },
-    undefined,
-    () => content,
-  )
+  const vnode = change.make("small", newRecord(directory, fields, type, 1), undefined, () => content)
   change.writeRecord(vnode, vnode.record)
   change.editNames(directory, (names) => names.add(name, idOf(vnode)))
   change.writeRecord(directory, changedDirectory(directory, fields, 0))
@@ -96,7 +91,7 @@ export function makeDirectory(core: VolumeCore, directory: Vnode, name: Uint8Arr
   requireLinks(core, directory, "makeDirectory")
   core.usage.require(pageBlocks, "create", core.id)
   using change = new VolumeChange(core, "makeDirectory")
-  const record = { ...recordFields(directory, fields), type: vnodeTypes.directory, linkCount: 2 }
+  const record = newRecord(directory, fields, vnodeTypes.directory, 2)
   const vnode = change.make("large", record, directory.accessList, (self) =>
     VolumeChange.newDirectoryPage(self, directory),
   )
@@ -118,8 +113,11 @@ export function makeLink(core: VolumeCore, directory: Vnode, name: Uint8Array, f
   requireNewName(core, directory, name, "makeLink")
   requireLinks(core, file, "makeLink")
   using change = new VolumeChange(core, "makeLink")
-  const { record } = file
-  change.writeRecord(file, { ...record, linkCount: record.linkCount + 1, author: by.author, serverModifyTime: by.now })
+  const record = copyRecord(file.record)
+  record.linkCount++
+  record.author = by.author
+  record.serverModifyTime = by.now
+  change.writeRecord(file, record)
   change.editNames(directory, (names) => names.add(name, idOf(file)))
   change.writeRecord(directory, changedDirectory(directory, by, 0))
   change.commit(by.now)
@@ -150,26 +148,26 @@ export function removeDirectory(core: VolumeCore, directory: Vnode, name: Uint8A
 
 /** A file or symbolic link has one name less. True if that was its last. */
 export function dropName(change: VolumeChange, vnode: Vnode, by: ChangeBy): boolean {
-  const { record } = vnode
-  if (record.linkCount <= 1) {
+  if (vnode.record.linkCount <= 1) {
     change.remove(vnode)
     return true
   }
-  change.writeRecord(vnode, { ...record, linkCount: record.linkCount - 1, serverModifyTime: by.now })
+  const record = copyRecord(vnode.record)
+  record.linkCount--
+  record.serverModifyTime = by.now
+  change.writeRecord(vnode, record)
   return false
 }
 
 /** A directory's record after a change of its names, and of its link count by `links`. */
 export function changedDirectory(directory: Vnode, by: ChangeBy, links: number): VnodeRecord {
-  const { record } = directory
-  return {
-    ...record,
-    dataVersion: nextVersion(record.dataVersion),
-    linkCount: record.linkCount + links,
-    author: by.author,
-    unixModifyTime: by.now,
-    serverModifyTime: by.now,
-  }
+  const record = copyRecord(directory.record)
+  record.dataVersion = nextVersion(record.dataVersion)
+  record.linkCount += links
+  record.author = by.author
+  record.unixModifyTime = by.now
+  record.serverModifyTime = by.now
+  return record
 }
 
 /** Versions are 32 bits wide and start again at 0. */
@@ -212,15 +210,28 @@ function requireNewName(core: VolumeCore, directory: Vnode, name: Uint8Array, op
     throw failure(core, "EEXIST", operation, directory, shown(name))
 }
 
-function recordFields(directory: Vnode, fields: NewVnode): Partial<VnodeRecord> {
+/** What is still 0 follows when number and data file are known. */
+function newRecord(directory: Vnode, fields: NewVnode, type: number, linkCount: number): VnodeRecord {
   return {
+    type,
+    cloned: 0,
     mode: fields.mode & 0o7777,
+    linkCount,
+    lengthLow: 0,
+    uniquifier: 0,
+    dataVersion: 0,
+    inodeLow: 0,
+    unixModifyTime: fields.clientModTime,
     author: fields.author,
     owner: fields.owner,
-    group: fields.group ?? directory.record.group,
-    unixModifyTime: fields.clientModTime,
-    serverModifyTime: fields.now,
     parent: directory.number,
+    magic: vnodeClasses[type === vnodeTypes.directory ? "large" : "small"].recordMagic,
+    lockCount: 0,
+    lockTime: 0,
+    serverModifyTime: fields.now,
+    group: fields.group ?? directory.record.group,
+    inodeHigh: 0,
+    lengthHigh: 0,
   }
 }
 

@@ -9,6 +9,7 @@
 import { checkEntryName } from "../directory/entry-name.ts"
 import { AfsError, FormatError } from "../error.ts"
 import type { Vnode } from "../vnode/vnode.ts"
+import { copyRecord } from "../vnode/vnode-record.ts"
 import {
   type ChangeBy,
   changedDirectory,
@@ -135,14 +136,14 @@ function addNewName(change: VolumeChange, { to, newName, moved, target }: Plan):
 
 /** A file has another parent; a directory also another `..`. */
 function moveVnode(change: VolumeChange, { to, moved, by }: Plan): void {
-  const { record } = moved
-  const placed = { ...record, parent: to.number, serverModifyTime: by.now }
-  if (!moved.isDirectory) {
-    change.writeRecord(moved, placed)
-    return
+  const record = copyRecord(moved.record)
+  record.parent = to.number
+  record.serverModifyTime = by.now
+  if (moved.isDirectory) {
+    change.editNames(moved, (names) => names.change(dotDot, idOf(to)))
+    record.dataVersion = nextVersion(record.dataVersion)
   }
-  change.editNames(moved, (names) => names.change(dotDot, idOf(to)))
-  change.writeRecord(moved, { ...placed, dataVersion: nextVersion(record.dataVersion) })
+  change.writeRecord(moved, record)
 }
 
 /** A directory that was replaced, or that has moved, counts in its parent's links. */

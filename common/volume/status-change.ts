@@ -1,7 +1,7 @@
 /** Changes of a vnode's record that are none of its data: status, access list, and the locks that AFS clients take. */
 import { AfsError } from "../error.ts"
 import type { Vnode } from "../vnode/vnode.ts"
-import { accessListSize, type VnodeRecord } from "../vnode/vnode-record.ts"
+import { accessListSize, copyRecord, type VnodeRecord } from "../vnode/vnode-record.ts"
 import { failure } from "./names.ts"
 import { VolumeChange } from "./volume-change.ts"
 import type { VolumeCore } from "./volume-core.ts"
@@ -24,22 +24,24 @@ const writeLocked = -1
 /** Many readers are counted in 32 bits with a sign. */
 const readersMax = 0x7fff_ffff
 
-/** The fields that a status change sets, without dates. */
-export function statusFields({ owner, group, mode }: StatusChanges): Partial<VnodeRecord> {
-  return {
-    ...(owner === undefined ? {} : { owner }),
-    ...(group === undefined ? {} : { group }),
-    ...(mode === undefined ? {} : { mode: mode & 0o7777 }),
-  }
+/** A record after a status change, to be changed further. Dates are the caller's. */
+export function changedStatus(vnode: Vnode, { owner, group, mode }: StatusChanges): VnodeRecord {
+  const record = copyRecord(vnode.record)
+  if (owner !== undefined) record.owner = owner
+  if (group !== undefined) record.group = group
+  if (mode !== undefined) record.mode = mode & 0o7777
+  return record
 }
 
 export function setStatus(core: VolumeCore, vnode: Vnode, changes: StatusChanges): void {
   core.requireWritable("setStatus")
   if (vnode.isSymlink && changes.mode !== undefined)
     throw failure(core, "EINVAL", "setStatus", vnode, "a link's mode stays")
-  const dates = changes.clientModTime === undefined ? {} : { unixModifyTime: changes.clientModTime }
+  const record = changedStatus(vnode, changes)
+  if (changes.clientModTime !== undefined) record.unixModifyTime = changes.clientModTime
+  record.serverModifyTime = changes.now
   using change = new VolumeChange(core, "setStatus")
-  change.writeRecord(vnode, { ...vnode.record, ...statusFields(changes), ...dates, serverModifyTime: changes.now })
+  change.writeRecord(vnode, record)
   change.commit(changes.now)
   if (!core.isRoot(vnode) || changes.owner === undefined || changes.owner === core.attachment.word("owner")) return
   core.attachment.setWord("owner", changes.owner)
@@ -50,8 +52,10 @@ export function setAccessList(core: VolumeCore, directory: Vnode, area: Uint8Arr
   core.requireWritable("setAccessList")
   if (!directory.isDirectory) throw failure(core, "ENOTDIR", "setAccessList", directory)
   if (area.length !== accessListSize) throw new RangeError(`an access list of ${area.length} bytes`)
+  const record = copyRecord(directory.record)
+  record.serverModifyTime = now
   using change = new VolumeChange(core, "setAccessList")
-  change.writeRecord(directory, { ...directory.record, serverModifyTime: now }, new Uint8Array(area))
+  change.writeRecord(directory, record, new Uint8Array(area))
   change.commit(now)
 }
 
@@ -89,7 +93,10 @@ export function releaseLock(core: VolumeCore, vnode: Vnode, now: number): boolea
 
 /** A lock changes no date: it is nothing that a dump would hold. */
 function writeLock(core: VolumeCore, vnode: Vnode, count: number, expiry: number): void {
+  const record = copyRecord(vnode.record)
+  record.lockCount = count
+  record.lockTime = expiry >>> 0
   using change = new VolumeChange(core, "setLock")
-  change.writeRecord(vnode, { ...vnode.record, lockCount: count, lockTime: expiry >>> 0 })
+  change.writeRecord(vnode, record)
   change.commit(undefined)
 }

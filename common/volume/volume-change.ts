@@ -19,8 +19,6 @@ import {
   accessListOffset,
   accessListSize,
   classOf,
-  lengthHalves,
-  newVnodeRecord,
   recordOffset,
   type VnodeClass,
   type VnodeRecord,
@@ -33,7 +31,7 @@ import type { VolumeTransaction } from "./volume-transaction.ts"
 
 /** By so many bytes an index grows. Part of the format, though readers take any size. */
 const indexGrowth = 16_384
-const zeroRecord = new Uint8Array(vnodeRecordLayout.size)
+const zeroRecord = Buffer.alloc(vnodeRecordLayout.size)
 /** Owner data of a data file that is made with its vnode (docs/formats/namei.md). */
 const firstDataVersion = 1
 
@@ -75,6 +73,8 @@ export class VolumeChange implements Disposable {
   readonly #removed: Vnode[] = []
   /** Files that stay open for the vnode that they belong to after the commit. */
   readonly #newFiles: KeptFile[] = []
+  /** Vnodes whose data are in another file from now on. */
+  readonly #copied: Vnode[] = []
   #blocks = 0
   #done = false
 
@@ -94,7 +94,7 @@ export class VolumeChange implements Disposable {
    */
   make(
     cls: VnodeClass,
-    fields: Partial<VnodeRecord>,
+    record: VnodeRecord,
     accessList: Uint8Array | undefined,
     content: (self: VnodeId) => Uint8Array,
   ): Vnode {
@@ -105,8 +105,10 @@ export class VolumeChange implements Disposable {
       const uniquifier = core.takeUnique()
       const bytes = content({ vnode: vnodeNumber(number), unique: toUnique(uniquifier) })
       const { inode, file } = this.#makeFile(number, uniquifier, firstDataVersion, bytes)
-      const [inodeLow, inodeHigh] = [inode.low, inode.high]
-      const record = newVnodeRecord(cls, { ...fields, uniquifier, inodeLow, inodeHigh, ...lengthHalves(bytes.length) })
+      record.uniquifier = uniquifier
+      record.inodeLow = inode.low
+      record.inodeHigh = inode.high
+      record.lengthLow = bytes.length
       const vnode = new Vnode(core.id, number, core, record, accessList)
       this.#made.push(vnode)
       this.#newFiles.push({ vnode, file })
@@ -164,17 +166,23 @@ export class VolumeChange implements Disposable {
 
   /**
    * The record of a vnode becomes this one, at this place in the order of writes. A directory's length and data file follow
-   * what was done to its names.
+   * what was done to its names. The record is the change's from now on.
    */
-  writeRecord(vnode: Vnode, record: Readonly<VnodeRecord>, accessList?: Uint8Array): void {
-    const edited = this.#edited.find((one) => one.vnode === vnode)
-    const settled = edited === undefined ? record : { ...record, ...directoryFields(edited) }
-    this.#records.push({ vnode, record: settled, accessList })
+  writeRecord(vnode: Vnode, record: VnodeRecord, accessList?: Uint8Array): void {
+    if (vnode.isDirectory) this.#followEdits(vnode, record)
+    this.#records.push({ vnode, record, accessList })
     this.#transaction.write(
       this.#indexInode(vnode),
       recordOffset(vnode.number),
-      recordBytes(vnode, settled, accessList, this.#made),
+      recordBytes(vnode, record, accessList, this.#made),
     )
+  }
+
+  #followEdits(vnode: Vnode, record: VnodeRecord): void {
+    const edited = this.#edited.find((one) => one.vnode === vnode)
+    if (edited === undefined) return
+    record.lengthLow = edited.directory.length
+    if (edited.copy !== undefined) nameData(record, edited.copy.inode)
   }
 
   /** Frees a vnode: its record at this place in the order of writes, its data file after all of them. */
@@ -186,10 +194,11 @@ export class VolumeChange implements Disposable {
   }
 
   /** The data of a vnode are from now on in a file that `makeCopy` made; the former file has one user less. */
-  replaceData(vnode: Vnode, copy: { readonly inode: Inode; readonly file: DiskFile }): Partial<VnodeRecord> {
+  replaceData(vnode: Vnode, copy: { readonly inode: Inode; readonly file: DiskFile }, record: VnodeRecord): void {
     this.#release(vnode.inode)
+    this.#copied.push(vnode)
     this.#newFiles.push({ vnode, file: copy.file })
-    return { inodeLow: copy.inode.low, inodeHigh: copy.inode.high, cloned: 0 }
+    nameData(record, copy.inode)
   }
 
   /** So many blocks more or less, beside those of what is made and removed. */
@@ -257,15 +266,19 @@ export class VolumeChange implements Disposable {
 
   /** New files are used again soon: they are not closed with the transaction. */
   #filesToKeep(): KeptFile[] {
-    for (const { vnode, copy } of this.#edited) if (copy !== undefined) this.#newFiles.push({ vnode, file: copy.file })
+    for (const { vnode, copy } of this.#edited) {
+      if (copy === undefined) continue
+      this.#copied.push(vnode)
+      this.#newFiles.push({ vnode, file: copy.file })
+    }
     for (const { file } of this.#newFiles) this.#transaction.keep(file)
     return this.#newFiles
   }
 
+  /** As OpenAFS: indexes, link table and copies are synced when they are closed, other data only if a client asked for it. */
   #markUnsynced(): void {
     this.core.files.markUnsynced()
-    for (const { vnode } of this.#edited) this.core.caches.dataFiles.markUnsynced(vnode)
-    for (const { vnode } of this.#newFiles) this.core.caches.dataFiles.markUnsynced(vnode)
+    for (const vnode of this.#copied) this.core.caches.dataFiles.markUnsynced(vnode)
   }
 
   #editedOf(vnode: Vnode): Edited {
@@ -336,11 +349,10 @@ function writeAll(file: DiskFile, changes: readonly DirectoryChange[]): void {
   for (const { offset, bytes } of changes) file.write(bytes, offset)
 }
 
-/** Length and data file of a directory whose names were edited. */
-function directoryFields(edited: Edited): Partial<VnodeRecord> {
-  const length = lengthHalves(edited.directory.length)
-  const { copy } = edited
-  return copy === undefined ? length : { ...length, inodeLow: copy.inode.low, inodeHigh: copy.inode.high, cloned: 0 }
+function nameData(record: VnodeRecord, inode: Inode): void {
+  record.inodeLow = inode.low
+  record.inodeHigh = inode.high
+  record.cloned = 0
 }
 
 /** A new directory's record is whole; of others that part is written which changes. */
@@ -351,7 +363,8 @@ function recordBytes(
   made: readonly Vnode[],
 ): Uint8Array {
   const list = accessList ?? (made.includes(vnode) ? vnode.accessList : undefined)
-  const bytes = new Uint8Array(list === undefined ? vnodeRecordLayout.size : accessListOffset + accessListSize)
+  // From Node's pool: an array of its own costs more than what it holds.
+  const bytes = Buffer.allocUnsafe(list === undefined ? vnodeRecordLayout.size : accessListOffset + accessListSize)
   vnodeRecordLayout.write(record, bytes)
   if (list !== undefined) bytes.set(list, accessListOffset)
   return bytes

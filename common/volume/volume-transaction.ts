@@ -201,15 +201,35 @@ export class VolumeTransaction implements Disposable {
   }
 
   #applyAll(ordered: readonly MetadataWrite[], done: Released): void {
+    if (this.#sync === "always") this.#applySynced(ordered, done)
+    else for (let start = 0; start < ordered.length; ) start = this.#applyFrom(ordered, start, done)
+  }
+
+  /** One change, or as many of one kind as go together; gives the index of what comes next. */
+  #applyFrom(ordered: readonly MetadataWrite[], start: number, done: Released): number {
+    const first = ordered[start]
+    const next = ordered[start + 1]
+    if (first?.kind === "write" || first?.kind === "create") {
+      this.#applyOne(first, done)
+      return start + 1
+    }
+    if (first?.kind === "release" && next === undefined) {
+      this.#releaseOne(first.inode, done)
+      return start + 1
+    }
+    const end = endOfRun(ordered, start)
+    this.#apply(ordered.slice(start, end), done)
+    return end
+  }
+
+  #applySynced(ordered: readonly MetadataWrite[], done: Released): void {
     const unsynced = new UnsyncedChanges(this.store)
     for (let start = 0; start < ordered.length; ) {
       const end = endOfRun(ordered, start)
       const run = ordered.slice(start, end)
       this.#apply(run, done)
-      if (this.#sync === "always") {
-        for (const write of run) unsynced.add(write)
-        unsynced.sync((inode) => this.#file(inode)) // what is pointed to is on the platter before what points
-      }
+      for (const write of run) unsynced.add(write)
+      unsynced.sync((inode) => this.#file(inode)) // what is pointed to is on the platter before what points
       start = end
     }
   }
@@ -251,6 +271,16 @@ export class VolumeTransaction implements Disposable {
       done.unlinked++
     })
     for (const { lost, place } of results) if (lost) done.lost.push(place.inode)
+  }
+
+  #releaseOne(inode: Inode, done: Released): void {
+    this.#begun = true
+    const { vnode, tag } = inodeParts(inode)
+    const { lost } = this.#links().releaseOne({ vnode, tag }, () => {
+      this.store.unlink(inode)
+      done.unlinked++
+    })
+    if (lost) done.lost.push(inode)
   }
 
   #setCounts(counts: readonly (LinkPlace & { readonly count: number })[]): void {
@@ -344,7 +374,7 @@ export class VolumeTransaction implements Disposable {
   /** The file of an inode, about to be changed; a file that this transaction made can still be taken back. */
   #changing(inode: Inode): DiskFile {
     const file = this.#file(inode)
-    if (!this.#created.has(keyOf(inode))) this.#begun = true
+    if (this.#created.size === 0 || !this.#created.has(keyOf(inode))) this.#begun = true
     return file
   }
 
@@ -388,8 +418,18 @@ const noOpenFiles = (): undefined => undefined
 const keyOf = (inode: Inode): string => `${inode.high}/${inode.low}`
 
 /** The list in the order of application; a stable sort. */
-export function inStages(writes: readonly MetadataWrite[]): MetadataWrite[] {
+export function inStages(writes: readonly MetadataWrite[]): readonly MetadataWrite[] {
+  if (isInStages(writes)) return writes
   return [...writes].sort((a, b) => stageOf[a.kind] - stageOf[b.kind])
+}
+
+function isInStages(writes: readonly MetadataWrite[]): boolean {
+  let stage = 0
+  for (const { kind } of writes) {
+    if (stageOf[kind] < stage) return false
+    stage = stageOf[kind]
+  }
+  return true
 }
 
 function endOfRun(writes: readonly MetadataWrite[], start: number): number {
