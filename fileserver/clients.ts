@@ -49,6 +49,7 @@ export class Clients implements Disposable {
   readonly #clock: Clock
   readonly #sweep: () => Promise<void>
   #cancelSweep: (() => void) | undefined
+  #isSweeping = false
 
   constructor(options: ClientsOptions) {
     const { calls, protection, clock } = options
@@ -79,11 +80,6 @@ export class Clients implements Disposable {
   /** Collection 3 of RXAFS_GetXStats. */
   counters(): CallbackCounters {
     return { ...this.callbacks.counters(), breakers: this.#queue.hosts }
-  }
-
-  /** Looks at all hosts now; a timer does so every five minutes. */
-  async sweep(): Promise<void> {
-    await this.#sweep()
   }
 
   /**
@@ -133,10 +129,15 @@ export class Clients implements Disposable {
     this.#cancelSweep?.()
   }
 
+  /** Looks at all hosts every five minutes, unless the last look lasts still. */
   #sweepLater(): void {
     this.#cancelSweep = this.#clock.after(sweepTimes.everyMs, () => {
       this.#sweepLater()
-      void this.#sweep()
+      if (this.#isSweeping) return
+      this.#isSweeping = true
+      void this.#sweep().finally(() => {
+        this.#isSweeping = false
+      })
     })
   }
 }

@@ -25,9 +25,10 @@ const promiseWords = 8
 const delayedBit = 0x8000_0000
 const wordBytes = 4
 
+/** A full table has less than two records in a bucket. */
 function bucketsFor(capacity: number): number {
   let size = 1
-  while (size < capacity) size *= 2
+  while (2 * size <= capacity) size *= 2
   return size
 }
 
