@@ -9,6 +9,7 @@ import { attachHeld, type VolumeOperation } from "../fssync/volume-operation.ts"
 import type { VolserverContext } from "./context.ts"
 import { makeVolumeFiles, removeUnfinished, unmakeVolumeFiles } from "./volume-files.ts"
 import { nextVolumeId, rememberVolumeId, requireVolumeId } from "./volume-id.ts"
+import { volumesNoting } from "./volume-list.ts"
 
 export interface NewVolume {
   readonly partition: Partition
@@ -16,6 +17,8 @@ export interface NewVolume {
   readonly id: number | undefined
   /** Id of the volume group; undefined: its own id, for a read-write volume. */
   readonly parent: number | undefined
+  /** A copy of a clone that is noted elsewhere: it may have the clone's id. */
+  readonly isCopy?: boolean
 }
 
 /** Ids tried where the next free one is taken by others at the same time. */
@@ -52,6 +55,7 @@ async function claimId(context: VolserverContext, wanted: NewVolume): Promise<Vo
       const checkout = await claimNewVolume(context.claimant, wanted.partition, id)
       try {
         await requireFree(context, wanted, id)
+        requireNotNoted(context, wanted, id)
         rememberVolumeId(context.stateDirectory, id)
         return checkout
       } catch (error) {
@@ -65,6 +69,21 @@ async function claimId(context: VolserverContext, wanted: NewVolume): Promise<Vo
       rememberVolumeId(context.stateDirectory, id)
     }
   }
+}
+
+/**
+ * A volume's note of its clone outlives the clone, whose next one gets the id again.
+ * @throws AfsError VVOLEXISTS if a volume of another group notes the id as that of its clone
+ */
+function requireNotNoted(context: VolserverContext, wanted: NewVolume, id: number): void {
+  if (wanted.id === undefined || wanted.isCopy === true) return // those given out are above all that are noted
+  const group = wanted.parent ?? id
+  const noting = volumesNoting([wanted.partition, ...context.partitions], id).find(
+    ({ header }) => header.parent !== group,
+  )
+  if (noting === undefined) return
+  const detail = `volume ${noting.id} notes this id as that of its clone`
+  throw new AfsError("VVOLEXISTS", "newVolume", { volume: id, partition: noting.partition.name }, { detail })
 }
 
 /** @throws AfsError VVOLEXISTS if the id is in use here or, for a read-write volume, anywhere; EXDEV for a clone elsewhere */

@@ -19,12 +19,14 @@ import {
   recordOffset,
   type VnodeClass,
   vnodeClasses,
+  vnodeTypes,
 } from "../common/vnode/vnode-record.ts"
 import type { Volume } from "../common/volume/volume.ts"
 import type { VolumeDraft } from "../common/volume/volume-draft.ts"
 import { blocksOf } from "../common/volume/volume-info.ts"
 import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
 import type { VolumeOperation } from "../fssync/volume-operation.ts"
+import { findContentFault } from "./content-fault.ts"
 import { InodeList, takeBack } from "./inode-list.ts"
 import { RecordWriter } from "./record-writer.ts"
 import { writeSparse } from "./sparse-copy.ts"
@@ -38,6 +40,10 @@ const batchFilesMax = 256
 /** Vnode numbers of a batch lie so close: the rows between are read at once. */
 const batchSpanMax = 32_768
 const pieceBytes = 256 * 1024
+/** The largest directory, and a byte by which a larger one shows. */
+const judgedBytesMax = 1023 * 2048 + 1
+/** A dump may give reason for millions of notices; nobody reads as many. */
+const noticesMax = 100
 
 interface WaitingFile {
   readonly vnode: DumpVnode
@@ -70,6 +76,8 @@ export interface RestoreOptions {
   readonly path: string
   /** A vnode that the dump only mentions is taken over from the volume; else it is an error. */
   readonly incremental: boolean
+  /** Told of contents that are restored although they are damaged. */
+  readonly notice: (text: string) => void
 }
 
 export class RestoredVnodes {
@@ -86,6 +94,7 @@ export class RestoredVnodes {
   #filecount = 0
   #diskused = 0
   #highestUnique = 0
+  #notices = 0
 
   constructor(volume: Volume, draft: VolumeDraft, options: RestoreOptions) {
     this.#volume = volume
@@ -120,6 +129,7 @@ export class RestoredVnodes {
     }
     const length = vnode.dataLength ?? 0
     if (vnode.dataLength === undefined) this.#makeRoom(vnode, 0)
+    if (vnode.type !== vnodeTypes.file) this.#judge(vnode, this.#buffer.subarray(this.#filled, this.#filled + length))
     this.#waiting.push({ vnode, start: this.#filled, end: this.#filled + length })
     this.#filled += length
     this.#requireContent(vnode)
@@ -175,11 +185,27 @@ export class RestoredVnodes {
   /** Puts a record behind those that wait, so that they go in order. */
   #putRecord(vnode: DumpVnode, { inode, dataVersion }: CopiedFile): void {
     this.flush()
+    if (vnode.type !== vnodeTypes.file) this.#judgeCopied(vnode, inode)
     if (dataVersion !== vnode.dataVersion) {
       using file = this.#store.open(inode, "write") // the dump told the version only after the data
       this.#store.setOwner(file, { parameter: vnode.dataVersion, number: inodeParts(inode).tag })
     }
     this.#writeRecord(vnode, inode)
+  }
+
+  #judgeCopied(vnode: DumpVnode, inode: Inode): void {
+    using file = this.#store.open(inode, "read")
+    const bytes = new Uint8Array(Math.min(vnode.dataLength ?? 0, judgedBytesMax))
+    this.#judge(vnode, bytes.subarray(0, file.read(bytes, 0)))
+  }
+
+  /** Tells of damage that the dump brings along. */
+  #judge(vnode: DumpVnode, bytes: Uint8Array): void {
+    const fault = findContentFault(vnode, bytes)
+    if (fault === undefined || ++this.#notices > noticesMax) return
+    const { notice, path } = this.#options
+    notice(`${path}: vnode ${vnode.vnode}.${vnode.unique} is ${fault}; it is restored as it is, dafs salvager mends it`)
+    if (this.#notices === noticesMax) notice(`${path}: further damage is not listed`)
   }
 
   #writeRecord(vnode: DumpVnode, inode: Inode): void {

@@ -6,6 +6,7 @@ import { dirname } from "node:path"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError } from "../common/error.ts"
 import { listHeaderNames, type Partition } from "../common/partition/partition.ts"
+import { type FoundVolume, isReadable, listVolumes, notedIds, type UnreadableVolume } from "./volume-list.ts"
 
 /** First id that a cell gives. */
 export const firstVolumeId = 536_870_912
@@ -21,12 +22,20 @@ export function requireVolumeId(id: number): void {
 
 /** The next free id. @throws AfsError EINVAL when ids are used up; DiskError */
 export function nextVolumeId(partitions: readonly Partition[], stateDirectory: string | undefined): number {
+  const counter = stateDirectory === undefined ? 0 : readCounter(stateDirectory)
   const known = partitions.flatMap((partition) => listHeaderNames(partition).map(({ volume }) => volume))
-  const highest = known.reduce((most, id) => (id <= lastVolumeId ? Math.max(most, id) : most), firstVolumeId - 1)
-  const id = Math.max(highest + 1, stateDirectory === undefined ? 0 : readCounter(stateDirectory))
+  // Only a counter tells which ids were given before. Without one, what volumes note of clones that are gone has to do.
+  const noted = counter > 0 ? [] : partitions.flatMap((partition) => [...listVolumes(partition)].flatMap(idsNotedBy))
+  const highest = [...known, ...noted].reduce(
+    (most, id) => (id <= lastVolumeId ? Math.max(most, id) : most),
+    firstVolumeId - 1,
+  )
+  const id = Math.max(highest + 1, counter)
   if (id <= lastVolumeId) return id
   throw new AfsError("EINVAL", "nextVolumeId", {}, { detail: "no id is left: give one with --id" })
 }
+
+const idsNotedBy = (volume: FoundVolume | UnreadableVolume): number[] => (isReadable(volume) ? notedIds(volume) : [])
 
 /** Remembers that an id was given. */
 export function rememberVolumeId(stateDirectory: string | undefined, id: number): void {

@@ -16,7 +16,7 @@ export interface FoundVolume {
 }
 
 /** A volume whose header or VolumeInfo cannot be read. */
-interface UnreadableVolume {
+export interface UnreadableVolume {
   readonly partition: Partition
   readonly id: number
   readonly error: Error
@@ -41,13 +41,25 @@ export function* listVolumes(partition: Partition): Generator<FoundVolume | Unre
   }
 }
 
-function isReadable(volume: FoundVolume | UnreadableVolume): volume is FoundVolume {
+export function isReadable(volume: FoundVolume | UnreadableVolume): volume is FoundVolume {
   return "info" in volume
 }
 
 /** The volumes of a group on one partition that can be read. */
 export function groupMembers(partition: Partition, group: number): FoundVolume[] {
   return [...listVolumes(partition)].filter(isReadable).filter(({ header }) => header.parent === group)
+}
+
+/** Ids that a volume notes as those of its clones; the clones may be gone. */
+export function notedIds({ info }: FoundVolume): number[] {
+  return [info.cloneId, info.backupId].filter((id) => id !== 0)
+}
+
+/** The volumes that note an id as that of their clone. */
+export function volumesNoting(partitions: readonly Partition[], id: number): FoundVolume[] {
+  return partitions.flatMap((partition) =>
+    [...listVolumes(partition)].filter(isReadable).filter((volume) => notedIds(volume).includes(id)),
+  )
 }
 
 /** Where a volume is. */

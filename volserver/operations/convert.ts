@@ -5,9 +5,12 @@
  */
 import { AfsError } from "../../common/error.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
+import { countIn } from "../../common/partition/link-table.ts"
 import { programTypes, volumeTypes } from "../../common/protocol/codes.ts"
 import { indexPieces } from "../../common/vnode/index-piece.ts"
+import { vnodeClasses } from "../../common/vnode/vnode-record.ts"
 import { VolumeDraft } from "../../common/volume/volume-draft.ts"
+import { largeIndexInode } from "../../common/volume/volume-header.ts"
 import type { VolumeInfo } from "../../common/volume/volume-info.ts"
 import { type VolumeOperation, withVolume } from "../../fssync/volume-operation.ts"
 import { copyRecords } from "../clone-contents.ts"
@@ -45,6 +48,7 @@ export async function convertToReadWrite(context: VolserverContext, place: Volum
       fill(context, readonly, readwrite, name),
     )
     await removeAttached(context, readonly)
+    await claimDirectories(context, { partition, id: parent })
     return { id: parent, name, partition: partition.name, from: id }
   }
   return withVolume(context.claimant, partition, id, "VOLUPD", work, context.patience)
@@ -91,6 +95,35 @@ function markShared(draft: VolumeDraft): void {
   for (const piece of indexPieces(draft.large, "large")) {
     for (let slot = 0; slot < piece.count; slot++) if (piece.used(slot)) piece.setCloned(slot, true)
     draft.large.write(piece.bytes, piece.offset)
+  }
+}
+
+/**
+ * Takes the mark from the directories that nobody shares any more, which spares each a copy at its first change. OpenAFS makes
+ * none of these marks, so that a backup volume that outlives the conversion changes with the volume. Done when all else is: who
+ * is interrupted before has marks that cost a copy.
+ */
+async function claimDirectories(context: VolserverContext, { partition, id }: VolumePlace): Promise<void> {
+  const work = (operation: VolumeOperation): void => {
+    const { volume } = operation
+    const rows = volume.links.rows()
+    const inode = largeIndexInode(volume.header)
+    for (const piece of indexPieces(volume.large.file, "large")) {
+      using transaction = volume.transaction()
+      for (let slot = 0; slot < piece.count; slot++) {
+        const tag = piece.used(slot) && piece.isCloned(slot) ? piece.tag(slot) : undefined
+        if (tag === undefined || countIn(rows[piece.vnode(slot)] ?? 0, tag) !== 1) continue
+        piece.setCloned(slot, false)
+        transaction.write(inode, piece.offset + slot * vnodeClasses.large.recordSize, piece.record(slot))
+      }
+      if (transaction.writes.length > 0) operation.apply(transaction)
+    }
+  }
+  try {
+    await withVolume(context.claimant, partition, id, "VOLUPD", work, context.patience)
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    context.notice(`volume ${id} is converted, but its directories are copied at their first change: ${error.message}`)
   }
 }
 

@@ -45,7 +45,7 @@ export async function createVolume(context: VolserverContext, request: CreateReq
   const { partition } = request
   const name = requireNewName(request.name)
   requireQuota(request.maxquota)
-  requireFreeName(context, partition, name)
+  requireFreeName(context, partition, name, "create")
   return withNewVolume(context, { partition, id: request.id, parent: undefined }, (operation) => {
     fill(operation, name, request, context.now())
     return { id: operation.volume.id, name, partition: partition.name }
@@ -58,13 +58,19 @@ export function requireQuota(maxquota: number | undefined): void {
   throw new AfsError("EINVAL", "quota", {}, { detail: `quota ${maxquota} is not in 0..2147483647 KiB` })
 }
 
-/** @throws AfsError VVOLEXISTS if a volume of that name is on one of the partitions */
-export function requireFreeName(context: VolserverContext, partition: Partition, name: string): void {
+/** @throws AfsError VVOLEXISTS if another volume than `self` on one of the partitions has that name */
+export function requireFreeName(
+  context: VolserverContext,
+  partition: Partition,
+  name: string,
+  operation: "create" | "rename" | "restore",
+  self?: number,
+): void {
   const others = context.partitions.filter(({ path }) => path !== partition.path)
-  const [found] = placesOfName([partition, ...others], name)
+  const found = placesOfName([partition, ...others], name).find(({ id }) => id !== self)
   if (found === undefined) return
   const detail = `volume ${found.id} has the name ${name}`
-  throw new AfsError("VVOLEXISTS", "create", { volume: found.id, partition: found.partition.name }, { detail })
+  throw new AfsError("VVOLEXISTS", operation, { volume: found.id, partition: found.partition.name }, { detail })
 }
 
 function fill(operation: VolumeOperation, name: string, request: CreateRequest, now: number): void {

@@ -14,7 +14,8 @@ export interface RenamedVolume {
 }
 
 /**
- * Renames a read-write volume, and its backup and read-only clone on the partition.
+ * Renames a read-write volume, and its backup and read-only clone on the partition. To the name it has: nothing is wrong with
+ * that.
  * @throws AfsError EINVAL (name, or not a read-write volume), VVOLEXISTS (name in use), and as attaching does
  */
 export async function renameVolume(
@@ -25,7 +26,7 @@ export async function renameVolume(
   const name = requireNewName(newName)
   const source = requireReadWrite(place)
   const oldName = shownName(source.info.name)
-  requireFreeName(context, place.partition, name)
+  requireFreeName(context, place.partition, name, "rename", source.id)
   const clones = clonesNamed(place, source, oldName)
   const ids = { cloneId: clones.RO ?? source.info.cloneId, backupId: clones.BK ?? source.info.backupId }
   const renamed = [await renameOne(context, place, { name, ...ids })]

@@ -125,8 +125,9 @@ async function restoreNew(
   name: string,
 ): Promise<RestoredVolume> {
   const { partition, id } = request
-  requireFreeName(context, partition, name)
-  const restored = await withNewVolume(context, { partition, id, parent: undefined }, (operation) =>
+  requireFreeName(context, partition, name, "restore")
+  const wanted = { partition, id, parent: undefined, isCopy: request.readonly === true }
+  const restored = await withNewVolume(context, wanted, (operation) =>
     restoreInto(context, request, dump, operation, name, false),
   )
   await context.claimant.fileserver?.breakCallbacks(restored.id)
@@ -142,7 +143,7 @@ async function restoreOver(
 ): Promise<RestoredVolume> {
   const work = async (operation: VolumeOperation): Promise<RestoredVolume> => {
     const { info } = operation.volume
-    if (shownName(info.name) !== name) requireFreeName(context, partition, name)
+    if (shownName(info.name) !== name) requireFreeName(context, partition, name, "restore", id)
     requireSameType(request, operation)
     const restored = await restoreInto(context, request, dump, operation, name, true)
     await context.claimant.fileserver?.breakCallbacks(id)
@@ -170,7 +171,7 @@ async function restoreInto(
   const { volume } = operation
   const incremental = overwritten && request.overwrite === "incremental"
   using draft = VolumeDraft.begin(new InodeStore(volume.partition, volume.header.parent), volume.header)
-  const vnodes = new RestoredVnodes(volume, draft, { path: request.path, incremental })
+  const vnodes = new RestoredVnodes(volume, draft, { path: request.path, incremental, notice: context.notice })
   try {
     const { header, length } = await readVnodes(context, request, dump, vnodes)
     vnodes.finish()

@@ -137,6 +137,46 @@ test("restore: a dump without a root directory is refused where it would take on
   t.true(rig.notices.some((text) => text.includes("no root directory")))
 })
 
+// A dump of a damaged volume was restored without a word, and its users found out what was missing.
+test("restore: damaged directories and links are restored as they are, and each is told of", async (t) => {
+  const rig = volumeRig(t)
+  const dump = treeDump({ link: { link: "target" }, empty: { link: "" }, sub: { folder: { a: "x" } } }, { name: "v" })
+  const patched = Buffer.from(dump)
+  patched[patched.indexOf("target") + 3] = 0
+  const page = patched.indexOf(Buffer.from([0x04, 0xd2])) // the tag of the root directory's first page
+  patched[page] = 0x7f
+  await rig.restore(patched, { name: "v" })
+  const told = rig.notices.map((text) => /vnode \d+\.\d+ is a (.*);/.exec(text)?.[1] ?? text).sort()
+  t.is(told.length, 3)
+  t.regex(told[0] ?? "", /^damaged directory: offset \d+, page 0 has tag/)
+  t.deepEqual(told.slice(1), ["symbolic link that says nothing", "symbolic link with a NUL as byte 3"])
+})
+
+test("restore: a large directory is looked at too", async (t) => {
+  const rig = volumeRig(t)
+  const folder = Object.fromEntries(Array.from({ length: 9000 }, (_, index) => [`a-name-of-some-length-${index}`, "x"]))
+  const dump = treeDump(folder, { name: "v" })
+  await rig.restore(dump, { name: "sound" })
+  t.deepEqual(rig.notices, [])
+  const patched = Buffer.from(dump)
+  patched[patched.indexOf(Buffer.from([0x04, 0xd2])) + 2048 * 130] = 0x7f
+  await rig.restore(patched, { name: "damaged" })
+  t.regex(rig.notices.join(), /vnode 1\.1 is a damaged directory: offset 2662\d\d, page 130 has tag/)
+})
+
+test("dump: an access list that nobody could restore is left out, and told of", async (t) => {
+  const rig = volumeRig(t)
+  const id = await rig.volume("v", firstTree)
+  {
+    using volume = openVolume(rig.partition, id, "write")
+    volume.large.file.write(new Uint8Array(192), 256 + 64)
+  }
+  const dump = await rig.dump(id)
+  t.regex(rig.notices.join(), /vnode 1: its access list is left out of the dump/)
+  await rig.restore(dump, { name: "copy" })
+  t.regex(rig.notices.join(), /vnode 1\.1 is a directory without access list/)
+})
+
 test("restore: holes are holes again, and lengths are exact", async (t) => {
   const rig = volumeRig(t)
   const data = Buffer.alloc(1_000_001)

@@ -3,7 +3,9 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
 import { InodeStore } from "../../../common/partition/inode-store.ts"
-import { headerPath } from "../../../common/partition/partition.ts"
+import { headerPath, type Partition } from "../../../common/partition/partition.ts"
+import { indexPieces } from "../../../common/vnode/index-piece.ts"
+import { openVolume } from "../../../common/volume/volume.ts"
 import { newVolumeHeader, smallIndexInode } from "../../../common/volume/volume-header.ts"
 import { backupVolume } from "../../../volserver/operations/backup.ts"
 import { convertToReadWrite } from "../../../volserver/operations/convert.ts"
@@ -165,7 +167,13 @@ test("rename: a volume and its clones, and nothing else of the group", async (t)
     ["new", "new.readonly", "new.backup"],
   )
   await rig.volume("other", sampleTree)
-  await t.throwsAsync(renameVolume(rig.context, rig.place(id), "other"), { code: "VVOLEXISTS" })
+  await t.throwsAsync(renameVolume(rig.context, rig.place(id), "other"), { code: "VVOLEXISTS", message: /^rename: / })
+  const again = await renameVolume(rig.context, rig.place(id), "new")
+  t.deepEqual(
+    again.map(({ name, oldName }) => [oldName, name]),
+    renamed.map(({ name }) => [name, name]),
+    "to the name it has",
+  )
   t.deepEqual(rig.problems(), [])
 })
 
@@ -208,6 +216,17 @@ test("online: what never was complete, or was invented by a salvager, does not c
   t.like(infoOnDisk(rig.partition, id), { inService: 1, blessed: 1 })
 })
 
+/** Vnode numbers of directories that are copied before they change. */
+function sharedDirectories(partition: Partition, id: number): number[] {
+  using volume = openVolume(partition, id, "read")
+  const pieces = [...indexPieces(volume.large.file, "large")]
+  return pieces.flatMap((piece) =>
+    Array.from({ length: piece.count }, (_, slot) => slot)
+      .filter((slot) => piece.used(slot) && piece.isCloned(slot))
+      .map((slot) => piece.vnode(slot)),
+  )
+}
+
 test("convert: a read-only volume whose read-write volume is lost becomes it; others are refused", async (t) => {
   const rig = volumeRig(t)
   const id = await rig.volume("v", sampleTree)
@@ -226,6 +245,22 @@ test("convert: a read-only volume whose read-write volume is lost becomes it; ot
   t.deepEqual(rig.tree(id), before)
   t.like(infoOnDisk(rig.partition, id), { type: 0, restoredFromId: readonly, uniquifier: uniquifier + 5000 })
   t.false(existsSync(headerPath(rig.partition, readonly)))
+  t.deepEqual(sharedDirectories(rig.partition, id), [], "nobody shares them: they need no copy before they change")
+  t.deepEqual(rig.problems(), [])
+})
+
+// The backup volume shares the directories of the read-only one that becomes read-write: without the mark the first change
+// of a directory would change the backup too.
+test("convert: directories that another clone shares keep the mark by which they are copied before they change", async (t) => {
+  const rig = volumeRig(t)
+  const id = await rig.volume("v", sampleTree)
+  const { id: readonly } = await releaseVolume(rig.context, rig.place(id))
+  const { id: backup } = await backupVolume(rig.context, rig.place(id))
+  await removeVolume(rig.context, rig.place(id), { keepBackup: true })
+  await convertToReadWrite(rig.context, rig.place(readonly))
+  const shared = sharedDirectories(rig.partition, id)
+  t.true(shared.includes(1))
+  await removeVolume(rig.context, rig.place(backup))
   t.deepEqual(rig.problems(), [])
 })
 
