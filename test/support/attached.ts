@@ -58,10 +58,14 @@ export class TestVolume {
     this.#attached.attachment.write(this.partition, { inUse: 0 })
   }
 
+  attachAgain(): void {
+    this.#attached = this.#attach()
+  }
+
   /** Detaches and attaches again: nothing is left in core. */
   reopen(): void {
     this.detach()
-    this.#attached = this.#attach()
+    this.attachAgain()
   }
 
   /** The vnode at a path like `a/b`. */
