@@ -36,8 +36,8 @@ export interface ClientPortOptions {
   readonly version: string
 }
 
-/** Clients that are silent for so long while they are served are given up. OpenAFS viced/viced.c. */
-const servedTiming = { deadMs: 30_000 }
+/** Clients that are silent for so long while they are served are given up; who fails the same way again and again waits. OpenAFS viced/viced.c. */
+const servedTiming = { deadMs: 30_000, abortDelayMs: 3_000 }
 
 /** @throws AfsError LOCKED if another program has the port */
 async function openPort(options: ClientPortOptions): Promise<RxSocket> {

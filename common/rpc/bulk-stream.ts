@@ -17,6 +17,8 @@ export interface BulkSource {
   readInto(target: Uint8Array, at: number, length: number): number
   /** Waits until there is something to read, or `isRead`. @throws CallFailure if the call fails */
   readable(): Promise<void>
+  /** Copies what comes to `target` from `from` on, up to its end or `isRead`; gives where that is. @throws CallFailure */
+  gather(target: Uint8Array, from: number): Promise<number>
 }
 
 /** Bytes to send. */
@@ -39,16 +41,7 @@ export interface BulkSink {
  */
 export function fill(source: BulkSource, target: Uint8Array): number | Promise<number> {
   const done = source.readInto(target, 0, target.length)
-  return done === target.length || source.isRead ? done : fillOn(source, target, done)
-}
-
-async function fillOn(source: BulkSource, target: Uint8Array, from: number): Promise<number> {
-  let done = from
-  while (done < target.length && !source.isRead) {
-    await source.readable()
-    done += source.readInto(target, done, target.length - done)
-  }
-  return done
+  return done === target.length || source.isRead ? done : source.gather(target, done)
 }
 
 /** The next `length` bytes as they come; ends early if the source does. @throws CallFailure if the call fails */
@@ -97,6 +90,11 @@ export function bulkSource(stream: CallStream, length?: number): CountedSource {
     },
     async readable() {
       if (left > 0) await stream.readable()
+    },
+    async gather(target, from) {
+      const end = await stream.gather(target.subarray(0, Math.min(target.length, from + left)), from)
+      left -= end - from
+      return end
     },
   }
 }

@@ -115,13 +115,17 @@ export class CallStream {
   #hasEnded = false
   #failure: CallFailure | undefined
   #wake: (() => void) | undefined
+  /** Takes what has come, there and then; true if that is all that was wanted. */
+  #take: (() => boolean) | undefined
 
   /** `rest` are bytes that were read from the call already. */
   constructor(call: RpcCall, rest?: Uint8Array) {
     this.call = call
     this.#rest = rest === undefined || rest.length === 0 ? undefined : rest
     const wake = (): void => this.#woken()
-    call.onData = wake
+    call.onData = () => {
+      if (this.#take === undefined || this.#take()) this.#woken()
+    }
     call.onRoom = wake
     call.onEnd = (_call: never, failure: CallFailure | undefined) => {
       this.#failure = failure
@@ -163,6 +167,28 @@ export class CallStream {
     if (first === undefined) return this.call.readInto(target, at, length)
     target.set(first, at)
     return first.length + this.call.readInto(target, at + first.length, length - first.length)
+  }
+
+  /**
+   * Copies bytes to `target` from `from` on as they come, up to its end or that of the input; gives where that is. Packets are
+   * copied from within the receive path and nobody is woken for them.
+   * @throws CallFailure if the call fails
+   */
+  async gather(target: Uint8Array, from: number): Promise<number> {
+    let at = from
+    const take = (): boolean => {
+      at += this.readInto(target, at, target.length - at)
+      return at === target.length || this.isRead
+    }
+    try {
+      while (!take()) {
+        this.#take = take
+        await this.woken()
+      }
+    } finally {
+      this.#take = undefined
+    }
+    return at
   }
 
   /** Waits until there is input or the end of it. @throws CallFailure */

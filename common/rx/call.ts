@@ -213,7 +213,7 @@ export class Call implements Carrier {
     const channel = this.#channel
     if (this.isOver || this.#state === "dally") return
     this.end(code, reason)
-    if (channel !== undefined && (!this.isClient || this.number !== 0)) channel.sendAbort(this.number)
+    if (channel !== undefined && (!this.isClient || this.number !== 0)) channel.sendFirstAbort()
   }
 
   // What the connection does with it.
@@ -664,7 +664,7 @@ export class Call implements Carrier {
   #sendProgressed(send: SendWindow, before: number): void {
     if (send.first > before) this.#times.lastProgress = this.connection.endpoint.time
     if (this.#state === "hold") return this.#settleReply()
-    if (this.#wantsRoom && send.hasRoom) {
+    if (this.#wantsRoom && send.hasRoomAgain) {
       this.#wantsRoom = false
       this.onRoom?.(this)
     }

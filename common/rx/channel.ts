@@ -14,10 +14,11 @@ import {
 } from "../protocol/rx-packet.ts"
 import type { Call } from "./call.ts"
 import type { Connection } from "./connection.ts"
-import { windowInitial } from "./limits.ts"
+import { abortsInARow, windowInitial } from "./limits.ts"
 import type { Packet } from "./packet-pool.ts"
 import type { ReceiveWindow } from "./receive-window.ts"
 import type { PacketBody } from "./security/security.ts"
+import { TimerSlots } from "./timers.ts"
 
 export class Channel {
   readonly connection: Connection
@@ -30,6 +31,11 @@ export class Channel {
   /** Where the last call's receiver stood: what came next, what came last. */
   #next = 1
   #highest = 0
+  /** Calls in a row that ended with `#repeated`. */
+  #repeats = 0
+  #repeated = 0
+  /** Set while an ABORT is held back. */
+  #heldAbort: TimerSlots | undefined
   /** The peer's receive window on this channel. */
   peerWindow: number = windowInitial
 
@@ -47,6 +53,7 @@ export class Channel {
     if (this.call !== call) return
     this.call = undefined
     this.abortCode = code
+    if (code === 0) this.#repeats = 0
     this.#next = receive?.next ?? 1
     this.#highest = receive?.highest ?? 0
   }
@@ -57,6 +64,7 @@ export class Channel {
     this.call = call
     this.number = number
     this.abortCode = 0
+    this.#dropHeld()
     before?.supersede()
     call.start(this, number)
   }
@@ -140,6 +148,34 @@ export class Channel {
     endpoint.sendAck(peer, header, this.#next, this.#highest, reason, serial, undefined)
   }
 
+  /** Tells that the call has ended with this channel's code: at once, or late to a client that does not learn from it. */
+  sendFirstAbort(): void {
+    const delay = this.#abortDelay()
+    if (delay === 0) return this.sendAbort(this.number)
+    const { endpoint } = this.connection
+    this.#heldAbort ??= new TimerSlots(1, () => {
+      if (this.call === undefined && this.abortCode !== 0) this.sendAbort(this.number)
+    })
+    endpoint.timers.set(this.#heldAbort, 0, endpoint.time + delay)
+  }
+
+  #abortDelay(): number {
+    const { abortDelayMs } = this.connection.timing
+    if (this.connection.isClient || abortDelayMs === 0 || this.abortCode === abortsInARow.exempt) return 0
+    this.#repeats = this.abortCode === this.#repeated ? this.#repeats + 1 : 1
+    this.#repeated = this.abortCode
+    return this.#repeats > abortsInARow.free ? abortDelayMs : 0
+  }
+
+  #dropHeld(): void {
+    if (this.#heldAbort !== undefined) this.connection.endpoint.timers.drop(this.#heldAbort)
+  }
+
+  /** The connection is forgotten. */
+  close(): void {
+    this.#dropHeld()
+  }
+
   /** Tells that call `number` has ended with this channel's code. */
   sendAbort(number: number): void {
     this.connection.endpoint.sendAbort(this.connection.peer, this.#header(packetTypes.abort, number, 0), this.abortCode)
@@ -160,8 +196,9 @@ export class Channel {
     if (header.type === packetTypes.ack && endpoint.readAck(bytes, end)) {
       if (endpoint.ack.reason === ackReasons.pingResponse) this.connection.reached()
     }
-    if (this.abortCode !== 0) this.sendAbort(this.number)
-    else if (header.type === packetTypes.data) {
+    if (this.abortCode !== 0) {
+      if (this.#heldAbort?.isSet(0) !== true) this.sendAbort(this.number)
+    } else if (header.type === packetTypes.data) {
       endpoint.statistics.duplicates++
       this.#sendAckOfEnded(ackReasons.duplicate, header.serial)
     } else if (header.type === packetTypes.ack && (header.flags & packetFlags.requestAck) !== 0)

@@ -20,7 +20,7 @@ import { type EndReason, RxError, rxCodes } from "./codes.ts"
 import type { Endpoint, Service } from "./endpoint.ts"
 import { type RxTiming, windowMax } from "./limits.ts"
 import type { Peer } from "./peer.ts"
-import type { PacketIdentity, Security } from "./security/security.ts"
+import type { PacketIdentity, ProvedUser, Security } from "./security/security.ts"
 import { TimerSlots } from "./timers.ts"
 
 const timer = { challenge: 0, reach: 1, abort: 2 } as const
@@ -79,6 +79,11 @@ export class Connection {
     this.timing = timing
     this.#service = service
     this.lastUsed = endpoint.time
+  }
+
+  /** Whom the security class has proved the client to be; undefined for anybody. */
+  get user(): ProvedUser | undefined {
+    return this.security.user
   }
 
   /** Serial of the last packet sent. */
@@ -146,6 +151,7 @@ export class Connection {
   /** Ends without a word. */
   discard(reason: EndReason): void {
     for (const call of this.#allCalls()) call.end(rxCodes.callDead, reason)
+    for (const channel of this.channels) channel?.close()
     if (this.#timers !== undefined) this.endpoint.timers.drop(this.#timers)
   }
 

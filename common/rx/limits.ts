@@ -76,6 +76,8 @@ export interface RxTiming {
   readonly challengeCount: number
   /** Before the ABORT that tells of failed authentication. */
   readonly securityAbortDelayMs: number
+  /** Before each ABORT to a client that gets the same one again and again; 0 for no delay (OpenAFS's fileserver: 3 s). */
+  readonly abortDelayMs: number
 }
 
 export const rxTiming: RxTiming = {
@@ -92,7 +94,14 @@ export const rxTiming: RxTiming = {
   challengeRepeatMs: 2_000,
   challengeCount: 50,
   securityAbortDelayMs: 1_000,
+  abortDelayMs: 0,
 }
+
+/**
+ * ABORTs of one code in a row that a channel gets at once. An unknown opcode (`exempt`) does not count: that is how clients find
+ * out what a server is able to do.
+ */
+export const abortsInARow = { free: 10, exempt: -455 } as const
 
 /** Lower bound of `deadMs`. */
 export const deadMsMin = 6_000

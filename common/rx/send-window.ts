@@ -143,6 +143,11 @@ export class SendWindow implements FlightWaiter {
     return carrier !== undefined && !this.isFinished && this.#queue.length < carrier.queueMax
   }
 
+  /** A writer who waited may go on: with room for many packets at once, while what is left keeps the peer busy. */
+  get hasRoomAgain(): boolean {
+    return this.hasRoom && this.#queue.length <= (this.#carrier?.queueMax ?? 0) >> 1
+  }
+
   get hasStarted(): boolean {
     return this.#order > 0
   }

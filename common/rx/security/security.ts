@@ -25,6 +25,15 @@ export interface PacketBody {
   checksum: number
 }
 
+/** Who a client is, in the words of Kerberos. */
+export interface ProvedUser {
+  readonly name: string
+  readonly instance: string
+  readonly cell: string
+  /** Unix time in seconds. */
+  readonly expires: number
+}
+
 /** A connection's security. Whatever throws an RxError fails the connection with its code. */
 export interface Security {
   /** 0 none, 2 rxkad, 4 rxgk. */
@@ -39,6 +48,8 @@ export interface Security {
   readonly isTransparent: boolean
   /** At a server: calls run. True from the start if the class demands nothing; always true at a client. */
   readonly isAuthenticated: boolean
+  /** Server: what a RESPONSE has proved; absent if nothing. */
+  readonly user?: ProvedUser | undefined
   /** Server: the body of a CHALLENGE. `hasChecksum` tells clients of the newer kind by their first DATA packet. */
   challenge(hasChecksum: boolean): Uint8Array
   /** Server: judges a RESPONSE. @throws RxError if it proves nothing */

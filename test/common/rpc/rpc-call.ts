@@ -42,6 +42,28 @@ test("rpc-call: a reader waits for data, for the end, and is told of a failure w
   await t.throwsAsync(stream.readable(), { message: /code -6/ })
 })
 
+test("rpc-call: bytes are gathered as they come, up to what was wanted or the end; a failure ends it", async (t) => {
+  const { client, server } = MemoryCall.pair()
+  const stream = new CallStream(server, bytes(1))
+  const target = new Uint8Array(5)
+  const gathered = stream.gather(target, 1)
+  client.write(bytes(2, 3))
+  await arrived()
+  t.deepEqual(target, bytes(0, 1, 2, 3, 0), "they are there before anybody is woken")
+  client.write(bytes(4, 5, 6))
+  t.is(await gathered, 5)
+  t.deepEqual(target, bytes(0, 1, 2, 3, 4))
+  t.deepEqual(stream.read(), bytes(5, 6))
+  const rest = stream.gather(target, 3)
+  client.write(bytes(7))
+  client.finish()
+  t.is(await rest, 4)
+  const other = MemoryCall.pair()
+  const failed = t.throwsAsync(new CallStream(other.server).gather(target, 0), { message: /code -6/ })
+  other.client.abort(-6)
+  await failed
+})
+
 test("rpc-call: a call that was over before anyone listened has failed too", async (t) => {
   const { client, server } = MemoryCall.pair()
   client.abort(-6)

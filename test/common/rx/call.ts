@@ -308,7 +308,7 @@ test("call: a request nobody answers is sent again at 2.6, 7.4 s, and fails with
   t.is(client.calls, 0)
 })
 
-test("call: a writer waits for room, and is told of it", (t) => {
+test("call: a writer waits for room, and is told of it when half of the queue is free", (t) => {
   const { service, calls } = idle()
   const { raw, network } = server(service)
   raw.data(1, "fetch", last)
@@ -320,10 +320,15 @@ test("call: a writer waits for room, and is told of it", (t) => {
   t.is(taken, 64 * 1416)
   t.is(call.write(Buffer.alloc(10)), 0)
   raw.words(1)
-  raw.ack({ first: 3, previous: 2, trailer: [1444, 1444, 32, 1] })
+  for (let first = 3; first < 33; first += 2) {
+    raw.ack({ first, previous: first - 1, trailer: [1444, 1444, 32, 1] })
+    network.run(1)
+    t.is(rooms, 0)
+  }
+  raw.ack({ first: 33, previous: 32, trailer: [1444, 1444, 32, 1] })
   network.run(1)
   t.is(rooms, 1)
-  t.true(call.write(Buffer.alloc(1 << 20)) > 0)
+  t.is(call.write(Buffer.alloc(1 << 20)), 32 * 1416)
 })
 
 test("call: what a client sends after the answer has begun is thrown away", (t) => {

@@ -88,6 +88,45 @@ test("channel: the next call on a channel acknowledges the reply before it", (t)
   t.deepEqual(raw.words(), [])
 })
 
+test("channel: from the eleventh ABORT of one code in a row on each comes 3 s late, on this channel only", (t) => {
+  const { raw } = server(
+    [answering((request) => (request.length === 1 ? 103 : request.length === 4 ? -455 : request))],
+    {
+      timing: { abortDelayMs: 3_000 },
+    },
+  )
+  let call = 0
+  const fail = (): number => raw.data(1, "x", last, { callNumber: ++call })
+  for (let times = 0; times < 10; times++) {
+    fail()
+    t.deepEqual(raw.words(), ["ABORT 103"])
+  }
+  fail()
+  t.deepEqual(raw.words(2_900), [])
+  raw.data(1, "x", last, { callNumber: call })
+  t.deepEqual(raw.words(50), [], "asking again does not make it come earlier")
+  t.deepEqual(raw.words(100), ["ABORT 103"])
+  raw.data(1, "x", last, { callNumber: call })
+  t.deepEqual(raw.words(), ["ABORT 103"])
+  raw.data(1, "x", last, { callNumber: 1, cid: 0x1001 })
+  t.deepEqual(raw.words(), ["ABORT 103"], "another channel")
+  fail()
+  raw.data(1, "ok", last, { callNumber: ++call })
+  t.deepEqual(raw.words(1_000), ["DATA 1 LAST 2"], "who goes on does not get the ABORT that was held back")
+  raw.ack({ first: 2, previous: 1 }, { callNumber: call })
+  t.deepEqual(raw.words(4_000), [])
+  fail()
+  t.deepEqual(raw.words(), ["ABORT 103"], "a success makes up for them all")
+})
+
+test("channel: unknown opcodes are answered at once, however many", (t) => {
+  const { raw } = server([echo], { timing: { abortDelayMs: 3_000 } })
+  for (let call = 1; call <= 30; call++) {
+    raw.data(1, "fail", last, { callNumber: call })
+    t.deepEqual(raw.words(), ["ABORT -455"])
+  }
+})
+
 test("channel: a client that is told BUSY asks again soon, and less and less often", (t) => {
   const network = new RxNetwork()
   const client = network.endpoint(clientAddress)

@@ -1,7 +1,9 @@
 /** The hooks, proved with a class that hides bytes badly but uses every one of them. */
 import test from "ava"
 import { packetTypes, rxHeader } from "../../../../common/protocol/rx-packet.ts"
+import type { Call } from "../../../../common/rx/call.ts"
 import { RxError } from "../../../../common/rx/codes.ts"
+import { nullSecurity } from "../../../../common/rx/security/null.ts"
 import type { PacketBody, PacketIdentity, Security } from "../../../../common/rx/security/security.ts"
 import { answering, collect, pair, type RxNetwork, serverAddress, serviceId } from "../../../support/rx-network.ts"
 
@@ -26,6 +28,11 @@ function toy(isServer: boolean, key: number): Security {
       return isAuthenticated
     },
     challenge: (hasChecksum) => Uint8Array.of(hasChecksum ? 2 : 1, 42),
+    get user() {
+      return isServer && isAuthenticated
+        ? { name: "ann", instance: "", cell: "test.cell", expires: 2 ** 31 }
+        : undefined
+    },
     verify(response) {
       if (response[0] !== (42 ^ key)) throw new RxError(badTicket, "connection failed", "verify")
       isAuthenticated = true
@@ -52,12 +59,21 @@ function toy(isServer: boolean, key: number): Security {
 const hello = Buffer.from("hello, this is in the clear")
 
 function joined(serverKey: number, clientKey: number) {
-  const service = { ...answering((request) => request), securities: { 2: () => toy(true, serverKey) } }
+  const echo = answering((request) => request)
+  const users: (string | undefined)[] = []
+  const service = {
+    ...echo,
+    securities: { 0: () => nullSecurity, 2: () => toy(true, serverKey) },
+    onCall(call: Call) {
+      users.push(call.connection.user?.name)
+      echo.onCall(call)
+    },
+  }
   const both = pair([service], { link: { lossPerMille: 20, reorderPerMille: 50 } })
   const connection = both.client.connect(serverAddress.host, serverAddress.port, serviceId, {
     security: toy(false, clientKey),
   })
-  return { ...both, connection }
+  return { ...both, connection, users }
 }
 
 const count = (network: RxNetwork, type: number): number =>
@@ -73,6 +89,18 @@ test("security: calls wait for the challenge to be answered, then every byte pas
   t.false(network.sent.some(({ bytes }) => Buffer.from(bytes).includes("in the clear")))
   t.true(count(network, packetTypes.challenge) > 0)
   t.true(network.sent.every(({ bytes }) => bytes.length <= 1444))
+})
+
+test("security: a service sees whom the class has proved, and nobody where nothing was", (t) => {
+  const { network, connection, client, users } = joined(0x5a, 0x5a)
+  const anonymous = client.connect(serverAddress.host, serverAddress.port, serviceId)
+  t.is(connection.user, undefined, "a client proves itself, not the server")
+  for (const one of [connection, anonymous]) {
+    const outcome = collect(one.newCall(), hello)
+    network.runUntil(() => outcome.ended)
+    t.is(outcome.code, 0)
+  }
+  t.deepEqual(users, ["ann", undefined])
 })
 
 test("security: a client that cannot answer gets the class's code, a second later", (t) => {
