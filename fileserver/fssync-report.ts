@@ -1,5 +1,6 @@
 /** What FSSYNC queries tell about volumes, groups and the server: payloads made from the volume package. */
 import { secondsOf } from "../common/clock.ts"
+import { volumeTypes } from "../common/protocol/codes.ts"
 import type { OperationState } from "../common/volume/checkout.ts"
 import type { SalvageReason, ServerVolume } from "../common/volume/server-volume.ts"
 import { type Generation, generations } from "../common/volume/volume-lru.ts"
@@ -97,11 +98,12 @@ export function reportVolume(volume: ServerVolume): VolumeReport {
     needsPutBack: false,
     specialStatus: specialStatusNumber(volume),
     checkoutMode: purpose?.command === "NEED" ? purpose.mode : 0,
-    updateTime: attachment?.info.updateDate ?? 0,
+    updateTime: attachment?.info.type === volumeTypes.RW ? attachment.info.updateDate : 0,
     attach_state: volumeStates[state],
     attach_flags: flagsOf(volume),
     nWaiters: volume.cell.waiting,
-    chainCacheCheck: 0,
+    // of a chain of OpenAFS's volume table that has changed once
+    chainCacheCheck: 1,
     salvage: {
       prio: salvage?.priority ?? 0,
       reason: salvage === undefined ? 0 : salvageReasonNumber(salvage.reason),

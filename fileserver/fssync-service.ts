@@ -2,10 +2,14 @@
  * FSSYNC, the fileserver's side: what each command does and answers. One row per command; the transport (fssync/server.ts)
  * knows nothing of volumes, the volume package nothing of numbers. OpenAFS vol/fssync-server.c.
  *
+ * Where a partition is looked up it may be called `/vicepa`, `vicepa` or `a`; where a name is compared with a volume's, only
+ * the first will do. OpenAFS vol/partition.c (VGetPartition).
+ *
  * A row answers at once, or with a promise where the volume is in somebody's hands for the moment; other requests, of the
  * same connection too, do not wait for it.
  */
 import { AfsError } from "../common/error.ts"
+import { fullPartitionName } from "../common/partition/partition.ts"
 import { codes } from "../common/protocol/codes.ts"
 import type { Purpose } from "../common/volume/checkout.ts"
 import type { Eventually, Verdict } from "../common/volume/handover.ts"
@@ -112,7 +116,9 @@ export class FssyncService {
     const { handover, context } = this.#volumes
     const checkOut: Row = (request, channel) => answering(handover.checkOut(channel, request, purposeOf(request)))
     const putOnline: Row = ({ programType, volume, partition }, channel) =>
-      partition === "" ? failed(BAD_PART) : answering(handover.putOnline(channel, programType, volume, partition))
+      partition === ""
+        ? failed(BAD_PART)
+        : answering(handover.putOnline(channel, programType, volume, fullPartitionName(partition)))
     return {
       VOL_ON: putOnline,
       VOL_ATTACH: putOnline,
@@ -152,7 +158,7 @@ export class FssyncService {
       VOL_QUERY_VNODE: ({ volume }) =>
         failed(volumes.find(volume) === undefined ? UNKNOWN_VOLID : fssyncReasons.UNKNOWN_VNID),
       VOL_STATS_GENERAL: () => ok(generalStats(volumes)),
-      VOL_STATS_VICEP: ({ partition }) => okOr(partitionStats(volumes, partition)),
+      VOL_STATS_VICEP: ({ partition }) => okOr(partitionStats(volumes, fullPartitionName(partition))),
       VOL_STATS_HASH: ({ volume }) => okOr(hashStats(volumes, volume)),
       VOL_STATS_HDR: () => ok(headerStats(volumes)),
       VOL_STATS_VLRU: ({ volume }) => okOr(vlruStats(volumes, volume)),
@@ -192,7 +198,7 @@ export class FssyncService {
   }
 
   #withGroups(request: SyncRequest, work: (groups: PartitionGroups) => SyncAnswer): SyncAnswer {
-    const groups = this.#volumes.groups(request.partition)
+    const groups = this.#volumes.groups(fullPartitionName(request.partition))
     return groups === undefined ? failed(BAD_PART) : work(groups)
   }
 

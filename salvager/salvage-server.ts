@@ -112,8 +112,9 @@ export class SalvageServer implements AsyncDisposable {
       { volume, partition, priority: job.priority, reason: nameIn(salvsyncReasons, reason), state: job.state },
       "salvage requested",
     )
+    const answer = this.#ok(job) // as it waits, before it is its turn
     this.#startWorkers()
-    return this.#ok(job)
+    return answer
   }
 
   #cancel({ volume, partition }: SyncRequest): SyncAnswer {

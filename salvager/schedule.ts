@@ -114,7 +114,7 @@ export class SalvageSchedule {
     if (clone.state === "queued") clone.state = "unknown"
     clone.group = group
     if (wanted && group.state !== "salvaging") {
-      group.priority = Math.max(group.priority, clone.priority)
+      group.priority = group.state === "queued" ? Math.max(group.priority, clone.priority) : clone.priority
       group.requestedAt = now
       this.#enqueue(group)
     }
