@@ -64,9 +64,18 @@ const mayFill = (object: AccessObject, who: Standing): boolean => isFile(object)
 const mayReadBack = (object: AccessObject, who: Standing): boolean =>
   mayFill(object, who) && who.user.id !== anonymousId
 
-/** AFSFetchStatus.CallerAccess: bit `a` on a file or symlink says whether the caller owns it. */
+/**
+ * AFSFetchStatus.CallerAccess. On a file or symlink bit `a` says nothing of the access list: it is set for the owner alone, so
+ * that clients know who may change the mode.
+ */
 export function callerAccess(object: AccessObject, who: Standing): number {
-  return (isDirectory(object) || owns(object, who) ? who.rights : who.rights & ~a) >>> 0
+  if (isDirectory(object)) return who.rights >>> 0
+  return (owns(object, who) ? who.rights | a : who.rights & ~a) >>> 0
+}
+
+/** The same in the reply to whoever has made the object, with rights of its directory: who made a file has bit `a`. */
+export function creatorAccess(object: AccessObject, { rights }: Standing): number {
+  return (isFile(object) ? rights | a : rights) >>> 0
 }
 
 const mayLookUp = (who: Standing): boolean => has(who, l) || who.user.isAdministrator || who.isVolumeOwner
@@ -130,7 +139,7 @@ export function judgeStoreStatus(
 
 /** The mode that a store really sets (bits 07777): without the bits that only administrators may set. */
 export function grantedMode(mode: number, user: UserIdentity): number {
-  return user.isAdministrator ? mode & 0o7777 : mode & 0o1777
+  return user.isAdministrator ? mode & 0o7777 : mode & 0o777
 }
 
 /** StoreACL, on a directory. */

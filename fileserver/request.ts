@@ -87,10 +87,9 @@ export class Request {
   }
 
   /** The status of a vnode that `sight` is of, or of one under the same access list. */
-  statusOf(vnode: Vnode, sight: Sight): AFSFetchStatus {
-    const { record } = vnode
+  statusOf(vnode: Vnode, sight: Sight, caller = callerAccess(vnode.record, sight)): AFSFetchStatus {
     const parent = vnode.isDirectory ? vnode : this.volume.parentOf(vnode)
-    return fetchStatus(record, parent, { caller: callerAccess(record, sight), anonymous: sight.anonymous }, this.now)
+    return fetchStatus(vnode.record, parent, { caller, anonymous: sight.anonymous }, this.now)
   }
 
   fidOf(vnode: Vnode): AFSFid {

@@ -5,7 +5,7 @@ import type { RpcCall } from "../../common/rpc/rpc-call.ts"
 import type { Vnode } from "../../common/vnode/vnode.ts"
 import type { AttachedVolume, NewVnode } from "../../common/volume/attached-volume.ts"
 import type { Eventually } from "../../common/volume/handover.ts"
-import { judgeInsert, judgeSymlink, type Refusal } from "../access.ts"
+import { creatorAccess, judgeInsert, judgeSymlink, type Refusal } from "../access.ts"
 import { requireNewName } from "../new-name.ts"
 import { afterTelling, onFid, type Request, type Sight } from "../request.ts"
 import type { RxafsProcedure, Serving } from "../serving.ts"
@@ -52,7 +52,7 @@ function create<R>(
 function statuses(request: Request, made: Vnode, directory: Vnode, sight: Sight) {
   return {
     OutFid: request.fidOf(made),
-    OutFidStatus: request.statusOf(made, sight),
+    OutFidStatus: request.statusOf(made, sight, creatorAccess(made.record, sight)),
     OutDirStatus: request.statusOf(directory, sight),
     Sync: request.sync,
   }

@@ -25,7 +25,7 @@ export const link =
         const run = () => {
           request.volume.makeLink(directory, Name, file, request.by)
           const reply = {
-            OutFidStatus: request.statusOf(file, sight),
+            OutFidStatus: request.statusOf(file, sight, sight.rights >>> 0),
             OutDirStatus: request.statusOf(directory, sight),
             Sync: request.sync,
           }
