@@ -17,6 +17,8 @@ import { reportOperation } from "./operation-report.ts"
 import { salvagePartitions } from "./partition-run.ts"
 import { type ReportStyle, reporter, summaryOf } from "./report.ts"
 import { type Emit, type GroupResult, type SalvageOptions, salvageVolume } from "./salvage.ts"
+import { runUndo } from "./undo/command.ts"
+import type { UndoLimits } from "./undo/recorder.ts"
 
 const salvagerPrograms = ["salvager", "salvageServer", "volumeSalvager"] as const
 
@@ -28,6 +30,9 @@ interface SalvagerArguments {
   orphans: OrphanPolicy
   salvagedirs: boolean
   showlog: boolean
+  undo: string | undefined
+  "undo-days": number
+  "undo-size": number
   parallel: number
   json: boolean
   "state-dir": string
@@ -99,6 +104,11 @@ async function run(wanted: SalvagerArguments): Promise<void> {
   using _locks = lockOthersOut(wanted, partitions, fileserver !== undefined)
   const stop = new AbortController()
   void untilStopped().then(() => stop.abort())
+  if (wanted.undo !== undefined) {
+    const claimant = { program: programOf(wanted, fileserver), fileserver, report: reportOperation }
+    await runUndo(partitions, wanted.undo, claimant, wanted.json)
+    return
+  }
   const options: SalvageOptions = {
     readOnly: wanted.nowrite,
     force: wanted.force || wanted.volumeid !== undefined,
@@ -106,12 +116,18 @@ async function run(wanted: SalvagerArguments): Promise<void> {
     salvageDirs: wanted.salvagedirs,
     stateDirectory: wanted["state-dir"],
     threads: wanted.parallel,
+    undo: undoLimitsOf(wanted),
     signal: stop.signal,
     claimant: { program: programOf(wanted, fileserver), fileserver, report: reportOperation },
   }
   const results = await salvageAndReport(wanted, partitions, options)
   if (wanted["program-type"] === undefined) requireAnything(wanted, partitions, results)
   process.exitCode = exitCodeOf(results, wanted)
+}
+
+/** Nothing is kept for 0 days, or in 0 MiB. */
+function undoLimitsOf({ "undo-days": days, "undo-size": size }: SalvagerArguments): UndoLimits | undefined {
+  return days > 0 && size > 0 ? { seconds: 86_400 * days, bytes: 2 ** 20 * size } : undefined
 }
 
 /** @throws AfsError USAGE */
@@ -223,6 +239,12 @@ export const salvagerCommand: CommandModule<object, SalvagerArguments> = {
         describe: "what to do with vnodes that no directory leads to",
       })
       .option("salvagedirs", { type: "boolean", default: false, describe: "rebuild every directory" })
+      .option("undo", {
+        type: "string",
+        describe: "take back the salvage of this name, where the volumes have not changed since; list: show all names",
+      })
+      .option("undo-days", { type: "number", default: 30, describe: "days for which a salvage can be taken back" })
+      .option("undo-size", { type: "number", default: 1024, describe: "MiB of a partition that are kept for that" })
       .option("parallel", {
         type: "number",
         default: availableParallelism(),

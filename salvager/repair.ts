@@ -17,6 +17,7 @@ import {
   specialInode,
   specialTypes,
 } from "../common/partition/inode-number.ts"
+import type { InodeStore } from "../common/partition/inode-store.ts"
 import { countIn, linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../common/partition/link-table.ts"
 import { headerVolume } from "../common/partition/partition.ts"
 import type { ProgramTypeNumber } from "../common/protocol/codes.ts"
@@ -45,6 +46,8 @@ export interface RepairOptions {
   readonly callbacksBroken: boolean
   /** Seconds since 1970. */
   readonly now: number
+  /** The group's files, over a disk that notes what changes; default: those of the model. */
+  readonly store?: InodeStore | undefined
 }
 
 /** Files that one transaction makes or opens at most: all of them are open until its end. */
@@ -74,11 +77,13 @@ export function repairGroup(group: GroupModel, options: RepairOptions): Repaired
 class Repair {
   readonly #group: GroupModel
   readonly #options: RepairOptions
+  readonly #store: InodeStore
   #wrote = false
 
   constructor(group: GroupModel, options: RepairOptions) {
     this.#group = group
     this.#options = options
+    this.#store = options.store ?? group.store
   }
 
   run(): Repaired {
@@ -92,7 +97,7 @@ class Repair {
     this.#commit((transaction) => this.#settleTails(transaction))
     this.#commit((transaction) => this.#writeVolumes(transaction))
     this.#commit((transaction) => this.#lowerAndRemove(transaction))
-    for (const volume of group.draftsToDiscard) discardDraft(group.store, volume)
+    for (const volume of group.draftsToDiscard) discardDraft(this.#store, volume)
     this.#commit((transaction) => {
       for (const volume of group.kept) this.#writeInfo(transaction, volume, changing.includes(volume))
     })
@@ -114,7 +119,7 @@ class Repair {
 
   /** Runs one step; a step without changes touches nothing. */
   #commit(fill: (transaction: VolumeTransaction) => void): void {
-    using transaction = new VolumeTransaction(this.#group.store)
+    using transaction = new VolumeTransaction(this.#store)
     fill(transaction)
     if (transaction.writes.length === 0) return
     this.#wrote = true

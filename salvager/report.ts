@@ -67,13 +67,23 @@ function findingText({ severity, volume, group, vnode, unique, path, file, text,
   return [`${mark.padEnd(8)} ${where.join(" ")}: ${text}; ${done ? "" : "would be: "}${repair}`]
 }
 
-function groupText({ partition, group, status, volumes, error, milliseconds }: GroupResult): string[] {
+function groupText(result: GroupResult): string[] {
+  const { partition, group, status, volumes, error, milliseconds } = result
   const said = volumes.map(
     ({ volume, name, fate, files, blocks }) =>
       `  ${name ?? "(without a name)"} (${volume}): ${fate === "deleted" ? "deleted" : `${files} files, ${blocks} blocks`}`,
   )
   const why = error === undefined ? "" : `: ${error.message}`
-  return [`${partition} group ${group}: ${status}${why} (${milliseconds} ms)`, ...(status === "skipped" ? [] : said)]
+  return [
+    `${partition} group ${group}: ${status}${why} (${milliseconds} ms)`,
+    ...(status === "skipped" ? [] : said),
+    ...undoText(result),
+  ]
+}
+
+function undoText({ undo, undoFailure }: GroupResult): string[] {
+  if (undo !== undefined) return [`  what was changed is kept: dafs salvager --undo ${undo} takes it back`]
+  return undoFailure === undefined ? [] : [`  this salvage cannot be taken back: ${undoFailure}`]
 }
 
 function summaryText({ partition, readOnly, groups, findings }: SalvageSummary): string[] {

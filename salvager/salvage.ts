@@ -18,6 +18,8 @@ import { type GroupPlan, type PlanPhase, planGroup } from "./plan.ts"
 import { needsNoSalvage } from "./quick-check.ts"
 import { type Repaired, type RepairOptions, repairGroup } from "./repair.ts"
 import { Survey } from "./survey.ts"
+import { type UndoLimits, UndoRecorder } from "./undo/recorder.ts"
+import { expireSalvages, keptSalvages, takeBack } from "./undo/reversal.ts"
 
 export interface SalvageOptions {
   /** Look only: nothing is written to the partition. */
@@ -32,6 +34,8 @@ export interface SalvageOptions {
   readonly threads?: number
   /** State directory of the server whose partition this is, where what its fileserver knew of clients goes out of date. */
   readonly stateDirectory?: string | undefined
+  /** Whether, and within which limits, what is overwritten or removed is kept so that the salvage can be taken back. */
+  readonly undo?: UndoLimits | undefined
   /** Seconds since 1970; default: the clock. */
   readonly now?: () => number
 }
@@ -55,6 +59,10 @@ export interface GroupResult {
   /** Data files of the group. */
   readonly files: number
   readonly milliseconds: number
+  /** Name under which the salvage can be taken back. */
+  readonly undo?: string
+  /** Why it cannot, though that was asked for. */
+  readonly undoFailure?: string
   /** Why it is busy or failed. */
   readonly error?: { readonly code: string | undefined; readonly message: string }
 }
@@ -100,6 +108,30 @@ export async function salvagePartition(
   return results
 }
 
+/**
+ * Takes a salvage back whose name a group's result told.
+ * @throws AfsError ENOENT if it is not kept; DENIED if the volumes changed since; LOCKED or VBUSY if somebody has them
+ */
+export async function undoSalvage(partition: Partition, name: string, claimant: Claimant): Promise<void> {
+  const kept = keptSalvages(partition).find((one) => one.name === name)
+  if (kept === undefined) {
+    const detail = `no salvage ${name} is kept`
+    throw new AfsError("ENOENT", "undo", { partition: partition.name }, { detail })
+  }
+  const survey = new Survey(partition)
+  const before = survey.membersOf(kept.group)
+  const hold = await GroupHold.take(survey, kept.group, kept.group, { claimant, readOnly: false })
+  try {
+    takeBack(partition, name)
+  } catch (error) {
+    await hold.abort()
+    throw error
+  }
+  const after = new Survey(partition).membersOf(kept.group)
+  const created = after.filter((id) => !before.includes(id))
+  await hold.end({ deleted: before.filter((id) => !after.includes(id)), created, changed: after })
+}
+
 /** Salvages the group of a volume, given by any of its ids. */
 export async function salvageVolume(
   partition: Partition,
@@ -133,6 +165,7 @@ class GroupSalvage {
   readonly #emit: Emit
   readonly #started = performance.now()
   #plan: GroupPlan | undefined
+  #undo: UndoRecorder | undefined
 
   constructor(survey: Survey, group: number, options: SalvageOptions, emit: Emit) {
     this.#survey = survey
@@ -163,6 +196,8 @@ class GroupSalvage {
     } catch (error) {
       await hold.abort()
       throw error
+    } finally {
+      this.#closeUndo()
     }
     await hold.end(outcome)
     const { counts } = this.#plan ?? { counts: noCounts }
@@ -173,6 +208,7 @@ class GroupSalvage {
   #lookAndRepair(): Repaired {
     const { readOnly, claimant, orphans, salvageDirs } = this.#options
     const now = this.#now()
+    this.#undo = this.#recorder(now)
     const finished = readOnly ? [] : this.#finishDrafts()
     const survey = this.#survey.forGroup(this.#group)
     const threads = this.#options.threads ?? 1
@@ -187,9 +223,23 @@ class GroupSalvage {
       program: programTypes[claimant.program],
       callbacksBroken: claimant.fileserver !== undefined,
       now,
+      store: this.#undo?.store(),
     })
     this.#emitFindings(finished, true)
     return { ...repaired, wrote: repaired.wrote || finished.length > 0 }
+  }
+
+  #recorder(now: number): UndoRecorder | undefined {
+    const { readOnly, undo } = this.#options
+    if (readOnly || undo === undefined) return undefined
+    return new UndoRecorder(this.#partition, this.#group, now, undo.bytes)
+  }
+
+  /** What was kept of this salvage may push out older ones. */
+  #closeUndo(): void {
+    const { undo } = this.#options
+    this.#undo?.close()
+    if (undo !== undefined && this.#undo?.name !== undefined) expireSalvages(this.#partition, undo, this.#now())
   }
 
   /** What was found is told even if it cannot be repaired. */
@@ -214,7 +264,7 @@ class GroupSalvage {
 
   /** Tidies up after restores and clones that were in place when they were broken off; others leave the old volume in place. */
   #finishDrafts(): Finding[] {
-    const store = new InodeStore(this.#partition, this.#group)
+    const store = this.#undo?.store() ?? new InodeStore(this.#partition, this.#group)
     const finished: Finding[] = []
     for (const volume of store.volumes()) {
       if (findDraft(store, volume) !== "complete") {
@@ -260,6 +310,8 @@ class GroupSalvage {
       counts: this.#plan?.counts ?? noCounts,
       files: model?.files.found ?? 0,
       milliseconds: Math.round(performance.now() - this.#started),
+      ...(this.#undo?.name === undefined ? {} : { undo: this.#undo.name }),
+      ...(this.#undo?.failure === undefined ? {} : { undoFailure: this.#undo.failure }),
     }
     if (error === undefined) return result
     return { ...result, error: { code: isAfsError(error) ? error.code : undefined, message: error.message } }

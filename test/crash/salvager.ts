@@ -3,7 +3,7 @@
  * crash during a salvage would make of little damage a great one.
  */
 import test from "ava"
-import type { Disk } from "../../common/disk/disk.ts"
+import { type Disk, DiskError } from "../../common/disk/disk.ts"
 import { nodeDisk } from "../../common/disk/node-disk.ts"
 import { type Cut, cutDisk, DiskCut } from "../support/cut-disk.ts"
 import { describeTree, readPartitionState } from "../support/partition-state.ts"
@@ -79,6 +79,38 @@ for (const name of damages) {
     }
   })
 }
+
+test("salvage that keeps what it changes, cut off at every third of its writes: the next one comes to the same end", async (t) => {
+  t.timeout(120_000)
+  const keeping = { undo: { seconds: 86_400, bytes: 2 ** 30 } }
+  const whole = damagedPartition(t, "multi-headers")
+  const counting = cutDisk()
+  await salvageAll(whole, keeping, locksAside(counting))
+  for (let at = 1; at <= counting.changes; at += 3) {
+    const directory = damagedPartition(t, "multi-headers")
+    const disk = locksAside(cutDisk({ at, how: "throw", torn: at % 2 === 0 }))
+    await t.throwsAsync(salvageAll(directory, keeping, disk), { instanceOf: DiskCut })
+    await salvageAll(directory, keeping)
+    t.deepEqual(outcome(directory), outcome(whole), `cut at ${counting.history[at - 1]}`)
+  }
+})
+
+test("salvage on a disk that is full but for the repair: it is done, and what it changed is not kept", async (t) => {
+  const [whole, directory] = [damagedPartition(t, "multi-headers"), damagedPartition(t, "multi-headers")]
+  await salvageAll(whole)
+  const full: Disk = new Proxy(nodeDisk, {
+    get(target, name) {
+      const open: Disk["open"] = (path, mode, permissions) => {
+        if (path.endsWith("/journal")) throw new DiskError("open", path, Object.assign(new Error(), { code: "ENOSPC" }))
+        return target.open(path, mode, permissions)
+      }
+      return name === "open" ? open : Reflect.get(target, name)
+    },
+  })
+  const { results } = await salvageAll(directory, { undo: { seconds: 86_400, bytes: 2 ** 30 } }, full)
+  t.true(results.some(({ undoFailure }) => undoFailure?.includes("ENOSPC") === true))
+  t.deepEqual(outcome(directory), outcome(whole))
+})
 
 for (const how of ["ENOSPC", "EIO"] as const) {
   test(`salvage on a disk that fails with ${how}: that group fails and says so, the others are salvaged, and a second run completes it`, async (t) => {

@@ -31,6 +31,20 @@ test("dafs salvager repairs, then finds nothing; --showlog prints lines of OpenA
   t.regex(stdout, /^\w{3} \w{3} \d\d [\d:]{8} \d{4} .*findings: none$/m)
 })
 
+test("dafs salvager keeps what it changes, lists it, and takes it back", async (t) => {
+  const directory = damagedPartition(t, "vnode-links-dir")
+  const before = snapshot(directory)
+  const { stdout } = await salvage(directory, "--force", "--json")
+  const name = /"undo":"([^"]+)"/.exec(stdout)?.[1] ?? "none"
+  t.regex((await salvage(directory, "--undo", "list")).stdout, new RegExp(name))
+  const { status, stdout: said } = await salvage(directory, "--undo", name)
+  t.is(status, 0)
+  t.regex(said, /was taken back/)
+  const after = Object.entries(snapshot(directory)).filter(([path]) => !path.startsWith(".dafs"))
+  t.deepEqual(Object.fromEntries(after), before)
+  t.is((await salvage(directory, "--undo", name)).status, 10)
+})
+
 test("dafs salvager --json prints objects only, and errors as one too", async (t) => {
   const directory = damagedPartition(t, "vnode-links-dir")
   const { stdout } = await salvage(directory, "--force", "--json")

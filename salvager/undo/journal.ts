@@ -1,0 +1,121 @@
+/**
+ * What an undo folder holds: one journal, in which each change of a salvage is described before it is made, and the files
+ * that were removed, by a second name.
+ *
+ *     .dafs/salvages/GROUP-TIME-PID/    journal   end   0 1 2 …
+ *
+ * The journal is a row of records: a line of JSON, then as many bytes as it says. A record that is cut off at the end is of
+ * a change that was never made.
+ */
+import type { Disk } from "../../common/disk/disk.ts"
+import { FormatError } from "../../common/error.ts"
+import { ownFolder } from "../../common/partition/partition.ts"
+
+const salvagesFolder = "salvages"
+
+/** Folder of all undo folders of a partition. */
+export const shelfPath = (partition: { readonly path: string }): string =>
+  `${partition.path}/${ownFolder}/${salvagesFolder}`
+
+/** A change, and what it takes to take it back. Paths are relative to the partition, except `saved`: a name in the folder. */
+export type Change =
+  /** `length` bytes at `offset` were these; the file had `size` bytes. */
+  | { readonly op: "bytes"; readonly path: string; readonly offset: number; readonly size: number }
+  | { readonly op: "made"; readonly path: string }
+  | { readonly op: "gone"; readonly path: string; readonly saved: string }
+  | { readonly op: "owner"; readonly path: string; readonly uid: number; readonly gid: number }
+  | { readonly op: "mode"; readonly path: string; readonly mode: number }
+  | { readonly op: "folderMade"; readonly path: string }
+  | { readonly op: "folderGone"; readonly path: string; readonly mode: number }
+
+export interface JournalHead {
+  readonly version: 1
+  readonly group: number
+  readonly partition: string
+  /** Seconds since 1970. */
+  readonly time: number
+}
+
+/** A record as it is read back. */
+export interface JournalEntry {
+  readonly change: Change
+  readonly bytes: Uint8Array
+}
+
+/** A file as a salvage left it: if it is no longer so, somebody has worked on the volume since. */
+export interface Stamp {
+  readonly path: string
+  /** Undefined: there was no such file. */
+  readonly digest: string | undefined
+}
+
+const newline = 0x0a
+
+/** A record: a line and bytes. */
+export function encodeRecord(line: object, bytes: Uint8Array = new Uint8Array(0)): Uint8Array {
+  return Buffer.concat([Buffer.from(`${JSON.stringify({ ...line, length: bytes.length })}\n`), bytes])
+}
+
+/**
+ * Reads a journal.
+ * @throws FormatError if it is no journal; a last record that is cut off is left out
+ */
+export function readJournal(disk: Disk, path: string): { head: JournalHead; entries: JournalEntry[] } {
+  const all = Buffer.from(disk.readFile(path) ?? [])
+  const records = [...recordsOf(all, path)]
+  const head = records.shift()?.line
+  if (!isHead(head)) throw new FormatError("undo journal", { path, offset: 0 }, "another beginning", "version 1")
+  const entries = records.map(({ line, bytes, offset }) => {
+    if (!isChange(line)) throw new FormatError("undo journal", { path, offset }, JSON.stringify(line), "a change")
+    return { change: line, bytes }
+  })
+  return { head, entries }
+}
+
+function* recordsOf(all: Buffer, path: string): Generator<{ line: unknown; bytes: Uint8Array; offset: number }> {
+  for (let offset = 0; offset < all.length; ) {
+    const end = all.indexOf(newline, offset)
+    if (end < 0) return
+    const line = parsed(all.toString("utf8", offset, end))
+    const length = isRecord(line) && typeof line["length"] === "number" ? line["length"] : -1
+    if (length < 0) throw new FormatError("undo journal", { path, offset }, "garbage", "a record")
+    if (end + 1 + length > all.length) return
+    yield { line, bytes: all.subarray(end + 1, end + 1 + length), offset }
+    offset = end + 1 + length
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null
+
+function isHead(value: unknown): value is JournalHead {
+  if (!isRecord(value)) return false
+  const { version, group, partition, time } = value
+  return version === 1 && typeof group === "number" && typeof partition === "string" && typeof time === "number"
+}
+
+const numbersOf: Record<Change["op"], readonly string[]> = {
+  bytes: ["offset", "size"],
+  made: [],
+  gone: [],
+  owner: ["uid", "gid"],
+  mode: ["mode"],
+  folderMade: [],
+  folderGone: ["mode"],
+}
+
+function isChange(value: unknown): value is Change {
+  if (!isRecord(value) || typeof value["op"] !== "string" || !(value["op"] in numbersOf)) return false
+  const numbers = Object.entries(numbersOf).find(([op]) => op === value["op"])?.[1] ?? []
+  const areNumbers = numbers.every((name) => Number.isSafeInteger(value[name]) && Number(value[name]) >= 0)
+  const isInside = typeof value["path"] === "string" && !`/${value["path"]}/`.includes("/../")
+  const isSaved = value["op"] !== "gone" || (typeof value["saved"] === "string" && /^\d+$/.test(value["saved"]))
+  return areNumbers && isInside && isSaved
+}

@@ -1,0 +1,168 @@
+/**
+ * Takes a salvage back: every change in reverse order. Only where nobody has worked on the volumes since; VolumeInfo alone,
+ * which every attachment writes, may differ. Broken off, it is begun again from the end: each step sets what was before,
+ * whatever is there.
+ *
+ * The one place beside volume transactions that changes a volume's metadata: it puts bytes back, and knows nothing of what
+ * they mean.
+ */
+import { type Disk, isDiskError } from "../../common/disk/disk.ts"
+import { AfsError } from "../../common/error.ts"
+import { inodeParts, specialTypes } from "../../common/partition/inode-number.ts"
+import { decodeInode } from "../../common/partition/namei-path.ts"
+import { makeFolder, type Partition } from "../../common/partition/partition.ts"
+import { type JournalEntry, readJournal, type Stamp, shelfPath } from "./journal.ts"
+import { digestOf, dropFolder, type UndoLimits } from "./recorder.ts"
+
+/** A salvage that can be taken back. */
+export interface KeptSalvage {
+  readonly name: string
+  readonly group: number
+  /** Seconds since 1970. */
+  readonly time: number
+  /** Of journal and saved files. */
+  readonly bytes: number
+}
+
+/** A folder with fewer files than it should have is what is left of one; a salvage may just be making it. */
+const remainsSeconds = 3600
+
+/** All salvages of a partition that are kept, the oldest first. Folders that are no undo folders are left out. */
+export function keptSalvages(partition: Partition): KeptSalvage[] {
+  return foldersOf(partition).filter(({ isWhole }) => isWhole)
+}
+
+interface UndoFolder extends KeptSalvage {
+  readonly isWhole: boolean
+}
+
+/** `GROUP-20261121T080241Z-PID` */
+function foldersOf(partition: Partition): UndoFolder[] {
+  const { disk } = partition
+  const found: UndoFolder[] = []
+  for (const { name } of disk.list(shelfPath(partition)) ?? []) {
+    const [, group, year, month, day, hour, minute, second] =
+      /^(\d+)-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-\d+$/.exec(name) ?? []
+    if (group === undefined) continue
+    const time = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`) / 1000
+    const folder = `${shelfPath(partition)}/${name}`
+    const files = (disk.list(folder) ?? []).map((file) => file.name)
+    const sizes = files.map((file) => disk.stat(`${folder}/${file}`)?.size ?? 0)
+    const bytes = sizes.reduce((sum, size) => sum + size, 0)
+    found.push({ name, group: Number(group), time, bytes, isWhole: files.includes("journal") })
+  }
+  return found.sort((a, b) => a.time - b.time || (a.name < b.name ? -1 : 1))
+}
+
+/** Removes what is too old, and then the oldest until the rest is small enough. */
+export function expireSalvages(partition: Partition, limits: UndoLimits, now: number): void {
+  const folders = foldersOf(partition)
+  let bytes = folders.reduce((sum, one) => sum + one.bytes, 0)
+  for (const { name, time, bytes: own, isWhole } of folders) {
+    const age = now - time
+    if (age <= (isWhole ? limits.seconds : remainsSeconds) && bytes <= limits.bytes) continue
+    dropFolder(partition.disk, `${shelfPath(partition)}/${name}`)
+    bytes -= own
+  }
+}
+
+/**
+ * Takes back the salvage of this name; the caller holds the volumes of its group. Its folder goes with it.
+ * @throws AfsError ENOENT if it is not kept; DENIED, naming the file, if something has changed since
+ * @throws FormatError for a damaged journal; DiskError
+ */
+export function takeBack(partition: Partition, name: string): void {
+  const { disk } = partition
+  const folder = `${shelfPath(partition)}/${name}`
+  if (!keptSalvages(partition).some((one) => one.name === name)) {
+    const detail = `no salvage ${name} is kept`
+    throw new AfsError("ENOENT", "undo", { partition: partition.name }, { detail })
+  }
+  const { entries } = readJournal(disk, `${folder}/journal`)
+  if (disk.stat(`${folder}/begun`) === undefined) requireUnchanged(partition, folder)
+  mark(disk, `${folder}/begun`)
+  for (const entry of entries.reverse()) takeBackOne(partition, folder, entry)
+  dropFolder(disk, folder)
+}
+
+function mark(disk: Disk, path: string): void {
+  if (disk.stat(path) === undefined) disk.open(path, "create", 0o600).close()
+}
+
+/** A salvage that was broken off has no stamps: it is its own, unfinished, work that is taken back. */
+function requireUnchanged(partition: Partition, folder: string): void {
+  const end = partition.disk.readFile(`${folder}/end`)
+  if (end === undefined) return
+  const { stamps } = JSON.parse(Buffer.from(end).toString()) as { stamps: readonly Stamp[] } // as UndoRecorder writes it
+  for (const { path, digest } of stamps) {
+    if (isVolumeInfo(path) || digestOf(partition, path) === digest) continue
+    const detail = `${path} has changed since the salvage`
+    throw new AfsError("DENIED", "undo", { partition: partition.name }, { detail })
+  }
+}
+
+function isVolumeInfo(path: string): boolean {
+  const inode = decodeInode(path.slice(path.lastIndexOf("/") + 1))
+  if (inode === undefined || !path.includes("/special/")) return false
+  return inodeParts(inode).tag === specialTypes.volumeInfo
+}
+
+function takeBackOne(partition: Partition, folder: string, { change, bytes }: JournalEntry): void {
+  const { disk } = partition
+  const path = `${partition.path}/${change.path}`
+  switch (change.op) {
+    case "bytes":
+      putBack(disk, path, change, bytes)
+      return
+    case "made":
+      ignoring(() => disk.unlink(path), "ENOENT", "ENOTDIR")
+      return
+    case "gone":
+      restore(disk, `${folder}/${change.saved}`, path)
+      return
+    case "owner": {
+      using file = disk.open(path, "write")
+      file.setOwner(change.uid, change.gid)
+      return
+    }
+    case "mode": {
+      using file = disk.open(path, "write")
+      file.setMode(change.mode)
+      return
+    }
+    case "folderMade":
+      ignoring(() => disk.rmdir(path), "ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR")
+      return
+    case "folderGone":
+      makeFolder(disk, path, change.mode)
+  }
+}
+
+function putBack(
+  disk: Disk,
+  path: string,
+  { offset, size }: { offset: number; size: number },
+  bytes: Uint8Array,
+): void {
+  if (disk.stat(path) === undefined) return // a later step removed it, and an earlier run of this one was here
+  using file = disk.open(path, "write")
+  if (bytes.length > 0) file.write(bytes, offset)
+  if (file.stat().size !== size) file.truncate(size)
+  file.sync()
+}
+
+/** The saved file takes its old name again, in the place of whatever has it. */
+function restore(disk: Disk, saved: string, path: string): void {
+  const present = disk.stat(path)
+  if (present?.identity === disk.stat(saved)?.identity) return
+  if (present !== undefined) disk.unlink(path)
+  disk.link(saved, path)
+}
+
+function ignoring(work: () => void, ...codes: readonly string[]): void {
+  try {
+    work()
+  } catch (error) {
+    if (!isDiskError(error) || !codes.includes(error.code)) throw error
+  }
+}
