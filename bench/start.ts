@@ -65,7 +65,7 @@ function ourSide({ partition, volumes }: FilledPartition, stateDirectory: string
 function peerSide({ cell, volumes }: FilledCell): Side {
   const ask = async (): Promise<boolean> => {
     using client = await OpenafsFssync.open(cell.fssyncSocket)
-    return (await client.queryVolume(volumes.at(-1) ?? 0, "/vicepa")).attach_state === 1
+    return (await client.queryVolume(volumes.at(-1) ?? 0, "/vicepa"))?.attach_state === 1
   }
   return {
     name: "dafileserver",
