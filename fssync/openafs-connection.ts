@@ -9,7 +9,7 @@ import type { SyncProtocol } from "./command-table.ts"
 import { channelClose, type SyncRequest } from "./message.ts"
 import { requireCall, type SyncCall } from "./message-codec.ts"
 import { answerHeadLayout, openafsVersion } from "./openafs-layouts.ts"
-import { encodeRequest } from "./openafs-request.ts"
+import { encodeRequest, requireName } from "./openafs-request.ts"
 import { Spinner } from "./spinner.ts"
 
 /** The longest answer is a volume's information, 584 bytes. */
@@ -58,6 +58,7 @@ export class OpenafsConnection implements SyncConnection {
   /** @throws TypeError if a field is out of range */
   send(call: SyncCall): void {
     requireCall(call)
+    requireName(call)
     this.#waiting.push(call)
     if (this.#waiting.length === 1) this.#write(call)
   }

@@ -96,11 +96,14 @@ export function readRequest(kind: RequestKind | undefined, bytes: Buffer, at: nu
   return { ...call, frame: Uint8Array.prototype.slice.call(bytes, at, at + requestSize(kind)) }
 }
 
-/** A request as bytes. `sequence` counts what this client has sent. @throws TypeError for a name that does not fit */
+/** @throws TypeError for a partition's name that does not fit into OpenAFS's 16 bytes */
+export function requireName({ partition }: SyncRequest): void {
+  if (partition.length <= partitionNameMax) return
+  throw new TypeError(`request.partition: found ${partition.length} characters, wanted at most ${partitionNameMax}`)
+}
+
+/** A request as bytes. `sequence` counts what this client has sent. */
 export function encodeRequest(kind: RequestKind | undefined, request: SyncRequest, sequence: number): Buffer {
-  if (request.partition.length > partitionNameMax) {
-    throw new TypeError(`request.partition: found ${request.partition.length} characters, wanted ${partitionNameMax}`)
-  }
   const length = requestSize(kind)
   const bytes = Buffer.alloc(length)
   const isFarewell = request.command === channelClose
