@@ -2,7 +2,7 @@
  * The vnodes of a dump, put into a volume's draft: data files first, under tags that nobody uses, then their records. The
  * volume itself is not touched, and leaving without installing the draft takes every file back.
  *
- * Memory: a buffer for the files of one batch, a bit per vnode number, 8 bytes per restored vnode.
+ * Memory: a buffer for the files of one batch (of three where a thread helps, file-maker.ts), a bit per vnode number, 8 bytes per restored vnode.
  */
 
 import type { DumpReader } from "../common/dump/dump-reader.ts"
@@ -27,6 +27,8 @@ import { blocksOf } from "../common/volume/volume-info.ts"
 import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
 import type { VolumeOperation } from "../fssync/volume-operation.ts"
 import { findContentFault } from "./content-fault.ts"
+import { batchBytesMax, batchFilesMax, type CreateFile, FileBatch, makeFiles, newBatchMemory } from "./file-batch.ts"
+import { FileMaker } from "./file-maker.ts"
 import { InodeList, takeBack } from "./inode-list.ts"
 import { RecordWriter } from "./record-writer.ts"
 import { writeSparse } from "./sparse-copy.ts"
@@ -34,9 +36,8 @@ import { VnodeSet } from "./vnode-set.ts"
 
 /** Files up to this size wait for others; larger ones are copied by themselves. */
 const smallFileMax = 256 * 1024
-/** Bytes of data, and files, that a batch takes. */
-const batchBytesMax = 1024 * 1024
-const batchFilesMax = 256
+/** A thread that makes files is worth its start from so many on. */
+const threadFilesMin = 1024
 /** Vnode numbers of a batch lie so close: the rows between are read at once. */
 const batchSpanMax = 32_768
 const pieceBytes = 256 * 1024
@@ -88,7 +89,11 @@ export class RestoredVnodes {
   readonly #seen = new VnodeSet()
   readonly #created = new InodeList()
   readonly #pieces: Partial<Record<VnodeClass, IndexPiece>> = {}
-  readonly #buffer = new Uint8Array(batchBytesMax)
+  /** A batch that is made in this thread, unless the file maker has one to be filled. */
+  readonly #ownBatch = new FileBatch(newBatchMemory())
+  #batch = this.#ownBatch
+  #maker: FileMaker | undefined
+  #mayHaveMaker = true
   #waiting: WaitingFile[] = []
   #filled = 0
   #filecount = 0
@@ -113,7 +118,7 @@ export class RestoredVnodes {
   async data(reader: DumpReader, vnode: DumpVnode, length: number, step: Step): Promise<CopiedFile | undefined> {
     if (length <= smallFileMax) {
       this.#makeRoom(vnode, length)
-      reader.read(this.#buffer.subarray(this.#filled, this.#filled + length))
+      reader.read(this.#batch.bytes.subarray(this.#filled, this.#filled + length))
       return undefined
     }
     this.flush()
@@ -129,7 +134,8 @@ export class RestoredVnodes {
     }
     const length = vnode.dataLength ?? 0
     if (vnode.dataLength === undefined) this.#makeRoom(vnode, 0)
-    if (vnode.type !== vnodeTypes.file) this.#judge(vnode, this.#buffer.subarray(this.#filled, this.#filled + length))
+    if (vnode.type !== vnodeTypes.file)
+      this.#judge(vnode, this.#batch.bytes.subarray(this.#filled, this.#filled + length))
     this.#waiting.push({ vnode, start: this.#filled, end: this.#filled + length })
     this.#filled += length
     this.#requireContent(vnode)
@@ -149,37 +155,62 @@ export class RestoredVnodes {
 
   /** Makes the files that wait. @throws AfsError VDISKFULL if a vnode has no free tag; DiskError */
   flush(): void {
-    if (this.#waiting.length === 0) return
-    const made: { vnode: DumpVnode; inode: Inode }[] = []
-    {
-      using transaction = new VolumeTransaction(this.#store)
+    const count = this.#waiting.length
+    if (count === 0) return
+    const batch = this.#batch
+    const transaction = new VolumeTransaction(this.#store)
+    try {
       const tags = transaction.allocate(this.#waiting.map(({ vnode }) => vnode.vnode))
       for (const [index, { vnode, start, end }] of this.#waiting.entries()) {
-        const inode = dataInode(vnode.vnode, vnode.unique, tags[index] ?? 0)
-        using file = transaction.create(inode, vnode.dataVersion)
-        const length = end - start
-        const written = writeSparse(file, this.#buffer.subarray(start, end), 0)
-        if (written < length) file.truncate(length)
-        made.push({ vnode, inode })
+        const { vnode: number, unique, dataVersion } = vnode
+        batch.set(index, { vnode: number, unique, tag: tags[index] ?? 0, dataVersion, start, end })
       }
-      transaction.commit()
+      if (batch === this.#ownBatch) this.#makeHere(transaction, count)
+    } catch (error) {
+      transaction[Symbol.dispose]()
+      throw error
     }
-    for (const { inode } of made) this.#created.push(inode)
-    for (const { vnode, inode } of made) this.#writeRecord(vnode, inode)
+    // The draft's records count for nothing until it is installed: they need not wait for their files.
+    for (const [index, { vnode }] of this.#waiting.entries()) this.#writeRecord(vnode, batch.inode(index))
+    if (batch !== this.#ownBatch) this.#maker?.post(batch, count, transaction)
     this.#waiting = []
     this.#filled = 0
+    this.#batch = this.#nextBatch()
   }
 
-  /** Writes everything that is still in memory into the draft. */
-  finish(): void {
+  #makeHere(transaction: VolumeTransaction, count: number): void {
+    const batch = this.#ownBatch
+    const create: CreateFile = (inode, dataVersion) => this.#store.create(inode, dataVersion)
+    makeFiles(create, batch, count, (index) => transaction.adopt(batch.inode(index), batch.dataVersion(index)))
+    transaction.commit()
+    for (let index = 0; index < count; index++) this.#created.push(batch.inode(index))
+  }
+
+  /** Where the next files go: to the thread, if it is there and has nothing to do. */
+  #nextBatch(): FileBatch {
+    if (this.#mayHaveMaker && this.#filecount >= threadFilesMin) {
+      this.#mayHaveMaker = false
+      this.#maker = FileMaker.start(this.#store, this.#created)
+    }
+    return this.#maker?.free() ?? this.#ownBatch
+  }
+
+  /** Writes everything that is still in memory into the draft, and waits for the last file. */
+  async finish(): Promise<void> {
     this.flush()
+    await this.#maker?.finish()
     this.#writers.large.flush()
     this.#writers.small.flush()
   }
 
   /** Takes back every data file, as far as that is right. */
-  undo(operation: VolumeOperation): void {
+  async undo(operation: VolumeOperation): Promise<void> {
+    await this.#maker?.end()
     takeBack(operation, this.#store, this.#created)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#maker?.end()
   }
 
   /** Puts a record behind those that wait, so that they go in order. */
@@ -239,7 +270,7 @@ export class RestoredVnodes {
       using file = transaction.create(inode, dataVersion)
       let written = 0
       for (let at = 0; at < length; ) {
-        const piece = this.#buffer.subarray(0, Math.min(pieceBytes, length - at))
+        const piece = this.#ownBatch.bytes.subarray(0, Math.min(pieceBytes, length - at))
         reader.read(piece)
         written = Math.max(written, writeSparse(file, piece, at))
         at += piece.length
@@ -257,7 +288,7 @@ export class RestoredVnodes {
     const first = this.#waiting[0]
     if (first === undefined) return
     const isFar = Math.abs(vnode.vnode - first.vnode.vnode) >= batchSpanMax
-    if (isFar || this.#waiting.length >= batchFilesMax || this.#filled + length > this.#buffer.length) this.flush()
+    if (isFar || this.#waiting.length >= batchFilesMax || this.#filled + length > batchBytesMax) this.flush()
   }
 
   #count(vnode: DumpVnode): void {

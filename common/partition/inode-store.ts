@@ -17,8 +17,9 @@ import {
   groupFolder,
   specialFolder,
 } from "./namei-path.ts"
-import { decodeOwner, encodeOwner, type OwnerData, ownerIs } from "./owner-data.ts"
-import { giveToOwner, makeFolder, makeOwnFolder, type Partition } from "./partition.ts"
+import { createOwnedFile, giveToOwner, setFileOwner } from "./owned-file.ts"
+import { decodeOwner, type OwnerData, ownerIs } from "./owner-data.ts"
+import { makeFolder, makeOwnFolder, type Partition } from "./partition.ts"
 
 /** A file found in the group's folders. */
 export interface FoundFile {
@@ -30,10 +31,7 @@ export interface FoundFile {
   readonly owner: OwnerData | undefined
 }
 
-const developmentMode = 0o600
 const folderMode = 0o700
-/** No bits at all, so that no umask has a say; what most data files keep. */
-const createdMode = 0
 
 /** The files of volume group `group` (the read-write volume's id) on a partition. */
 export class InodeStore {
@@ -76,16 +74,21 @@ export class InodeStore {
    * @throws DiskError EEXIST if the file exists.
    */
   create(inode: Inode, parameter: number): DiskFile {
+    const { disk } = this.partition
     const path = this.path(inode)
-    const file = this.#createFile(path, inode)
+    const owner = { parameter, number: inodeParts(inode).tag }
     try {
-      this.#setOwner(file, { parameter, number: inodeParts(inode).tag }, createdMode)
+      return createOwnedFile(disk, this.partition, path, owner)
     } catch (error) {
-      file.close()
-      this.partition.disk.unlink(path)
-      throw error
+      if (!isDiskError(error, "ENOENT", "ENOTDIR")) throw error
     }
-    return file
+    this.#makeFolders(inode)
+    return createOwnedFile(disk, this.partition, path, owner)
+  }
+
+  /** Makes the folders of a file that another thread is about to create, where they are absent. */
+  prepareFolders(inode: Inode): void {
+    if (this.partition.disk.stat(this.#folderOf(inode)) === undefined) this.#makeFolders(inode)
   }
 
   /**
@@ -99,7 +102,7 @@ export class InodeStore {
     if (disk.stat(draft) !== undefined) disk.unlink(draft) // of a process that is gone and had our number
     try {
       using file = disk.open(draft, "create", 0)
-      this.#setOwner(file, { parameter, number: inodeParts(inode).tag })
+      setFileOwner(this.partition, file, { parameter, number: inodeParts(inode).tag })
       file.write(bytes, 0)
       this.#link(draft, inode)
     } finally {
@@ -151,7 +154,7 @@ export class InodeStore {
       this.unlink(from)
     }
     using file = this.open(to, "write")
-    this.#setOwner(file, { parameter, number: inodeParts(to).tag })
+    setFileOwner(this.partition, file, { parameter, number: inodeParts(to).tag })
   }
 
   /** Removes a file. A file that is not there is no error: a replayed or repeated removal ends the same way. */
@@ -165,7 +168,7 @@ export class InodeStore {
 
   /** Gives a file other owner data (or what a development partition has instead). */
   setOwner(file: DiskFile, owner: OwnerData): void {
-    this.#setOwner(file, owner)
+    setFileOwner(this.partition, file, owner)
   }
 
   /** The owner data of a file; undefined in a development partition, which has none. */
@@ -244,17 +247,6 @@ export class InodeStore {
     }
   }
 
-  #createFile(path: string, inode: Inode): DiskFile {
-    const { disk } = this.partition
-    try {
-      return disk.open(path, "create", createdMode)
-    } catch (error) {
-      if (!isDiskError(error, "ENOENT", "ENOTDIR")) throw error
-    }
-    this.#makeFolders(inode)
-    return disk.open(path, "create", createdMode)
-  }
-
   #makeFolders(inode: Inode): void {
     const { disk, path } = this.partition
     const levels = [
@@ -275,18 +267,6 @@ export class InodeStore {
     if (this.partition.ownerEncoding === "openafs") return
     using opened = this.partition.disk.open(folder, "read")
     giveToOwner(this.partition, opened)
-  }
-
-  /** `present`: the permission bits that the file is known to have. */
-  #setOwner(file: DiskFile, owner: OwnerData, present?: number): void {
-    if (this.partition.ownerEncoding === "development") {
-      giveToOwner(this.partition, file)
-      file.setMode(developmentMode)
-      return
-    }
-    const { uid, gid, mode } = encodeOwner(owner)
-    file.setOwner(uid, gid)
-    if (mode !== present) file.setMode(mode)
   }
 }
 

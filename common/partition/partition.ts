@@ -8,11 +8,12 @@
  * only a salvager compares. OpenAFS's programs do not use development partitions; `vos dump`/`restore` moves volumes between.
  */
 import { basename, join, resolve } from "node:path"
-import type { Disk, DiskFile } from "../disk/disk.ts"
+import type { Disk } from "../disk/disk.ts"
 import { isDiskError } from "../disk/disk.ts"
 import { nodeDisk } from "../disk/node-disk.ts"
 import { AfsError } from "../error.ts"
 import { dataFolder } from "./namei-path.ts"
+import { giveToOwner, isRoot } from "./owned-file.ts"
 
 type OwnerEncoding = "openafs" | "development"
 
@@ -56,10 +57,6 @@ export function partitionName(index: number): string {
 export function fullPartitionName(word: string): string {
   if (/^[a-z]{1,2}$/.test(word)) return `/vicep${word}`
   return /^vicep[a-z]{1,2}$/.test(word) ? `/${word}` : word
-}
-
-function isRoot(): boolean {
-  return process.geteuid?.() === 0
 }
 
 /**
@@ -163,11 +160,6 @@ export function makeOwnFolder(partition: Partition, ...names: readonly string[])
     giveToOwner(partition, folder)
   }
   return path
-}
-
-/** Files and folders of a development partition belong to its owner even when root makes them. Others stay as they are. */
-export function giveToOwner(partition: Partition, file: DiskFile): void {
-  if (partition.ownerEncoding === "development" && isRoot()) file.setOwner(partition.owner.uid, partition.owner.gid)
 }
 
 /** mkdir that accepts a folder that is there. */

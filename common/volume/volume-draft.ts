@@ -19,7 +19,8 @@ import { type DiskFile, isDiskError } from "../disk/disk.ts"
 import { type Inode, inodeParts } from "../partition/inode-number.ts"
 import { type InodeStore, removeTree } from "../partition/inode-store.ts"
 import { specialFolder } from "../partition/namei-path.ts"
-import { giveToOwner, headerName, headerVolume, makeFolder, makeOwnFolder, ownFolder } from "../partition/partition.ts"
+import { giveToOwner } from "../partition/owned-file.ts"
+import { headerName, headerVolume, makeFolder, makeOwnFolder, ownFolder } from "../partition/partition.ts"
 import { newVnodeIndex } from "../vnode/vnode-index.ts"
 import {
   infoInode,

@@ -11,7 +11,8 @@ import { lockHeaders } from "../lock/header-lock.ts"
 import { type Inode, inodeParts, inodeText, specialInode, tagCount } from "../partition/inode-number.ts"
 import type { InodeStore } from "../partition/inode-store.ts"
 import { type LinkChange, type LinkPlace, LinkTable, linkCountMax } from "../partition/link-table.ts"
-import { giveToOwner, headerName, headerPath, makeOwnFolder } from "../partition/partition.ts"
+import { giveToOwner } from "../partition/owned-file.ts"
+import { headerName, headerPath, makeOwnFolder } from "../partition/partition.ts"
 import { type MetadataWrite, stageOf } from "./metadata-write.ts"
 import { UnsyncedChanges } from "./unsynced-changes.ts"
 import { installDraft } from "./volume-draft.ts"
@@ -128,6 +129,12 @@ export class VolumeTransaction implements Disposable {
     this.#createdFiles.push(file)
     this.#noteCreated(inode, parameter)
     return file
+  }
+
+  /** Takes over a file that was made for this transaction by another thread, in the way of `create`. */
+  adopt(inode: Inode, parameter: number): void {
+    this.#noteGroup()
+    this.#noteCreated(inode, parameter)
   }
 
   /** Makes a special file, now, that appears with its first content or not at all. */

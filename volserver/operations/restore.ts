@@ -171,10 +171,10 @@ async function restoreInto(
   const { volume } = operation
   const incremental = overwritten && request.overwrite === "incremental"
   using draft = VolumeDraft.begin(new InodeStore(volume.partition, volume.header.parent), volume.header)
-  const vnodes = new RestoredVnodes(volume, draft, { path: request.path, incremental, notice: context.notice })
+  await using vnodes = new RestoredVnodes(volume, draft, { path: request.path, incremental, notice: context.notice })
   try {
     const { header, length } = await readVnodes(context, request, dump, vnodes)
-    vnodes.finish()
+    await vnodes.finish()
     const { contents } = vnodes
     requireRoot(context, request, operation, contents, overwritten)
     const next = nextInfo(context, request, operation, { header, contents, name, overwritten, incremental })
@@ -182,7 +182,7 @@ async function restoreInto(
     const { filecount, diskused } = contents
     return { id: volume.id, name, partition: volume.partition.name, overwritten, filecount, diskused, length }
   } catch (error) {
-    vnodes.undo(operation)
+    await vnodes.undo(operation)
     throw error
   }
 }
