@@ -24,10 +24,10 @@ export class ReceiveBatch {
   }
 
   /**
-   * Takes what is there, as far as there is room; true if there may be more. `take` may use the bytes until it returns.
+   * Takes what is there, as far as there is room; gives how many messages. `take` may use the bytes until it returns.
    * An error that the socket reports in between concerns a single datagram of ours, and is for the timers to find out.
    */
-  receive(descriptor: number, take: (bytes: Uint8Array, host: number, port: number) => void): boolean {
+  receive(descriptor: number, take: (bytes: Uint8Array, host: number, port: number) => void): number {
     const headers = this.#headers
     const count = this.#recvmmsg(descriptor, headers.address, slotCount, 0, 0)
     for (let index = 0; index < count; index++) {
@@ -45,7 +45,7 @@ export class ReceiveBatch {
         take,
       )
     }
-    return count === slotCount
+    return Math.max(0, count)
   }
 
   #split(
