@@ -8,7 +8,7 @@
  *                                not at all                        new: it forgets what an earlier server promised
  *     nothing of UUIDs (-455)    without UUID under that address   the same host: served
  *                                not at all                        new, as above
- *     another UUID, or none      under that address with one       the old host is gone; new, as above
+ *     another UUID, or none      under that address with one       the old host is gone; asked again
  *     no answer                                                    it forgets everything, or is not served
  *
  * OpenAFS viced/host.c (h_GetHost_r); docs/serving.md.
@@ -31,8 +31,6 @@ interface Identity {
 }
 
 const nobody: Identity = { uuid: undefined, reported: [], translatesErrors: false }
-/** A client that claims to know no call by which it could tell its UUID is asked so often before that is believed. */
-const rounds = 2
 /** A host that is another one each time it is looked at is not served. */
 const attemptsMax = 4
 
@@ -75,6 +73,7 @@ export class Handshake {
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const identity = await this.#ask(at)
       const host = identity === undefined ? this.#silent(at) : await this.#settle(at, identity)
+      if (host === undefined) continue
       if (!host.isReady) await returns.bringUp(host)
       if (register.at(at) === host) return host
     }
@@ -83,16 +82,6 @@ export class Handshake {
 
   /** Undefined: the client did not tell, for another reason than that it cannot. */
   async #ask(at: HostAddress): Promise<Identity | undefined> {
-    const isKnown = this.#options.register.at(at) !== undefined
-    let identity: Identity | undefined
-    for (let round = 0; round < (isKnown ? 1 : rounds); round++) {
-      identity = await this.#askOnce(at)
-      if (identity !== nobody) return identity
-    }
-    return identity
-  }
-
-  async #askOnce(at: HostAddress): Promise<Identity | undefined> {
     const { calls } = this.#options
     try {
       const { addr, capabilities } = await calls.tellMeAboutYourself(at)
@@ -116,20 +105,32 @@ export class Handshake {
     return host
   }
 
-  async #settle(at: HostAddress, identity: Identity): Promise<Host> {
+  /** The host that this is; undefined if the one that was known here has gone: its successor is asked as nobody knows it. */
+  async #settle(at: HostAddress, identity: Identity): Promise<Host | undefined> {
     const { register } = this.#options
     const present = register.at(at)
-    if (present !== undefined && present.uuid === identity.uuid) return refreshed(present, identity)
-    if (present !== undefined) this.#leave(present, at)
     const known = identity.uuid === undefined ? undefined : register.withUuid(identity.uuid)
-    if (known !== undefined) return refreshed(await this.#meetElsewhere(known, at), identity)
-    const host = refreshed(this.#add(identity.uuid, at), identity)
+    let host = present
+    if (present === undefined)
+      host = known === undefined ? this.#new(identity, at) : await this.#meetElsewhere(known, at)
+    else if (present.uuid !== identity.uuid) {
+      this.#leave(present, at)
+      return undefined
+    }
+    if (host === undefined) return undefined
+    host.reported = identity.reported
+    host.translatesErrors = identity.translatesErrors
+    return host
+  }
+
+  #new({ uuid }: Identity, at: HostAddress): Host {
+    const host = this.#add(uuid, at)
     host.needsReset = true
     return host
   }
 
-  /** A known host is seen at another address: has it more than one, or is it only here now? */
-  async #meetElsewhere(known: Host, at: HostAddress): Promise<Host> {
+  /** A known host is seen at another address, and called there from now on: is it at the one before too, or only here? */
+  async #meetElsewhere(known: Host, at: HostAddress): Promise<Host | undefined> {
     const { calls, register } = this.#options
     const first = known.addresses[0] ?? at
     let isThere = false
@@ -138,12 +139,12 @@ export class Handshake {
     } catch {
       // No answer: it is not there.
     }
-    if (known.isGone) return this.#add(known.uuid, at)
-    if (isThere) register.addAddress(known, at)
-    else {
-      register.prefer(known, at)
+    // Others may have come in meanwhile.
+    if (known.isGone || (register.at(at) ?? known) !== known) return undefined
+    register.prefer(known, at)
+    if (!isThere) {
       register.removeAddress(known, first)
-      calls.release(first)
+      if (register.at(first) === undefined) calls.release(first)
     }
     return known
   }
@@ -171,10 +172,4 @@ function identityOf(addr: {
   const count = Math.max(0, Math.min(addr.numberOfInterfaces, addr.addr_in.length))
   const reported = addr.addr_in.slice(0, count).filter((ip) => ip !== 0)
   return { uuid: addr.uuid, reported, translatesErrors: false }
-}
-
-function refreshed(host: Host, { reported, translatesErrors }: Identity): Host {
-  host.reported = reported
-  host.translatesErrors = translatesErrors
-  return host
 }

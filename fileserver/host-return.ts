@@ -34,7 +34,7 @@ export class HostReturn {
 
   /**
    * Tells a host what it missed; calls that come meanwhile wait for the same telling.
-   * @throws RpcError -1 if it cannot be told; it stays down, or is forgotten if nothing is kept for it
+   * @throws RpcError -1 if it cannot be told; it has to forget everything before its next call, or is forgotten if that failed
    */
   async bringUp(host: Host): Promise<void> {
     const running = this.#underWay.get(host)
@@ -85,7 +85,10 @@ export class HostReturn {
     for (let at = 0; at < untold.length && !host.needsReset; at += afsLimits.fids) {
       const fids: AFSFid[] = untold.slice(at, at + afsLimits.fids)
       const callbacksOf = fids.map(() => dropped)
-      if (!(await reach.tell(host, (address) => calls.callBack(address, fids, callbacksOf)))) throw unreachable()
+      if (!(await reach.tell(host, (address) => calls.callBack(address, fids, callbacksOf)))) {
+        callbacks.requireReset(host)
+        throw unreachable()
+      }
       callbacks.told(host, fids)
     }
     if (callbacks.untold(host).length === 0) host.isDown = false
