@@ -10,6 +10,7 @@ import { nameIn, responses, salvsyncReasons } from "../fssync/message.ts"
 import type { SalvageStatus } from "../fssync/payload.ts"
 import { impatientRule } from "../fssync/retry-rule.ts"
 import { salvageStates } from "../salvager/schedule.ts"
+import { showHistory, showStatus } from "./salvage-jobs.ts"
 
 interface SalvageArguments {
   "state-dir": string
@@ -111,6 +112,34 @@ function subcommand(name: string, describe: string, row: Row, needs: readonly ("
   return module
 }
 
+const stateOption = {
+  type: "string",
+  default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
+  describe: "folder of the salvage server's sockets",
+} as const
+
+const statusCommand: CommandModule<object, { "state-dir": string; watch: boolean; json: boolean }> = {
+  command: "status",
+  describe: "What waits, runs and has ended, and how far it is",
+  builder: (parser: Argv) =>
+    parser
+      .option("state-dir", stateOption)
+      .option("watch", { type: "boolean", default: false, describe: "go on until all have ended" })
+      .option("json", { type: "boolean", default: false, describe: "one JSON document each time" }),
+  handler: (wanted) => showStatus(wanted["state-dir"], wanted),
+}
+
+const historyCommand: CommandModule<object, { "state-dir": string; count: number; json: boolean }> = {
+  command: "history",
+  describe: "Salvages that have ended, also those of earlier salvage servers",
+  builder: (parser: Argv) =>
+    parser
+      .option("state-dir", stateOption)
+      .option("count", { type: "number", default: 50, describe: "at most so many, the latest" })
+      .option("json", { type: "boolean", default: false, describe: "one JSON object a line" }),
+  handler: (wanted) => showHistory(wanted["state-dir"], wanted),
+}
+
 export const salvageCommand: CommandModule = {
   command: "salvage <command>",
   describe: "Ask the salvage server for salvages",
@@ -128,7 +157,8 @@ export const salvageCommand: CommandModule = {
       .command(
         subcommand("link", "Let a clone stand for its group", salvsyncRows.LINK, ["volumeid", "partition", "parent"]),
       )
-      .command(subcommand("status", "How much waits and runs", salvsyncRows.NOP, []))
+      .command(statusCommand)
+      .command(historyCommand)
       .demandCommand(1, "Which command?")
       .example("$0 salvage request --partition a --volumeid 536870918 --wait", "salvage a volume and wait for the end"),
   handler: () => undefined,

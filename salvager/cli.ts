@@ -3,7 +3,6 @@
 import { availableParallelism } from "node:os"
 import type { Argv, CommandModule } from "yargs"
 import { exitCodes } from "../common/cli/exit-codes.ts"
-import { isWatched } from "../common/cli/progress.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
@@ -15,8 +14,10 @@ import type { FssyncClient } from "../fssync/fssync-client.ts"
 import { type OrphanPolicy, orphanPolicies } from "./model.ts"
 import { reportOperation } from "./operation-report.ts"
 import { salvagePartitions } from "./partition-run.ts"
+import { progressLine } from "./progress-line.ts"
 import { type ReportStyle, reporter, summaryOf } from "./report.ts"
 import { type Emit, type GroupResult, type SalvageOptions, salvageVolume } from "./salvage.ts"
+import { SalvageLog } from "./salvage-log.ts"
 import { runUndo } from "./undo/command.ts"
 import type { UndoLimits } from "./undo/recorder.ts"
 
@@ -35,6 +36,8 @@ interface SalvagerArguments {
   "undo-size": number
   parallel: number
   json: boolean
+  progress: boolean
+  logfile: string | undefined
   "state-dir": string
   offline: boolean
   "program-type": (typeof salvagerPrograms)[number] | undefined
@@ -81,20 +84,6 @@ function lockOthersOut(
     throw error
   }
   return { [Symbol.dispose]: release }
-}
-
-/** One line on a terminal that says what is being done. */
-function progressLine(): { emit: Emit; clear: () => void } {
-  if (!isWatched()) return { emit: () => undefined, clear: () => undefined }
-  const clear = (): void => void process.stderr.write("\r\x1b[K")
-  return {
-    clear,
-    emit(event) {
-      clear()
-      if (event.type === "phase")
-        process.stderr.write(`group ${event.group}: ${event.phase}, ${event.files} data files`)
-    },
-  }
 }
 
 async function run(wanted: SalvagerArguments): Promise<void> {
@@ -163,23 +152,34 @@ function requireAnything(
   throw new AfsError("VNOVOL", "salvage", { volume: volumeid, partition: partition?.name ?? "" })
 }
 
+/** A name of its own, else beside the servers' other files, where there is a place for them. */
+function logPathOf({ logfile, "state-dir": state, "program-type": program }: SalvagerArguments): string | undefined {
+  if (logfile !== undefined) return logfile
+  const name = program === "salvageServer" ? "SalsrvLog" : "SalvageLog"
+  return nodeDisk.stat(state)?.isDirectory === true ? `${state}/${name}` : undefined
+}
+
 async function salvageAndReport(
   wanted: SalvagerArguments,
   partitions: readonly Partition[],
   options: SalvageOptions,
 ): Promise<GroupResult[]> {
   const style: ReportStyle = wanted.json ? "json" : wanted.showlog ? "log" : "text"
-  const report = reporter(style, process.stdout)
+  const report = reporter(style, process.stdout, wanted.progress)
   const progress = progressLine()
+  using log = SalvageLog.open(logPathOf(wanted), partitions, options.readOnly)
   const emit: Emit = (event) => {
     progress.emit(event)
     report.emit(event)
+    log.emit(event)
   }
   const results = await salvageWhat(wanted, partitions, options, emit)
   progress.clear()
   for (const { name } of partitions) {
     const own = results.filter(({ partition }) => partition === name)
-    report.end(summaryOf(name, options.readOnly, own))
+    const summary = summaryOf(name, options.readOnly, own)
+    report.end(summary)
+    log.end(summary)
   }
   for (const { status, error, group } of results)
     if (error !== undefined) process.stderr.write(`dafs salvager: group ${group}: ${status}: ${error.message}\n`)
@@ -251,6 +251,10 @@ export const salvagerCommand: CommandModule<object, SalvagerArguments> = {
         describe: "processes that work at a time, on groups of all partitions",
       })
       .option("showlog", { type: "boolean", default: false, describe: "print lines as in OpenAFS's SalvageLog" })
+      .option("logfile", {
+        type: "string",
+        describe: "append these lines to this file (default: SalvageLog in the state directory, if that is there)",
+      })
       .option("json", { type: "boolean", default: false, describe: "print one JSON object per finding, group and run" })
       .option("state-dir", {
         type: "string",
@@ -258,6 +262,7 @@ export const salvagerCommand: CommandModule<object, SalvagerArguments> = {
         describe: "folder of the servers' sockets and locks",
       })
       .option("offline", { type: "boolean", default: false, describe: "insist on working without a fileserver" })
+      .option("progress", { type: "boolean", default: false, hidden: true, describe: "tell phases in JSON too" })
       .option("program-type", {
         choices: salvagerPrograms,
         hidden: true,

@@ -156,7 +156,12 @@ export class VolumeModel {
 /** How the link table was found: with a wrong stamp its rows are there but prove nothing; empty is too short for a stamp. */
 export type LinkTableState = "sound" | "stamp" | "empty" | "missing"
 
+/** Told how much of a phase is done; called often, so it must be cheap. */
+export type Advance = (done: number, total: number) => void
+
 export class GroupModel {
+  /** Who wants to know how far a phase is. */
+  advance: Advance = () => undefined
   readonly partition: Partition
   readonly store: InodeStore
   readonly survey: Survey

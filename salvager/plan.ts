@@ -33,6 +33,9 @@ export interface GroupPlan {
 /** Steps of a plan, for progress. */
 export type PlanPhase = "scan" | "records" | "directories" | "tree" | "counts"
 
+/** Told of each phase as it begins, and then, where that can be known, how much of it is done. */
+export type PlanProgress = (phase: PlanPhase, done: number, total: number) => void
+
 /**
  * Looks at everything in a group. The caller holds the locks of all its volumes (or only wants to know).
  * @throws DiskError if something cannot be read
@@ -41,16 +44,20 @@ export function planGroup(
   survey: Survey,
   group: number,
   options: PlanOptions,
-  progress: (phase: PlanPhase) => void = () => undefined,
+  progress: PlanProgress = () => undefined,
 ): GroupPlan {
   requireData(survey)
   const model = new GroupModel(survey, new InodeStore(survey.partition, group))
-  progress("scan")
+  const enter = (phase: PlanPhase): void => {
+    model.advance = (done, total) => progress(phase, done, total)
+    progress(phase, 0, 0)
+  }
+  enter("scan")
   scanInodes(model, options.threads)
   matchHeaders(model)
   if (checkDrafts(model)) return concluded(model)
   readInfos(model)
-  progress("records")
+  enter("records")
   loadIndexes(model)
   decideFates(model)
   noteEmptyGroup(model)
@@ -58,17 +65,17 @@ export function planGroup(
   checkSpecialFiles(model)
   checkInfos(model)
   checkRecords(model)
-  progress("directories")
+  enter("directories")
   readTrees(model, options)
   checkAccessLists(model)
   noteGarbage(model)
-  progress("tree")
+  enter("tree")
   for (const volume of model.kept) {
     settleTree(model, volume)
     settleOrphans(model, volume, options)
     planContents(model, volume, options)
   }
-  progress("counts")
+  enter("counts")
   planLinks(model)
   for (const volume of model.kept) planSummary(model, volume, options)
   return concluded(model)

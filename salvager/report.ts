@@ -27,21 +27,57 @@ export function summaryOf(partition: string, readOnly: boolean, results: readonl
   return { type: "summary", partition, readOnly, groups, findings }
 }
 
-/** Prints events as they come, and the summary. Phases are not for here. */
-export function reporter(style: ReportStyle, out: TextSink): { emit: Emit; end: (summary: SalvageSummary) => void } {
-  if (style === "json") {
-    const print = (value: object): void => void out.write(`${JSON.stringify(value)}\n`)
-    return { emit: (event) => event.type !== "phase" && print(event), end: print }
-  }
-  const line =
-    style === "log" ? (text: string): void => void out.write(`${logDate(new Date())} ${text}\n`) : plainLine(out)
-  return { emit: (event) => textOf(event).forEach(line), end: (summary) => summaryText(summary).forEach(line) }
+/** Takes what a run says. */
+export interface Reporter {
+  readonly emit: Emit
+  end(summary: SalvageSummary): void
 }
 
-const plainLine =
-  (out: TextSink): ((text: string) => void) =>
-  (text) =>
-    void out.write(`${text}\n`)
+/** Prints events as they come, and the summary; phases only in JSON and on request. */
+export function reporter(style: ReportStyle, out: TextSink, withPhases = false): Reporter {
+  if (style === "log") return logReporter(out)
+  if (style === "json") {
+    const print = (value: object): void => void out.write(`${JSON.stringify(value)}\n`)
+    return { emit: (event) => (withPhases || event.type !== "phase") && print(event), end: print }
+  }
+  const print = (lines: readonly string[]): void => {
+    if (lines.length > 0) out.write(`${lines.join("\n")}\n`)
+  }
+  return { emit: (event) => print(textOf(event)), end: (summary) => print(summaryText(summary)) }
+}
+
+/** Lines as in OpenAFS's SalvageLog, for people and scripts that look for them there. OpenAFS vol/vol-salvage.c (Log). */
+function logReporter(out: TextSink): Reporter {
+  const print = (lines: readonly string[]): void => {
+    const date = logDate(new Date())
+    if (lines.length > 0) out.write(`${lines.map((line) => `${date} ${line}`).join("\n")}\n`)
+  }
+  return {
+    emit: (event) => print(event.type === "group" ? groupLog(event) : textOf(event)),
+    end: (summary) => print([...summaryText(summary), `SALVAGING OF PARTITION ${summary.partition} COMPLETED`]),
+  }
+}
+
+/** First lines of a run. */
+export function logOpening(words: readonly string[], partitions: readonly string[], readOnly: boolean): string {
+  const date = logDate(new Date())
+  const kind = readOnly ? " (READONLY mode)" : ""
+  const lines = [
+    `STARTING DAFS SALVAGER (${words.map(printable).join(" ")})`,
+    ...partitions.map((partition) => `SALVAGING FILE SYSTEM PARTITION ${partition}${kind}`),
+  ]
+  return lines.map((line) => `${date} ${line}\n`).join("")
+}
+
+function groupLog(result: GroupResult): string[] {
+  const { status, volumes } = result
+  if (status === "busy" || status === "failed") return groupText(result)
+  if (status === "skipped") return []
+  return volumes.map(({ volume, name, fate, files, blocks }) => {
+    const named = `${printable(name ?? "(without a name)")} (${volume})`
+    return fate === "deleted" ? `Deleted ${named}` : `Salvaged ${named}: ${files} files, ${blocks} blocks`
+  })
+}
 
 /** `Sat Nov 21 08:02:41 2026`, as every line of a SalvageLog begins. */
 function logDate(date: Date): string {

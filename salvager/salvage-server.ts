@@ -4,9 +4,12 @@
  * error state (FORCE_ERROR): only an operator decides what comes next.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { createInterface } from "node:readline"
+import { isDiskError } from "../common/disk/disk.ts"
+import { nodeDisk } from "../common/disk/node-disk.ts"
+import { FormatError } from "../common/error.ts"
 import type { Logger } from "../common/log.ts"
-import type { Partition } from "../common/partition/partition.ts"
+import { headerPath, type Partition } from "../common/partition/partition.ts"
+import { parseVolumeHeader, readHeaderBytes } from "../common/volume/volume-header.ts"
 import { salvsyncProtocol } from "../fssync/command-table.ts"
 import {
   commonReasons,
@@ -20,7 +23,11 @@ import {
 } from "../fssync/message.ts"
 import type { SalvageStatus } from "../fssync/payload.ts"
 import { listenSync, type SyncServer } from "../fssync/server.ts"
+import { JobBoard } from "./job-board.ts"
+import { type JobView, salvageBoardName, salvageHistoryName, viewOf } from "./job-view.ts"
+import { appendHistory } from "./salvage-history.ts"
 import { type SalvageJob, SalvageSchedule, salvageStates } from "./schedule.ts"
+import { WorkerTalk } from "./worker-talk.ts"
 
 /** How the server tells the fileserver that a salvage failed. */
 export interface ErrorReporter {
@@ -33,6 +40,8 @@ export type WorkerCommand = (partition: Partition, volume: number) => readonly s
 export interface SalvageServerOptions {
   readonly partitions: readonly Partition[]
   readonly socket: string
+  /** Folder for the socket that tells about jobs and for their history; undefined: neither is kept. */
+  readonly stateDirectory?: string
   /** Workers at a time. */
   readonly parallel: number
   readonly worker: WorkerCommand
@@ -52,6 +61,8 @@ export class SalvageServer implements AsyncDisposable {
   readonly schedule = new SalvageSchedule()
   readonly #options: SalvageServerOptions
   readonly #workers = new Map<SalvageJob, ChildProcess>()
+  readonly #talks = new Map<SalvageJob, WorkerTalk>()
+  readonly #board = new JobBoard(() => this.jobs())
   readonly #now: () => number
   #server: SyncServer | undefined
   #stopping = false
@@ -68,10 +79,23 @@ export class SalvageServer implements AsyncDisposable {
     const handle = (request: SyncRequest): SyncAnswer => this.answer(request)
     const status = (): SalvageStatus => this.#status(undefined)
     this.#server = await listenSync({ path: socket, protocol: salvsyncProtocol, handle, status, log })
+    const { stateDirectory } = this.#options
+    if (stateDirectory !== undefined) await this.#board.listen(`${stateDirectory}/${salvageBoardName}`)
+  }
+
+  /** All jobs since the start, those that run with how far they are. */
+  jobs(): JobView[] {
+    return [...this.schedule.jobs()].filter(({ state }) => state !== "unknown").map((job) => this.#viewOf(job))
+  }
+
+  #viewOf(job: SalvageJob): JobView {
+    const talk = this.#talks.get(job)
+    return viewOf(job, job.state === "salvaging" ? talk?.progress : undefined, talk?.outcome)
   }
 
   /** Answers one SALVSYNC request. */
   answer(request: SyncRequest): SyncAnswer {
+    this.#board.changed()
     switch (request.command) {
       case salvsyncCommands.SALVAGE:
       case salvsyncCommands.RAISEPRIO:
@@ -94,6 +118,7 @@ export class SalvageServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true
     await this.#server?.close()
+    await this.#board[Symbol.asyncDispose]()
     if (this.#workers.size === 0) return
     const idle = new Promise<void>((resolve) => {
       this.#idle = resolve
@@ -106,8 +131,10 @@ export class SalvageServer implements AsyncDisposable {
   }
 
   #salvage({ volume, partition, vnode: priority, reason }: SyncRequest): SyncAnswer {
-    if (this.#partition(partition) === undefined) return this.#refuse(undefined)
-    const job = this.schedule.request(volume, partition, priority, reason, this.#now())
+    const served = this.#partition(partition)
+    if (served === undefined) return this.#refuse(undefined)
+    const asked = this.schedule.request(volume, partition, priority, reason, this.#now())
+    const job = this.#withGroup(served, asked)
     this.#options.log.info(
       { volume, partition, priority: job.priority, reason: nameIn(salvsyncReasons, reason), state: job.state },
       "salvage requested",
@@ -115,6 +142,18 @@ export class SalvageServer implements AsyncDisposable {
     const answer = this.#ok(job) // as it waits, before it is its turn
     this.#startWorkers()
     return answer
+  }
+
+  /**
+   * A clone is salvaged with its read-write volume: the header says which that is. Two workers on one group would only be
+   * in each other's way.
+   */
+  #withGroup(partition: Partition, job: SalvageJob): SalvageJob {
+    if (job.state !== "queued") return job
+    const parent = parentOf(partition, job.volume)
+    if (parent === undefined || parent === job.volume) return job
+    this.schedule.link(job.volume, parent, job.partition, this.#now())
+    return job.group ?? job
   }
 
   #cancel({ volume, partition }: SyncRequest): SyncAnswer {
@@ -172,9 +211,10 @@ export class SalvageServer implements AsyncDisposable {
     this.#workers.set(job, worker)
     const log = this.#options.log.child({ volume: job.volume, partition: job.partition, worker: worker.pid })
     log.info("salvage started")
-    const said = lastLines(worker, log)
+    const talk = new WorkerTalk(worker, log, this.#now, () => this.#board.changed())
+    this.#talks.set(job, talk)
     worker.once("error", (error) => this.#ended(job, error.message))
-    worker.once("close", (code, signal) => this.#ended(job, failureOf(code, signal, said.at(-1))))
+    worker.once("close", (code, signal) => this.#ended(job, failureOf(code, signal, talk.lastWords)))
   }
 
   #ended(job: SalvageJob, failure: string | undefined): void {
@@ -187,8 +227,18 @@ export class SalvageServer implements AsyncDisposable {
       this.#options.log.error({ ...facts, failure }, "salvage failed")
       this.#reportFailure(job)
     }
+    this.#remember(job)
+    this.#board.changed()
     this.#startWorkers()
     if (this.#workers.size === 0) this.#idle?.()
+  }
+
+  #remember(job: SalvageJob): void {
+    const { stateDirectory, log } = this.#options
+    if (stateDirectory === undefined) return
+    appendHistory(nodeDisk, `${stateDirectory}/${salvageHistoryName}`, this.#viewOf(job), (err) => {
+      log.warn({ volume: job.volume, err }, "the history of salvages cannot be written")
+    })
   }
 
   /** The fileserver is told for the volume and every clone linked to it. */
@@ -214,16 +264,14 @@ function failureOf(
   return lastWords === undefined ? how : `${how}: ${lastWords}`
 }
 
-/** Hands a worker's lines to the log and keeps the latest lines of its standard error. */
-function lastLines(worker: ChildProcess, log: Logger): string[] {
-  const kept: string[] = []
-  if (worker.stdout !== null) createInterface(worker.stdout).on("line", (line) => log.debug({ line }, "worker"))
-  if (worker.stderr !== null) {
-    createInterface(worker.stderr).on("line", (line) => {
-      kept.push(line)
-      if (kept.length > 20) kept.shift()
-      log.warn({ line }, "worker")
-    })
+/** The group that a volume's header names; undefined if there is no header that says it. */
+function parentOf(partition: Partition, volume: number): number | undefined {
+  const path = headerPath(partition, volume)
+  try {
+    const bytes = readHeaderBytes(partition, path)
+    return bytes === undefined ? undefined : parseVolumeHeader(bytes, path).parent
+  } catch (error) {
+    if (error instanceof FormatError || isDiskError(error)) return undefined
+    throw error
   }
-  return kept
 }

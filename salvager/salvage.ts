@@ -84,6 +84,9 @@ export type SalvageEvent =
       readonly group: number
       readonly phase: PlanPhase | "checkOut" | "repair"
       readonly files: number
+      /** Of folders, records or directories, whichever the phase is about; 0 of 0 at its beginning. */
+      readonly done: number
+      readonly total: number
     }
   /** `done`: the repair was carried out. */
   | ({ readonly type: "finding"; readonly partition: string; readonly done: boolean } & Finding)
@@ -91,6 +94,7 @@ export type SalvageEvent =
 
 export type Emit = (event: SalvageEvent) => void
 
+const tellEveryMs = 200
 const noCounts: Record<Severity, number> = { note: 0, repaired: 0, loss: 0, left: 0 }
 
 /** Salvages every group of a partition, one after the other. */
@@ -166,6 +170,7 @@ class GroupSalvage {
   readonly #started = performance.now()
   #plan: GroupPlan | undefined
   #undo: UndoRecorder | undefined
+  #told = 0
 
   constructor(survey: Survey, group: number, options: SalvageOptions, emit: Emit) {
     this.#survey = survey
@@ -212,7 +217,9 @@ class GroupSalvage {
     const finished = readOnly ? [] : this.#finishDrafts()
     const survey = this.#survey.forGroup(this.#group)
     const threads = this.#options.threads ?? 1
-    const plan = planGroup(survey, this.#group, { orphans, salvageDirs, now, threads }, (phase) => this.#tell(phase))
+    const plan = planGroup(survey, this.#group, { orphans, salvageDirs, now, threads }, (...step) =>
+      this.#advance(...step),
+    )
     this.#plan = plan
     if (readOnly) {
       this.#emitFindings(finished, false)
@@ -291,8 +298,16 @@ class GroupSalvage {
       this.#emit({ type: "finding", partition, done, ...finding })
   }
 
-  #tell(phase: PlanPhase | "checkOut" | "repair"): void {
-    this.#emit({ type: "phase", group: this.#group, phase, files: this.#plan?.model.files.found ?? 0 })
+  #tell(phase: PlanPhase | "checkOut" | "repair", done = 0, total = 0): void {
+    this.#emit({ type: "phase", group: this.#group, phase, files: this.#plan?.model.files.found ?? 0, done, total })
+  }
+
+  /** Beginnings are told at once, what follows only so often. */
+  #advance(phase: PlanPhase, done: number, total: number): void {
+    const now = performance.now()
+    if (done > 0 && now - this.#told < tellEveryMs) return
+    this.#told = now
+    this.#tell(phase, done, total)
   }
 
   #now(): number {

@@ -10,6 +10,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "
 import type { Disk } from "../common/disk/disk.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { type DataFolder, type Oddity, type ScanSink, scanFolder } from "./folder-scan.ts"
+import type { Advance } from "./model.ts"
 
 /** With fewer folders (of some 500 files each) the start of a thread takes longer than it saves. */
 const foldersMin = 24
@@ -50,18 +51,32 @@ export function scanFolders(
   isDevelopment: boolean,
   threads: number,
   sink: ScanSink,
+  advance: Advance = () => undefined,
 ): void {
   const isWorthIt = threads > 1 && disk === nodeDisk && folders.length >= foldersMin
-  if (isWorthIt) scanTogether(folders, isDevelopment, threads - 1, sink)
-  else for (const folder of folders) scanFolder(disk, folder, isDevelopment, sink)
+  if (isWorthIt) {
+    scanTogether(folders, isDevelopment, threads - 1, sink, advance)
+    return
+  }
+  for (const [index, folder] of folders.entries()) {
+    advance(index, folders.length)
+    scanFolder(disk, folder, isDevelopment, sink)
+  }
 }
 
-function scanTogether(folders: readonly DataFolder[], isDevelopment: boolean, others: number, sink: ScanSink): void {
+function scanTogether(
+  folders: readonly DataFolder[],
+  isDevelopment: boolean,
+  others: number,
+  sink: ScanSink,
+  advance: Advance,
+): void {
   const words = new Int32Array(new SharedArrayBuffer(4 * Object.keys(scanWords).length))
   const ports = Array.from({ length: others }, () => startThread({ folders, isDevelopment, words }))
   const missing = new Set(folders.keys())
   for (let index = take(words); index < folders.length; index = take(words)) {
     const folder = folders[index]
+    advance(index, folders.length)
     if (folder !== undefined) scanFolder(nodeDisk, folder, isDevelopment, sink)
     missing.delete(index)
   }

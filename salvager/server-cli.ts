@@ -1,8 +1,9 @@
 /** `dafs salvageserver`: options, and the daemon on one page. */
 import type { Argv, CommandModule } from "yargs"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
+import { nodeDisk } from "../common/disk/node-disk.ts"
 import { lockSalvage } from "../common/lock/partition-lock.ts"
-import { type LogLevel, logLevels, openLog } from "../common/log.ts"
+import { type Logger, type LogLevel, logLevels, openLog } from "../common/log.ts"
 import { findPartitions, openPartition, type Partition } from "../common/partition/partition.ts"
 import { programTypes } from "../common/protocol/codes.ts"
 import { SyncClient } from "../fssync/client.ts"
@@ -33,6 +34,7 @@ function workerCommand(wanted: SalvageserverArguments): WorkerCommand {
     ...["--program-type", "salvageServer"],
     "--force",
     "--json",
+    "--progress",
   ]
 }
 
@@ -42,8 +44,10 @@ function fileserverReporter(client: SyncClient): ErrorReporter {
   }
 }
 
-function openPartitions(paths: readonly string[] | undefined): Partition[] {
-  return paths === undefined ? findPartitions() : paths.map((path) => openPartition(path))
+/** Those that are named, or all of the machine; one that cannot be used keeps none of the others from being served. */
+function openPartitions(paths: readonly string[] | undefined, log: Logger): Partition[] {
+  if (paths !== undefined) return paths.map((path) => openPartition(path))
+  return findPartitions(nodeDisk, (path, err) => log.error({ path, err }, "partition cannot be used"))
 }
 
 async function run(wanted: SalvageserverArguments): Promise<void> {
@@ -55,8 +59,9 @@ async function run(wanted: SalvageserverArguments): Promise<void> {
   const sender = { programType: programTypes.salvageServer, pid: process.pid, thread: 0 }
   await using client = new SyncClient({ path: `${state}/fssync.sock`, protocol: fssyncProtocol, sender })
   await using server = new SalvageServer({
-    partitions: openPartitions(wanted.partition),
+    partitions: openPartitions(wanted.partition, log),
     socket: `${state}/salvsync.sock`,
+    stateDirectory: state,
     parallel: wanted.parallel,
     worker: workerCommand(wanted),
     fileserver: fileserverReporter(client),

@@ -427,3 +427,18 @@ function byteSink(path: string, descriptor: number, draft: string | undefined): 
     [Symbol.dispose]: close,
   }
 }
+
+/** A text file that several processes may lengthen at a time: what is written goes to its end, whole. */
+export interface AppendedText extends Disposable {
+  write(text: string): void
+}
+
+/** Opens a log file for writing at its end, made (mode 0644) if there is none. @throws DiskError */
+export function openAppendedText(path: string): AppendedText {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND
+  const descriptor = attempt("open", path, () => openSync(path, flags, 0o644))
+  return {
+    write: (text) => void attempt("write", path, () => writeSync(descriptor, text)),
+    [Symbol.dispose]: () => attempt("close", path, () => closeSync(descriptor)),
+  }
+}

@@ -19,14 +19,25 @@ export const rootVnode = 1
 
 /** Reads all directories, rebuilds what they show to be missing, and finds a use for data files that nobody names. */
 export function readTrees(group: GroupModel, options: PlanOptions): void {
+  const total = group.kept.reduce((sum, volume) => sum + directoriesOf(volume), 0)
+  let done = 0
   for (const volume of byAge(group)) {
     findRoot(group, volume, options)
-    for (const slot of volume.vnodes.directories()) readOne(group, volume, slot, options)
+    for (const slot of volume.vnodes.directories()) {
+      group.advance(done++, total)
+      readOne(group, volume, slot, options)
+    }
     rebuildMissing(group, volume, options)
   }
   rebuildCounted(group, options)
   rebuildKnownElsewhere(group, (volume, file, parent) => adopt(group, volume, file, parent, options))
   rebuildUnused(group, options)
+}
+
+function directoriesOf({ vnodes }: VolumeModel): number {
+  let count = 0
+  for (const _slot of vnodes.directories()) count++
+  return count
 }
 
 /** The newest first, then from the oldest: in this order they take the versions of files that nobody claims. */

@@ -32,7 +32,7 @@ export function scanInodes(group: GroupModel, threads = 1): void {
     else if (first.name === specialFolder) scanSpecial(group)
     else scanFirst(group, first.name, folders)
   }
-  scanFolders(disk, folders, ownerEncoding === "development", threads, sinkOf(group))
+  scanFolders(disk, folders, ownerEncoding === "development", threads, sinkOf(group), group.advance)
   group.files.sort()
   group.volumes.sort((a, b) => Number(b.isReadWrite) - Number(a.isReadWrite) || a.id - b.id)
   readLinkTable(group)

@@ -26,10 +26,18 @@ const executeBits = 0o111
 
 /** Judges all records; needs the fates of the volumes. */
 export function checkRecords(group: GroupModel): void {
-  for (const volume of group.kept)
-    for (const slot of volume.vnodes.live())
+  const kept = group.kept
+  const total = kept.reduce((sum, { vnodes }) => sum + vnodes.count, 0)
+  let done = 0
+  for (const volume of kept) {
+    for (const slot of volume.vnodes.live()) {
+      if (++done % recordsPerReport === 0) group.advance(done, total)
       if (!isPlainlyRight(group, volume.vnodes, slot)) new RecordCheck(group, volume, slot).run()
+    }
+  }
 }
+
+const recordsPerReport = 4096
 
 const at = vnodeRecordLayout.offsets
 /** Bits of a record's first word. */

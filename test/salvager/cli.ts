@@ -1,12 +1,14 @@
 /** `dafs salvager` on the command line, without a fileserver. */
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
 import { lockVolume } from "../../common/lock/volume-lock.ts"
 import { openPartition } from "../../common/partition/partition.ts"
-import { base } from "../support/patch.ts"
+import { describeTree, partitionProblems, readPartitionState } from "../support/partition-state.ts"
+import { base, dataPath, patchDirectory } from "../support/patch.ts"
 import { damagedPartition, snapshot } from "../support/salvaged.ts"
 import { runDafs } from "../support/spawned.ts"
+import { temporaryDirectory } from "../support/temporary-directory.ts"
 
 function salvage(directory: string, ...words: string[]): ReturnType<typeof runDafs> {
   return runDafs(["salvager", "--partition", directory, "--state-dir", join(directory, "no-servers"), ...words])
@@ -29,6 +31,79 @@ test("dafs salvager repairs, then finds nothing; --showlog prints lines of OpenA
   const { status, stdout } = await salvage(directory, "--force", "--showlog")
   t.is(status, 0)
   t.regex(stdout, /^\w{3} \w{3} \d\d [\d:]{8} \d{4} .*findings: none$/m)
+})
+
+test("dafs salvager adds every run to SalvageLog in the state directory, or to the file that is named", async (t) => {
+  const directory = damagedPartition(t, "vnode-links-dir")
+  const state = temporaryDirectory(t)
+  const run = (...words: string[]) =>
+    runDafs(["salvager", "--partition", directory, "--state-dir", state, "--offline", "--force", ...words])
+  await run("--nowrite")
+  await run()
+  const log = readFileSync(join(state, "SalvageLog"), "utf8")
+  for (const line of log.trim().split("\n")) t.regex(line, /^\w{3} \w{3} \d\d [\d:]{8} \d{4} /)
+  t.is(log.match(/STARTING DAFS SALVAGER/g)?.length, 2)
+  t.regex(log, /SALVAGING FILE SYSTEM PARTITION \S+ \(READONLY mode\)/)
+  t.regex(log, /vnode's link count is not/)
+  t.regex(log, /Salvaged \S+ \(\d+\): \d+ files, \d+ blocks/)
+  t.is(log.match(/SALVAGING OF PARTITION \S+ COMPLETED/g)?.length, 2)
+  const { status } = await run("--logfile", join(state, "absent", "log"))
+  t.is(status, 0, "a log that cannot be kept stops nothing")
+})
+
+/** A file of the volume without clones that its root no longer names. */
+function orphaned(t: Parameters<typeof damagedPartition>[0]): string {
+  const directory = damagedPartition(t, "base")
+  patchDirectory(dataPath(directory, base.docs, 1, 1), (root) => {
+    const file = [...root.entries()].find(({ vnode }) => vnode % 2 === 0)
+    if (file !== undefined) root.remove(file.name)
+  })
+  return directory
+}
+
+for (const [policy, code] of [
+  ["ignore", "orphan-left"],
+  ["remove", "orphan-removed"],
+  ["attach", "orphan-attached"],
+] as const) {
+  test(`dafs salvager --orphans ${policy} says so, and a second run finds it only where it was left`, async (t) => {
+    const directory = orphaned(t)
+    const { stdout } = await salvage(directory, "--force", "--json", "--orphans", policy)
+    t.true(stdout.includes(`"code":"${code}"`))
+    const again = await salvage(directory, "--force", "--json", "--orphans", policy)
+    t.is(again.stdout.includes(`"code":"${code}"`), policy === "ignore")
+  })
+}
+
+test("dafs salvager --salvagedirs rebuilds every directory, and nothing that a client sees changes", async (t) => {
+  const directory = damagedPartition(t, "base")
+  const plain = (line: string): string => line.replace(/ (version|length) \d+/g, "")
+  const trees = (): string[][] =>
+    [...readPartitionState(directory).volumes.values()].map((volume) =>
+      Object.entries(describeTree(volume, { dates: false })).map(([path, line]) => `${path} ${plain(line)}`),
+    )
+  const before = trees()
+  const { stdout, status } = await salvage(directory, "--force", "--salvagedirs", "--json")
+  t.is(status, 0)
+  t.true((stdout.match(/"code":"directory-redone"/g)?.length ?? 0) > 10)
+  t.deepEqual(trees(), before)
+  t.deepEqual(partitionProblems(directory), [])
+})
+
+test("dafs salvager removes an OpenAFS fileserver's saved client state when it changes contents behind its back", async (t) => {
+  const state = temporaryDirectory(t)
+  const saved = join(state, "fsstate.dat")
+  for (const [name, words, isGone] of [
+    ["base", [], false],
+    ["vnode-links-dir", ["--nowrite"], false],
+    ["vnode-links-dir", [], true],
+    ["vnode-links-dir", ["--volumeid", String(base.proj.rw)], true],
+  ] as const) {
+    writeFileSync(saved, "promises")
+    const directory = damagedPartition(t, name)
+    await runDafs(["salvager", "--partition", directory, "--state-dir", state, "--offline", "--force", ...words])
+    t.is(existsSync(saved), !isGone, `${name} ${words.join(" ")}`)
+  }
 })
 
 test("dafs salvager keeps what it changes, lists it, and takes it back", async (t) => {

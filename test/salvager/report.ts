@@ -64,7 +64,7 @@ test("report for people: who is in the way, and what could not be done", (t) => 
 })
 
 test("report for programs: one object per finding, group and run, phases left out", (t) => {
-  const phase: SalvageEvent = { type: "phase", group: 5, phase: "scan", files: 0 }
+  const phase: SalvageEvent = { type: "phase", group: 5, phase: "scan", files: 0, done: 0, total: 0 }
   const lines = said("json", [phase, finding, group("repaired")])
     .trim()
     .split("\n")

@@ -1,11 +1,17 @@
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
+import { nodeDisk } from "../../common/disk/node-disk.ts"
 import { silentLog } from "../../common/log.ts"
-import { createPartition, type Partition } from "../../common/partition/partition.ts"
+import { createPartition, headerPath, type Partition } from "../../common/partition/partition.ts"
 import { programTypes } from "../../common/protocol/codes.ts"
+import { newVolumeHeader, volumeHeaderLayout } from "../../common/volume/volume-header.ts"
 import { SyncClient } from "../../fssync/client.ts"
 import { salvsyncProtocol, salvsyncRows } from "../../fssync/command-table.ts"
+import { connectJson } from "../../fssync/json-channel.ts"
 import { responses, salvsyncReasons } from "../../fssync/message.ts"
+import { type JobView, salvageBoardName, salvageHistoryName } from "../../salvager/job-view.ts"
+import { readHistory } from "../../salvager/salvage-history.ts"
 import { SalvageServer, type WorkerCommand } from "../../salvager/salvage-server.ts"
 import { salvageStates } from "../../salvager/schedule.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
@@ -34,6 +40,7 @@ async function rig(t: ExecutionContext, worker: WorkerCommand, parallel = 4): Pr
   const server = new SalvageServer({
     partitions: [partition],
     socket,
+    stateDirectory: join(directory, "state"),
     parallel,
     worker,
     fileserver,
@@ -121,6 +128,62 @@ test("salvage server: an unknown partition is refused", async (t) => {
   const { client, partition } = await rig(t, node(""))
   const answer = await client.call(salvsyncRows.SALVAGE, { ...request(partition, 7), partition: "/vicepzz" })
   t.is(answer.response, responses.DENIED)
+})
+
+test("salvage server: the group of a clone is salvaged, not the clone beside it", async (t) => {
+  const salvaged: number[] = []
+  const { client, partition, server, until } = await rig(t, (_partition, volume) => {
+    salvaged.push(volume)
+    return [process.execPath, "-e", ""]
+  })
+  writeFileSync(headerPath(partition, 12), volumeHeaderLayout.encode(newVolumeHeader(12, 10)))
+  await client.call(salvsyncRows.SALVAGE, request(partition, 12))
+  await until(() => server.schedule.find(10, partition.name)?.state === "done")
+  t.deepEqual(salvaged, [10])
+  const { payload } = await client.call(salvsyncRows.QUERY, request(partition, 12))
+  t.is(payload?.state, salvageStates.done)
+})
+
+/** OpenAFS's worker links its clone while it still has the clone's lock, and the group's worker may find it locked. */
+test("salvage server: a group's worker starts only when the worker that linked its clone has ended", async (t) => {
+  const { client, partition, server, until } = await rig(t, (_partition, volume) => [
+    process.execPath,
+    "-e",
+    volume === 12 ? "process.stdin.resume(); setTimeout(() => process.exit(10), 400)" : "",
+  ])
+  await client.call(salvsyncRows.SALVAGE, request(partition, 12))
+  await client.call(salvsyncRows.LINK, { ...request(partition, 12), parent: 10 })
+  t.is(server.schedule.find(10, partition.name)?.state, "queued")
+  await until(() => server.schedule.find(12, partition.name)?.endedAt !== undefined)
+  await until(() => server.schedule.find(10, partition.name)?.state === "done")
+  const [clone, group] = [12, 10].map((volume) => server.schedule.find(volume, partition.name))
+  t.true((group?.startedAt ?? 0) >= (clone?.endedAt ?? Number.POSITIVE_INFINITY))
+})
+
+test("salvage server: whoever watches sees the jobs with what their workers say, until they have ended; then they are history", async (t) => {
+  const said = [
+    { type: "phase", group: 7, phase: "scan", done: 5, total: 10 },
+    { type: "group", group: 7, status: "repaired", counts: { repaired: 2 }, files: 10 },
+  ]
+  const source = `for (const line of ${JSON.stringify(said)}) console.log(JSON.stringify(line)); setTimeout(() => {}, 700)`
+  const { client, partition, server, until } = await rig(t, node(source))
+  const state = join(partition.path, "..", "state")
+  const seen: JobView[] = []
+  const channel = await connectJson(join(state, salvageBoardName))
+  t.teardown(() => channel.close())
+  channel.listen({
+    message: ({ jobs }) => void seen.push(...(jobs as JobView[])), // as documented
+    closed: () => undefined,
+  })
+  channel.send({ type: "watch" })
+  await client.call(salvsyncRows.SALVAGE, request(partition, 7))
+  await until(() => seen.some((job) => job.state === "done"))
+  t.true(seen.some(({ progress }) => progress?.phase === "scan" && progress.done === 5 && progress.total === 10))
+  t.like(seen.at(-1), { volume: 7, state: "done", salvages: 1, outcome: { status: "repaired", files: 10 } })
+  const history = readHistory(nodeDisk, join(state, salvageHistoryName))
+  t.is(history.length, 1)
+  t.like(history[0], { volume: 7, partition: partition.name, state: "done", reason: "NEEDED" })
+  t.is(server.jobs().length, 1)
 })
 
 test("salvage server: a linked clone stands for its group, whose salvage follows", async (t) => {
