@@ -68,6 +68,10 @@ export interface DiskSpace {
   readonly files: number
 }
 
+/** What is or could be in use: all but what is set aside for the privileged. */
+export const usableBytes = ({ totalBytes, freeBytes, availableBytes }: DiskSpace): number =>
+  totalBytes - (freeBytes - availableBytes)
+
 /** A file system. Paths are absolute or relative to the process; every failure is a DiskError. */
 export interface Disk {
   open(path: string, mode: OpenMode, permissions?: number): DiskFile

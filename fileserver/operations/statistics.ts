@@ -3,6 +3,7 @@
  * and others. OpenAFS viced/afsfileprocs.c, viced/fs_stats.h.
  */
 import { secondsOf } from "../../common/clock.ts"
+import { usableBytes } from "../../common/disk/disk.ts"
 import { AfsError } from "../../common/error.ts"
 import type { Partition } from "../../common/partition/partition.ts"
 import { blocksMax, statisticsVersion64 } from "../../common/protocol/afsint.ts"
@@ -41,8 +42,12 @@ const low32 = (count: number): number => count % 2 ** 32
 
 function diskOf(partition: Partition | undefined) {
   if (partition === undefined) return { BlocksAvailable: 0, TotalBlocks: 0, Name: "" }
-  const { availableBytes, totalBytes } = partition.disk.space(partition.path)
-  return { BlocksAvailable: blocks(availableBytes), TotalBlocks: blocks(totalBytes), Name: partition.name }
+  const space = partition.disk.space(partition.path)
+  return {
+    BlocksAvailable: blocks(space.availableBytes),
+    TotalBlocks: blocks(usableBytes(space)),
+    Name: partition.name,
+  }
 }
 
 /** What nobody has filled in for decades. */

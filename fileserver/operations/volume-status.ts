@@ -1,4 +1,5 @@
 /** GetVolumeStatus (149), SetVolumeStatus (150): quota, space and texts of a volume. */
+import { usableBytes } from "../../common/disk/disk.ts"
 import { AfsError } from "../../common/error.ts"
 import { type AFSFetchVolumeStatus, blocksMax, volumeStatusMask } from "../../common/protocol/afsint.ts"
 import type { RpcCall } from "../../common/rpc/rpc-call.ts"
@@ -30,7 +31,7 @@ function statusOf(request: Request): AFSFetchVolumeStatus {
   const { volume } = request
   const { info } = volume.attachment
   const { used, max, min } = volume.space
-  const { availableBytes, totalBytes } = volume.partition.disk.space(volume.partition.path)
+  const space = volume.partition.disk.space(volume.partition.path)
   return {
     Vid: volume.id | 0,
     ParentId: info.parentId | 0,
@@ -42,8 +43,8 @@ function statusOf(request: Request): AFSFetchVolumeStatus {
     MinQuota: min,
     MaxQuota: max,
     BlocksInUse: used,
-    PartBlocksAvail: blocks(availableBytes),
-    PartMaxBlocks: blocks(totalBytes),
+    PartBlocksAvail: blocks(space.availableBytes),
+    PartMaxBlocks: blocks(usableBytes(space)),
   }
 }
 
