@@ -24,9 +24,10 @@ export interface Wanted {
   readonly subsystem: string
   readonly hold: number
   readonly "only-register": boolean
+  readonly timeout: number | undefined
 }
 
-export type Option = Exclude<keyof Wanted, "state-dir" | "json" | "programtype" | "reason" | "subsystem">
+export type Option = Exclude<keyof Wanted, "state-dir" | "json" | "programtype" | "reason" | "subsystem" | "timeout">
 
 const options: Readonly<Record<Option, Options>> = {
   volumeid: { type: "number", requiresArg: true, default: 0, describe: "the volume" },
@@ -67,7 +68,11 @@ export const defaults: Wanted = {
   subsystem: "",
   hold: 0,
   "only-register": false,
+  timeout: undefined,
 }
+
+/** Seconds; a day. */
+const timeoutMax = 86_400
 
 export function usage(detail: string): AfsError {
   return new AfsError("USAGE", "fssync", {}, { detail })
@@ -100,6 +105,9 @@ export function commonFields(wanted: Wanted): Pick<SyncRequest, "volume" | "part
 
 /** Numbers that the protocol can carry. @throws AfsError USAGE */
 export function checkNumbers(wanted: Wanted): void {
+  const { timeout } = wanted
+  if (timeout !== undefined && !(timeout > 0 && timeout <= timeoutMax))
+    throw usage(`--timeout: a number of seconds up to ${timeoutMax} is wanted`)
   for (const option of ["volumeid", "vnodeid", "unique", "parent", "child", "bucket"] as const) {
     const value = wanted[option] ?? 0
     if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff)
@@ -124,6 +132,11 @@ export function addOptions(parser: Argv, needs: readonly Option[], takes: readon
     })
     .option("reason", { type: "string", requiresArg: true, default: "WHATEVER", describe: "reason, by name or number" })
     .option("json", { type: "boolean", default: false, describe: "print one JSON document" })
+    .option("timeout", {
+      type: "number",
+      requiresArg: true,
+      describe: "seconds after which a fileserver that does not answer is given up (default: never)",
+    })
   for (const option of takes) if (!needs.includes(option)) built = built.option(option, options[option])
   for (const option of needs) {
     const { default: _, ...needed } = options[option]

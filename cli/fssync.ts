@@ -13,6 +13,7 @@ import { FssyncClient, reasonName, requireOk } from "../fssync/fssync-client.ts"
 import { fssyncCommands, nameIn, responses } from "../fssync/message.ts"
 import type { VolumeRow } from "../fssync/payload.ts"
 import { impatientRule } from "../fssync/retry-rule.ts"
+import { type Waiting, waitingText } from "../fssync/waiting.ts"
 import { formatFacts, plainPayload, vnodeFacts } from "./fssync-facts.ts"
 import {
   addOptions,
@@ -30,7 +31,9 @@ import {
 function openClient(wanted: Wanted): FssyncClient {
   const path = `${wanted["state-dir"]}/${fssyncSocketName}`
   const programType = numberOf(wanted.programtype, programTypes, "programtype")
-  return new FssyncClient({ path, programType, rule: impatientRule })
+  const timeoutMs = wanted.timeout === undefined ? undefined : wanted.timeout * 1000
+  const onWait = (waiting: Waiting): void => void process.stderr.write(`dafs: ${waitingText(waiting)}\n`)
+  return new FssyncClient({ path, programType, rule: impatientRule, timeoutMs, onWait })
 }
 
 /** "volume 5 on /vicepa", as far as it was said. */

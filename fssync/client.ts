@@ -15,6 +15,7 @@ import { channelClose, responses, type Sender, type SyncRequest } from "./messag
 import { connectionId, type SyncCall, type WireAnswer } from "./message-codec.ts"
 import { OpenafsConnection } from "./openafs-connection.ts"
 import { patientRule, type RetryRule, type Tried, whyNotAgain } from "./retry-rule.ts"
+import { serverText, type Waiting, waitNoticeMs } from "./waiting.ts"
 
 export interface SyncClientOptions {
   /** Of the server's socket. */
@@ -25,7 +26,9 @@ export interface SyncClientOptions {
   /** Default `patientRule`. */
   readonly rule?: RetryRule
   /** A request without an answer fails after this time. Default: none; checkouts may wait long for a volume's users. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
+  /** Told once of each request that has no answer after `waitNoticeMs`. */
+  readonly onWait?: ((waiting: Waiting) => void) | undefined
   /** Default: as DAFS_SYNC_FORM says, else `detect`. */
   readonly form?: ClientForm
   readonly clock?: Clock
@@ -62,6 +65,7 @@ interface Pending extends Tried {
   readonly settle: (answer: WireAnswer) => void
   readonly fail: (error: unknown) => void
   cancelTimeout: () => void
+  cancelNotice: () => void
 }
 
 /** The machine's clock, with timers that keep the process alive: a client that waits has work to do. */
@@ -110,7 +114,7 @@ export class SyncClient implements AsyncDisposable {
   /**
    * Sends a request of a command's row and waits for the answer; a refusal is an answer too.
    * @throws AfsError UNREACHABLE if no server answers, or the connection broke and the request may not be repeated;
-   *   INTERRUPTED if the client was closed; FormatError if the payload is not of the row's shape
+   *   TIMEDOUT; INTERRUPTED if the client was closed; FormatError if the payload is not of the row's shape
    */
   call<T>(row: CommandRow<T>, fields: RequestFields = {}): Promise<SyncReply<T>> {
     return new Promise((resolve, reject) => {
@@ -163,6 +167,7 @@ export class SyncClient implements AsyncDisposable {
       settle,
       fail: reject,
       cancelTimeout: nothing,
+      cancelNotice: this.#startNotice(row.name),
     }
     if (this.#options.timeoutMs !== undefined)
       pending.cancelTimeout = this.#startTimeout(pending, this.#options.timeoutMs)
@@ -197,8 +202,19 @@ export class SyncClient implements AsyncDisposable {
 
   #startTimeout(pending: Pending, timeoutMs: number): () => void {
     return this.#clock.after(timeoutMs, () => {
-      this.#drop(pending, this.#unreachable(pending.row.name, `no answer within ${timeoutMs} ms`))
+      const { path } = this.#options
+      if (this.#connection === undefined) {
+        this.#drop(pending, this.#unreachable(pending.row.name, `no server within ${timeoutMs / 1000} s`))
+        return
+      }
+      const detail = `${serverText(path)} did not answer within ${timeoutMs / 1000} s`
+      this.#drop(pending, new AfsError("TIMEDOUT", pending.row.name, { path }, { detail }))
     })
+  }
+
+  #startNotice(request: string): () => void {
+    const { onWait, path } = this.#options
+    return onWait === undefined ? nothing : this.#clock.after(waitNoticeMs, () => onWait({ path, request }))
   }
 
   #send(connection: SyncConnection, pending: Pending): void {
@@ -222,6 +238,7 @@ export class SyncClient implements AsyncDisposable {
 
   #forget(pending: Pending): void {
     pending.cancelTimeout()
+    pending.cancelNotice()
     this.#pending.delete(pending.call.id)
     if (this.#pending.size === 0) this.#wake()
   }

@@ -6,8 +6,9 @@ import { type Disk, isDiskError } from "../common/disk/disk.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
 import type { ProgramType } from "../common/protocol/codes.ts"
-import { FssyncClient } from "./fssync-client.ts"
+import { FssyncClient, type FssyncClientOptions } from "./fssync-client.ts"
 import { impatientRule, type RetryRule, restartRule } from "./retry-rule.ts"
+import type { Waiting } from "./waiting.ts"
 
 /** Name of the fileserver's socket in the state directory. */
 export const fssyncSocketName = "fssync.sock"
@@ -21,12 +22,15 @@ export interface FileserverLinkOptions {
   /** For a fileserver that has answered and then breaks off; default `restartRule`. One that never did is absent at once. */
   readonly rule?: RetryRule | undefined
   readonly disk?: Disk
+  /** As of SyncClientOptions. */
+  readonly timeoutMs?: number | undefined
+  readonly onWait?: ((waiting: Waiting) => void) | undefined
 }
 
 /**
  * A connection to the fileserver that has been seen to answer; undefined if there is none and `offline` says so.
  * @throws AfsError UNREACHABLE without a fileserver and without `offline`; VONLINE with both; EACCES if the state directory
- * may not be searched: whether a fileserver runs is then unknown
+ * may not be searched: whether a fileserver runs is then unknown; TIMEDOUT
  */
 export async function openFileserver(options: FileserverLinkOptions): Promise<FssyncClient | undefined> {
   const path = `${options.stateDirectory}/${fssyncSocketName}`
@@ -34,8 +38,9 @@ export async function openFileserver(options: FileserverLinkOptions): Promise<Fs
   if (!exists && options.offline) return undefined
   if (!exists) throw absent(path, "there is no such socket")
   const { program: programType, rule = restartRule } = options
-  const answers = await isAnswering(path, programType)
-  if (answers === true && !options.offline) return new FssyncClient({ path, programType, rule })
+  const { timeoutMs, onWait } = options
+  const answers = await isAnswering({ path, programType, timeoutMs, onWait })
+  if (answers === true && !options.offline) return new FssyncClient({ path, programType, rule, timeoutMs, onWait })
   if (answers === true) {
     const detail = `a fileserver answers at ${path}: leave out --offline`
     throw new AfsError("VONLINE", "openFileserver", {}, { detail })
@@ -55,8 +60,8 @@ function isThere(disk: Disk, path: string): boolean {
 }
 
 /** True, or why there is no answer. */
-async function isAnswering(path: string, programType: ProgramType): Promise<true | string> {
-  await using client = new FssyncClient({ path, programType, rule: impatientRule })
+async function isAnswering(options: FssyncClientOptions): Promise<true | string> {
+  await using client = new FssyncClient({ ...options, rule: impatientRule })
   try {
     await client.list()
     return true

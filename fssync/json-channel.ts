@@ -52,6 +52,11 @@ export class JsonChannel {
     this.#socket.end()
   }
 
+  /** Ends at once, whatever the peer does. */
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
   #receive(chunk: Buffer): void {
     try {
       this.#reader.push(chunk)

@@ -37,6 +37,7 @@ const exitOfCode: Partial<Record<Code, ExitCode>> = {
   VRESTARTING: exitCodes.busy,
   VOLSERVOLBUSY: exitCodes.busy,
   EAGAIN: exitCodes.busy,
+  TIMEDOUT: exitCodes.busy,
   EACCES: exitCodes.notPermitted,
   EPERM: exitCodes.notPermitted,
   VREADONLY: exitCodes.notPermitted,

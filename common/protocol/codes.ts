@@ -48,6 +48,8 @@ export const codes = {
   DENIED: { number: undefined, sentence: "request was refused" },
   /** A peer's socket is absent or refuses connections. */
   UNREACHABLE: { number: undefined, sentence: "no server answers" },
+  /** A peer that is there did not answer within the time that it was given. */
+  TIMEDOUT: { number: undefined, sentence: "no answer in time" },
   /** A structure on disk or in a dump is not what its format says. */
   DAMAGED: { number: undefined, sentence: "data is damaged" },
   /** The operation was interrupted on request. */

@@ -10,6 +10,7 @@ import { channelClose, fssyncCommands, responses, type SyncRequest } from "../..
 import { connectionId, decodeCall, encodeAnswer, type SyncCall } from "../../fssync/message-codec.ts"
 import { impatientRule, patientRule } from "../../fssync/retry-rule.ts"
 import { listenSync, type SyncHandler } from "../../fssync/server.ts"
+import { type Waiting, waitNoticeMs } from "../../fssync/waiting.ts"
 import { fssyncMark, until } from "../support/raw-peer.ts"
 import { spawnSource } from "../support/spawned.ts"
 import { okAnswer, sampleVolume } from "../support/sync-samples.ts"
@@ -366,7 +367,7 @@ test("client: an answer that does not come in time fails its request; when it co
   const slow = client.call(fssyncRows.VOL_OFF, { volume: 1 })
   await until(() => late.length > 0)
   clock.advance(5000)
-  await t.throwsAsync(slow, { code: "UNREACHABLE", message: /no answer within 5000 ms/ })
+  await t.throwsAsync(slow, { code: "TIMEDOUT", message: /did not answer within 5 s/ })
   late[0]?.()
   t.is((await client.call(fssyncRows.VOL_ON, { volume: 2 })).response, OK)
   t.is(client.connections, 1)
@@ -435,4 +436,23 @@ test("client: many clients of one process and one client of many requests wait f
   t.is(replies.length, 60)
   await Promise.all(clients.map((client) => client.close()))
   t.deepEqual(new Set(await Promise.all(stuck)), new Set(["INTERRUPTED"]))
+})
+
+test("client: a request without an answer is told of after three seconds, once, and goes on waiting", async (t) => {
+  const path = socketIn(t)
+  const clock = virtualClock()
+  const late: (() => void)[] = []
+  await script(t, path, (call, socket) => void late.push(() => answerOk(call, socket)))
+  const told: Waiting[] = []
+  const client = clientOf(t, path, { clock, onWait: (waiting) => void told.push(waiting) })
+  const slow = client.call(fssyncRows.VOL_OFF, { volume: 1 })
+  await until(() => late.length > 0)
+  clock.advance(waitNoticeMs - 1)
+  t.deepEqual(told, [])
+  clock.advance(1)
+  clock.advance(60_000)
+  t.deepEqual(told, [{ path, request: "VOL_OFF" }])
+  late[0]?.()
+  t.is((await slow).response, OK)
+  t.is(clock.pending, 0)
 })

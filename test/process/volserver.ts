@@ -171,3 +171,42 @@ test("volserver: told to end, it ends its operations first, and everything is gi
   t.is(infoOnDisk(fixture(servers), clones.rw).inUse, 0)
   t.is(await servers.fileserver.access(clones.rw), "ok")
 })
+
+// A fileserver that somebody had stopped: the command stood there without a word, and looked as if it hung itself.
+test("vos and fssync: a stopped fileserver is named on standard error while it is waited for", async (t) => {
+  const { fileserver, where } = await started(t)
+  const named = new RegExp(
+    `waiting for the answer to \\w+ from pid ${fileserver.process.pid} \\(dafs fileserver\\), which is stopped`,
+  )
+  fileserver.process.signal("SIGSTOP")
+  const commands = [
+    ["vos", "examine", "v.cl", ...where],
+    ["fssync", "query", "--volumeid", String(clones.rw), "--state-dir", fileserver.stateDirectory],
+  ].map((words) => spawnDafs(t, words))
+  for (const command of commands) await command.line(named)
+  fileserver.process.signal("SIGCONT")
+  for (const command of commands) t.is((await command.ended).status, 0)
+})
+
+test("vos and fssync: with --timeout a server that does not answer is given up, with the exit status for busy", async (t) => {
+  const servers = await started(t)
+  const { fileserver, where } = servers
+  const volserver = await startVolserver(t, servers)
+  fileserver.process.signal("SIGSTOP")
+  volserver.signal("SIGSTOP")
+  const state = ["--state-dir", fileserver.stateDirectory]
+  const commands: string[][] = [
+    ["vos", "examine", "v.cl", "--timeout", "1", ...where],
+    ["vos", "examine", "v.cl", "--timeout", "1", "--volserver", ...where],
+    ["fssync", "query", "--volumeid", "1", "--timeout", "1", ...state],
+  ]
+  for (const [index, words] of commands.entries()) {
+    const { status, stderr } = await runDafs(words)
+    const pid = index === 1 ? volserver.pid : fileserver.process.pid
+    t.is(status, 11, stderr)
+    t.regex(stderr, new RegExp(`TIMEDOUT.*pid ${pid} .*, which is stopped did not answer within 1 s`))
+  }
+  for (const server of [fileserver.process, volserver]) server.signal("SIGCONT")
+  t.is((await runDafs(["vos", "examine", "v.cl", "--timeout", "0", ...where])).status, 2)
+  t.is((await vos(servers, "examine", "v.cl", "--timeout", "30")).status, 0)
+})

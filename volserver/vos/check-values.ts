@@ -40,6 +40,7 @@ export function checkValues(command: AnyVosCommand, values: unknown): Values {
     quiet: false,
     partition: undefined,
     "state-dir": undefined,
+    timeout: undefined,
     ...checked,
   }
 }

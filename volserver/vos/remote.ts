@@ -2,6 +2,7 @@
 import { isWatched, openProgressBar, type ProgressBar } from "../../common/cli/progress.ts"
 import { AfsError } from "../../common/error.ts"
 import { connectJson, type JsonChannel } from "../../fssync/json-channel.ts"
+import { serverText, waitNoticeMs } from "../../fssync/waiting.ts"
 import {
   type ClientMessage,
   type JobStatus,
@@ -10,7 +11,7 @@ import {
   volserverSocketName,
 } from "../job-messages.ts"
 import { ownValues } from "./check-values.ts"
-import { stateDirectoryOf, type Values } from "./run.ts"
+import { stateDirectoryOf, timeoutOf, type Values } from "./run.ts"
 import type { AnyVosCommand } from "./vos-command.ts"
 
 async function connect(stateDirectory: string): Promise<JsonChannel> {
@@ -48,17 +49,22 @@ function follow(
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let job = 0
+    const noticing = noticeSilence(channel, values, (text) => showNotice(text, bar), reject)
     process.once("SIGINT", () => send(channel, { type: "cancel", job }))
     channel.listen({
       message(raw) {
         const message = serverMessage(raw)
+        noticing.stop()
         if (message?.type === "started") job = message.job
         else if (message?.type === "progress") bar?.report(message)
         else if (message?.type === "notice") showNotice(message.text, bar)
         else if (message?.type === "done") resolve(message.result)
         else if (message?.type === "failed") reject(remoteError(command, message))
       },
-      closed: () => reject(new AfsError("UNREACHABLE", "volserver", {}, { detail: "it hung up" })),
+      closed() {
+        noticing.stop()
+        reject(new AfsError("UNREACHABLE", "volserver", {}, { detail: "it hung up" }))
+      },
     })
     send(channel, {
       type: "run",
@@ -67,6 +73,31 @@ function follow(
       cwd: process.cwd(),
     })
   })
+}
+
+/** Until the volserver says its first word: tells whom we wait for, and gives up when the time is over. */
+function noticeSilence(
+  channel: JsonChannel,
+  values: Values,
+  tell: (text: string) => void,
+  giveUp: (error: Error) => void,
+): { stop(): void } {
+  const path = `${stateDirectoryOf(values)}/${volserverSocketName}`
+  const timeoutMs = timeoutOf(values)
+  const notice = setTimeout(() => tell(`waiting for an answer from ${serverText(path)}`), waitNoticeMs)
+  const end = (): void => {
+    const detail = `${serverText(path)} did not answer within ${(timeoutMs ?? 0) / 1000} s`
+    clearTimeout(notice)
+    giveUp(new AfsError("TIMEDOUT", "volserver", { path }, { detail }))
+    channel.destroy()
+  }
+  const timeout = timeoutMs === undefined ? undefined : setTimeout(end, timeoutMs)
+  return {
+    stop() {
+      clearTimeout(notice)
+      clearTimeout(timeout)
+    },
+  }
 }
 
 function showNotice(text: string, bar: ProgressBar | undefined): void {

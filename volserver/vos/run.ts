@@ -5,9 +5,10 @@ import { AfsError } from "../../common/error.ts"
 import { findPartitions, fullPartitionName, openPartition, type Partition } from "../../common/partition/partition.ts"
 import { openFileserver } from "../../fssync/fileserver-link.ts"
 import type { OperationEvent } from "../../fssync/volume-checkout.ts"
+import { waitingText } from "../../fssync/waiting.ts"
 import type { VolserverContext } from "../context.ts"
 import { Pace, type Progress } from "../pace.ts"
-import type { AnyVosCommand, CommonValues } from "./vos-command.ts"
+import { type AnyVosCommand, type CommonValues, commonOptions } from "./vos-command.ts"
 
 /** Where an operation tells how it goes. */
 export interface Listener {
@@ -18,15 +19,23 @@ export interface Listener {
 /** Values as the command line gave them; checked against the command's table. */
 export type Values = CommonValues & Readonly<Record<string, unknown>>
 
+/** Seconds; a day. */
+const timeoutMax = 86_400
 const defaultStateDirectory = "/var/lib/openafs/local"
 
 export function stateDirectoryOf(values: CommonValues): string {
   return values["state-dir"] ?? process.env["DAFS_STATE_DIR"] ?? defaultStateDirectory
 }
 
+/** Milliseconds. @throws AfsError USAGE unless it is a time to come */
+export function timeoutOf({ timeout }: CommonValues): number | undefined {
+  if (timeout === undefined || (timeout > 0 && timeout <= timeoutMax)) return timeout && timeout * 1000
+  throw new AfsError("USAGE", "vos", {}, { detail: `--timeout takes a number of seconds up to ${timeoutMax}` })
+}
+
 /** @throws AfsError USAGE if a number is none */
 function requireNumbers(command: AnyVosCommand, values: Values): void {
-  for (const [name, option] of Object.entries(command.options)) {
+  for (const [name, option] of Object.entries({ ...command.options, ...commonOptions })) {
     const value = values[name]
     if (option.type === "number" && value !== undefined && !Number.isFinite(value)) {
       throw new AfsError("USAGE", "vos", {}, { detail: `--${name} takes one number` })
@@ -47,7 +56,13 @@ export async function runCommand(
   const fileserver =
     command.needsNoFileserver === true
       ? undefined
-      : await openFileserver({ stateDirectory, program: "volumeServer", offline: values.offline })
+      : await openFileserver({
+          stateDirectory,
+          program: "volumeServer",
+          offline: values.offline,
+          timeoutMs: timeoutOf(values),
+          onWait: (waiting) => listener.notice(waitingText(waiting)),
+        })
   try {
     const context: VolserverContext = {
       claimant: {

@@ -1,6 +1,6 @@
 /** What a `dafs vos` subcommand is: options, the work, and how its result reads. */
 import type { VolserverContext } from "../context.ts"
-import { flag, type OptionTable, text, texts, type ValuesOf } from "./option.ts"
+import { flag, number, type OptionTable, text, texts, type ValuesOf } from "./option.ts"
 
 /** Options that every subcommand has. */
 export const commonOptions = {
@@ -10,6 +10,7 @@ export const commonOptions = {
   json: flag("print the result as one JSON document"),
   volserver: flag("let the volserver do it"),
   quiet: flag("show no progress"),
+  timeout: number("seconds after which a server that does not answer is given up (default: never)"),
 } as const satisfies OptionTable
 export type CommonValues = ValuesOf<typeof commonOptions>
 
