@@ -97,6 +97,8 @@ export const jumboBodySize = 1412
 export const jumboStep = jumboBodySize + jumboSubHeader.size
 /** Rx packet of a 1500-byte interface: 56 bytes go to the headers below. */
 export const ethernetPacketSize = 1444
+/** Largest packet that Rx sends. */
+export const packetSizeLimit = 16_384
 /** Smallest packet every peer takes: 576 − 56. */
 export const packetSizeMin = 520
 

@@ -18,7 +18,6 @@ import {
   type AckReason,
   type AckView,
   ackReasons,
-  ethernetPacketSize,
   packetFlags,
   packetTypes,
   type RxHeader,
@@ -386,6 +385,9 @@ export class Call implements Carrier {
   get jumbograms(): number {
     return this.connection.endpoint.jumbograms
   }
+  get isPeerAlive(): boolean {
+    return this.connection.endpoint.time - this.#times.lastReceived < deadMs(this.connection.timing) / 2
+  }
   now(): Millis {
     return this.connection.endpoint.currentTime()
   }
@@ -421,14 +423,14 @@ export class Call implements Carrier {
   }
 
   /** Tells the peer what has come; `serial` is that of the packet that asked for it. */
-  sendAck(reason: AckReason, serial: number): void {
+  sendAck(reason: AckReason, serial: number, padTo = 0): void {
     const window = this.#receive
     if (window === undefined || this.#channel === undefined) return
     this.#lastSent = this.connection.endpoint.currentTime()
     this.#debt.acked(window.first)
     this.#heldAck = undefined
     this.connection.endpoint.timers.clear(this.#timers, timer.ack)
-    this.#channel.sendAck(this, window, reason, serial)
+    this.#channel.sendAck(this, window, reason, serial, padTo)
   }
 
   // States.
@@ -520,7 +522,12 @@ export class Call implements Carrier {
     const { endpoint } = this.connection
     if (endpoint.unreadBytes + size <= endpoint.limits.unreadBytes) return true
     if (header.seq < window.next) return true
-    if (header.seq === window.next && window.highest < header.seq && window.unread === 0 && size <= ethernetPacketSize)
+    if (
+      header.seq === window.next &&
+      window.highest < header.seq &&
+      window.unread === 0 &&
+      size <= endpoint.packetSizeMax
+    )
       return true
     endpoint.statistics.packetsRefused++
     this.sendAck(ackReasons.noSpace, header.serial)
@@ -645,7 +652,10 @@ export class Call implements Carrier {
     const { endpoint, peer } = this.connection
     const ack = endpoint.ack
     if (!endpoint.readAck(bytes, end)) return
-    if (ack.reason === ackReasons.pingResponse) this.connection.reached()
+    if (ack.reason === ackReasons.pingResponse) {
+      peer.sizes.answered(ack.serial)
+      this.connection.reached()
+    }
     if (this.isOver) return
     this.#learn(ack)
     if ((header.flags & packetFlags.requestAck) !== 0) this.sendAck(ackReasons.pingResponse, header.serial)
@@ -653,12 +663,23 @@ export class Call implements Carrier {
     if (send === undefined) return
     const before = send.first
     if (!send.acknowledge(ack, bytes)) endpoint.statistics.ignoredAcks++
+    if (send.isWaiting) this.#probeSize()
     if (send.first > before || peer.flight.hasRoom) this.#sendProgressed(send, before)
+  }
+
+  /** While much is sent: would larger packets pass? */
+  #probeSize(): void {
+    const { endpoint, peer } = this.connection
+    const size = peer.sizes.wanted(endpoint.time)
+    if (size === undefined) return
+    endpoint.statistics.pingsSent++
+    this.sendAck(ackReasons.ping, 0, size)
+    peer.sizes.sent(this.connection.serial, endpoint.time)
   }
 
   #learn(ack: AckView): void {
     const { peer, endpoint } = this.connection
-    peer.learn(ack.maxMtu, ack.interfaceMtu, ack.packetsPerDatagram, endpoint.jumbograms)
+    peer.learn(ack.maxMtu, ack.interfaceMtu, ack.packetsPerDatagram, endpoint)
   }
 
   #sendProgressed(send: SendWindow, before: number): void {
@@ -688,6 +709,7 @@ export class Call implements Carrier {
   }
 
   #resend(): void {
+    if (this.#isUnreachable) return this.end(rxCodes.callDead, "nobody listens")
     if (!this.#isRefused) return this.#send?.expire()
     this.#isRefused = false
     this.#send?.sendAgain()
@@ -726,9 +748,15 @@ export class Call implements Carrier {
 
   #keepAlive(now: Millis): void {
     if (this.#state !== "active" && this.#state !== "precall") return
+    if (this.#isUnreachable) return this.end(rxCodes.callDead, "nobody listens")
     const interval = deadMs(this.connection.timing) / 6
     if (now - this.#lastSent > interval && (!this.isClient || this.#dataSent > 0)) this.ping()
     this.connection.endpoint.timers.set(this.#timers, timer.keepAlive, now + interval)
+  }
+
+  /** Since anything came from the peer the system has said that nobody listens there. */
+  get #isUnreachable(): boolean {
+    return this.peer.unreachableAt > this.#times.lastReceived
   }
 
   /** Server: the peer has to do something, and we have nothing to do. */

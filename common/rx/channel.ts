@@ -131,7 +131,7 @@ export class Channel {
   }
 
   /** Tells what the call's receiver has. */
-  sendAck(call: Call, window: ReceiveWindow, reason: AckReason, serial: number): void {
+  sendAck(call: Call, window: ReceiveWindow, reason: AckReason, serial: number, padTo = 0): void {
     const isPing = reason === ackReasons.ping
     const header = this.#header(
       packetTypes.ack,
@@ -139,7 +139,8 @@ export class Channel {
       packetFlags.slowStartOk | (isPing ? packetFlags.requestAck : 0),
       call.userStatus,
     )
-    this.connection.endpoint.sendAck(this.connection.peer, header, window.first, window.highest, reason, serial, window)
+    const { endpoint, peer } = this.connection
+    endpoint.sendAck(peer, header, window.first, window.highest, reason, serial, window, padTo)
   }
 
   #sendAckOfEnded(reason: AckReason, serial: number): void {

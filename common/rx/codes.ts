@@ -32,6 +32,7 @@ export type EndReason =
   | "connection failed"
   | "connection closed"
   | "protocol error"
+  | "nobody listens"
   | "too many calls"
   | "too many connections"
   | "restarting"

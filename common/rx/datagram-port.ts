@@ -8,6 +8,8 @@ import type { Transmit } from "./endpoint.ts"
 export interface PortEvents {
   /** A datagram came. Host is an IPv4 address as a number. The bytes are only lent for the call if the port `lends`. */
   readonly receive: (bytes: Uint8Array, host: number, port: number) => void
+  /** The system says that nobody listens at the other end. Not every port hears of that. */
+  readonly unreachable: (host: number, port: number) => void
   /** That was all for now: answers may go out together. */
   readonly batchEnd: () => void
 }

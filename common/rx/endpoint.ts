@@ -14,6 +14,7 @@ import {
   emptyHeader,
   ethernetPacketSize,
   packetFlags,
+  packetSizeLimit,
   packetTypes,
   type RxHeader,
   readAck,
@@ -65,6 +66,8 @@ export interface EndpointOptions {
   readonly limits?: Partial<RxLimits>
   /** Packets per datagram, 1 to 4. 1, OpenAFS's default, sends no jumbograms and takes them. */
   readonly jumbograms?: number
+  /** Largest single packet, 1444 to 16384. Above 1444, Ethernet's, it is used with peers that say the same and where it passes. */
+  readonly packetSizeMax?: number
   /** Peers must show that they receive what we send before their calls run. */
   readonly checkReach?: boolean
 }
@@ -87,6 +90,7 @@ export class Endpoint {
   readonly limits: RxLimits
   readonly timing: RxTiming
   readonly jumbograms: number
+  readonly packetSizeMax: number
   readonly timers: Timers
   readonly pool: PacketPool
   readonly statistics: RxStatistics = newStatistics()
@@ -135,7 +139,8 @@ export class Endpoint {
     this.timing = { ...rxTiming, ...options.timing }
     this.jumbograms = options.jumbograms ?? 1
     this.timers = new Timers(options.onEarlier)
-    this.pool = new PacketPool(this.limits.sparePackets)
+    this.packetSizeMax = Math.max(ethernetPacketSize, Math.min(options.packetSizeMax ?? 0, packetSizeLimit))
+    this.pool = new PacketPool(this.limits.sparePackets, this.packetSizeMax)
     this.epoch = ((options.random() | topBit) & ~secondBit) >>> 0
     this.#nextCid = (options.random() & ~channelMask) >>> 0
     this.#salt = [options.random(), options.random()]
@@ -223,6 +228,12 @@ export class Endpoint {
   currentTime(): Millis {
     if (!this.#isInside) this.time = Math.max(this.time, this.options.now())
     return this.time
+  }
+
+  /** The system says that nobody listens there: calls that wait for this peer end when they would ask it again. */
+  unreachable(host: number, port: number, now: Millis): void {
+    const peer = this.#byPeer.get(host * 65_536 + port)
+    if (peer !== undefined) peer.unreachableAt = now
   }
 
   // Services and connections.
@@ -504,6 +515,7 @@ export class Endpoint {
     reason: AckReason,
     serial: number,
     window: ReceiveWindow | undefined,
+    padTo = 0,
   ): void {
     const bytes = this.pool.control()
     const ack = this.#outgoingAck
@@ -512,12 +524,16 @@ export class Endpoint {
     ack.serial = serial
     ack.reason = reason
     ack.count = window?.writeArray(bytes, rxHeader.size + rxAck.size) ?? 0
-    ack.maxMtu = this.jumbograms > 1 ? jumbogramSize : ethernetPacketSize
-    ack.interfaceMtu = ethernetPacketSize
+    ack.maxMtu = Math.max(this.jumbograms > 1 ? jumbogramSize : ethernetPacketSize, this.packetSizeMax)
+    ack.interfaceMtu = this.packetSizeMax
     ack.receiveWindow = windowMax
     ack.packetsPerDatagram = this.jumbograms
     rxHeader.write(header, bytes)
-    this.transmit(peer, bytes, writeAck(ack, bytes, rxHeader.size), packetTypes.ack)
+    const length = writeAck(ack, bytes, rxHeader.size)
+    if (padTo <= length) return this.transmit(peer, bytes, length, packetTypes.ack)
+    const padded = new Uint8Array(padTo)
+    padded.set(bytes.subarray(0, length))
+    this.transmit(peer, padded, padTo, packetTypes.ack)
   }
 
   sendAbort(peer: Peer, header: RxHeader, code: number): void {

@@ -10,7 +10,7 @@ import { socketAddressSize } from "./system-socket.ts"
 const headerSize = 64
 const iovecSize = 16
 /** Room for one control message with an int: cmsghdr 16 and 8. */
-const controlSize = 24
+const controlSizeMin = 24
 const controlData = 16
 const half = 2 ** 32
 
@@ -24,8 +24,10 @@ export class MessageHeaders {
   readonly #iovecs: number
   readonly #names: number
   readonly #controls: number
+  readonly #controlSize: number
 
-  constructor(libc: Libc, count: number) {
+  constructor(libc: Libc, count: number, controlSize = controlSizeMin) {
+    this.#controlSize = controlSize
     const bytes = new Uint8Array(new ArrayBuffer(count * (headerSize + iovecSize + socketAddressSize + controlSize)))
     this.#view = new DataView(bytes.buffer)
     this.#count = count
@@ -56,7 +58,7 @@ export class MessageHeaders {
   }
 
   #controlAt(index: number): number {
-    return this.#controls + index * controlSize
+    return this.#controls + index * this.#controlSize
   }
 
   get view(): DataView {
@@ -84,7 +86,7 @@ export class MessageHeaders {
 
   /** Room for a control message to come. */
   allowControl(index: number): void {
-    this.#view.setUint32(index * headerSize + field.controlLength, controlSize, true)
+    this.#view.setUint32(index * headerSize + field.controlLength, this.#controlSize, true)
   }
 
   noControl(index: number): void {
@@ -98,10 +100,10 @@ export class MessageHeaders {
     this.#view.setInt32(at + 8, level, true)
     this.#view.setInt32(at + 12, type, true)
     this.#view.setUint16(at + controlData, value, true)
-    this.allowControl(index)
+    this.#view.setUint32(index * headerSize + field.controlLength, controlSizeMin, true)
   }
 
-  /** The number in the control message that came, if it is of this kind. */
+  /** The number that the control message which came begins with, if it is of this kind. */
   control(index: number, level: number, type: number): number | undefined {
     const at = this.#controlAt(index)
     if (this.#view.getUint32(index * headerSize + field.controlLength, true) < controlData + 4) return undefined

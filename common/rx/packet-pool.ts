@@ -62,11 +62,13 @@ export class PacketPool {
   readonly #freeLong: Uint8Array[] = []
   readonly #retiredLong: Uint8Array[] = []
   readonly #spareMax: number
+  readonly #packetSize: number
   /** Data packets in use. */
   inUse = 0
 
-  constructor(spareMax: number) {
+  constructor(spareMax: number, packetSize: number = ethernetPacketSize) {
     this.#spareMax = spareMax
+    this.#packetSize = packetSize
   }
 
   /** Data packets that lie ready. */
@@ -76,7 +78,7 @@ export class PacketPool {
 
   acquire(seq: number, start: number): Packet {
     this.inUse++
-    return (this.#free.pop() ?? new Packet(ethernetPacketSize)).reset(seq, start)
+    return (this.#free.pop() ?? new Packet(this.#packetSize)).reset(seq, start)
   }
 
   release(packet: Packet): void {

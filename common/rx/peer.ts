@@ -5,6 +5,7 @@
 import type { Millis } from "../clock.ts"
 import { ethernetPacketSize, packetSizeMin } from "../protocol/rx-packet.ts"
 import { congestionWindowInitial, hostFlight, jumbogramMax, windowMax } from "./limits.ts"
+import { PacketSize } from "./packet-size.ts"
 import { newRoundTrip, type RoundTrip } from "./rtt.ts"
 
 /** Somebody who could not send because too much was on the way. */
@@ -80,6 +81,13 @@ export class HostFlight {
   }
 }
 
+/** What we take and send ourselves. */
+export interface OwnSizes {
+  readonly packetSizeMax: number
+  /** Packets per datagram. */
+  readonly jumbograms: number
+}
+
 export class Peer {
   /** IPv4 address as a number, network order read from left to right. */
   readonly host: number
@@ -95,14 +103,16 @@ export class Peer {
   /** Where its next call begins. */
   congestionWindow: number = congestionWindowInitial
   slowStartThreshold: number = windowMax
-  /** Largest single packet it takes, Rx header included. */
-  packetSize: number = ethernetPacketSize
+  /** How large single packets to it are. */
+  readonly sizes = new PacketSize()
   /** Largest datagram it takes. */
   datagramSize: number = ethernetPacketSize
   /** What it takes in one jumbogram, and how many we put into one now. */
   packetsPerDatagramMax = 1
   packetsPerDatagram = 1
   #cleanAcks = 0
+  /** When the system last said that nobody listens there. */
+  unreachableAt: Millis = Number.NEGATIVE_INFINITY
   /** When it last proved that it receives what is sent to it. */
   reachedAt: Millis = Number.NEGATIVE_INFINITY
   packetsSent = 0
@@ -117,14 +127,17 @@ export class Peer {
     this.roundTrip = newRoundTrip(initialRoundTripMs)
   }
 
-  /** Takes the trailer of its ACK; zeros are parts that were not sent. `own` is our packets per datagram. */
-  learn(maxMtu: number, interfaceMtu: number, packetsPerDatagram: number, own: number): void {
-    if (interfaceMtu !== 0) this.packetSize = Math.min(ethernetPacketSize, Math.max(packetSizeMin, interfaceMtu))
-    if (maxMtu !== 0) {
-      this.datagramSize = Math.max(packetSizeMin, maxMtu)
-      if (maxMtu < this.packetSize) this.packetSize = this.datagramSize
-    }
-    this.packetsPerDatagramMax = Math.max(1, Math.min(own, packetsPerDatagram, jumbogramMax))
+  /** Largest single packet it takes as far as we know, Rx header included. */
+  get packetSize(): number {
+    return this.sizes.size
+  }
+
+  /** Takes the trailer of its ACK; zeros are parts that were not sent. */
+  learn(maxMtu: number, interfaceMtu: number, packetsPerDatagram: number, own: OwnSizes): void {
+    if (maxMtu !== 0) this.datagramSize = Math.max(packetSizeMin, maxMtu)
+    if (interfaceMtu !== 0 || maxMtu !== 0)
+      this.sizes.agree(Math.min(own.packetSizeMax, interfaceMtu || own.packetSizeMax, maxMtu || own.packetSizeMax))
+    this.packetsPerDatagramMax = Math.max(1, Math.min(own.jumbograms, packetsPerDatagram, jumbogramMax))
     if (this.packetsPerDatagram > this.packetsPerDatagramMax) this.packetsPerDatagram = this.packetsPerDatagramMax
   }
 

@@ -1,5 +1,6 @@
 /** Receives many datagrams in one system call: recvmmsg, with neighbours of one sender joined by the kernel (UDP_GRO). */
 import type { Libc, Native } from "../system/libc.ts"
+import { isReported } from "./error-queue.ts"
 import { MessageHeaders } from "./message-headers.ts"
 import { udpControlLevel, udpGather } from "./system-socket.ts"
 
@@ -9,11 +10,13 @@ const slotCount = 32
 
 export class ReceiveBatch {
   readonly #recvmmsg: Native
+  readonly #errno: () => number
   readonly #headers: MessageHeaders
   readonly #memory: ArrayBuffer
 
   constructor(libc: Libc) {
     this.#recvmmsg = libc.find("recvmmsg", "int", ["int", "address", "uint", "int", "address"])
+    this.#errno = libc.errno
     this.#headers = new MessageHeaders(libc, slotCount)
     this.#memory = new ArrayBuffer(slotCount * slotSize)
     const address = libc.addressOf(new Uint8Array(this.#memory))
@@ -25,11 +28,12 @@ export class ReceiveBatch {
 
   /**
    * Takes what is there, as far as there is room; gives how many messages. `take` may use the bytes until it returns.
-   * An error that the socket reports in between concerns a single datagram of ours, and is for the timers to find out.
+   * An error that the socket reports in between concerns a datagram sent before (error-queue.ts).
    */
   receive(descriptor: number, take: (bytes: Uint8Array, host: number, port: number) => void): number {
     const headers = this.#headers
-    const count = this.#recvmmsg(descriptor, headers.address, slotCount, 0, 0)
+    let count = this.#recvmmsg(descriptor, headers.address, slotCount, 0, 0)
+    if (count < 0 && isReported(this.#errno())) count = this.#recvmmsg(descriptor, headers.address, slotCount, 0, 0)
     for (let index = 0; index < count; index++) {
       const segment = headers.control(index, udpControlLevel, udpGather)
       const length = headers.received(index)

@@ -4,6 +4,7 @@
  */
 import { constants } from "node:os"
 import type { Libc, Native } from "../system/libc.ts"
+import { isReported } from "./error-queue.ts"
 import { MessageHeaders } from "./message-headers.ts"
 import { udpControlLevel, udpSegment, writeSocketAddress } from "./system-socket.ts"
 
@@ -106,10 +107,18 @@ export class SendBatch {
   /** Sends everything kept; false if the socket takes no more now, and the rest waits. */
   send(descriptor: number): boolean {
     for (let index = this.#first; index < this.#runCount; index++) this.#describe(index)
+    let isSecondTry = false
     while (this.#first < this.#runCount) {
       const sent = this.#sendmmsg(descriptor, this.#headers.headerAddress(this.#first), this.#runCount - this.#first, 0)
-      if (sent > 0) this.#first += sent
-      else if (!this.#isMastered(descriptor, this.#errno())) return false
+      if (sent > 0) {
+        this.#first += sent
+        isSecondTry = false
+      } else {
+        const errno = this.#errno()
+        const isAgain: boolean = !isSecondTry && isReported(errno)
+        isSecondTry = isAgain
+        if (!isAgain && !this.#isMastered(descriptor, errno)) return false
+      }
     }
     this.#clear()
     return true

@@ -8,7 +8,14 @@
  * it have arrived, and growth stops while the application, not the window, is the limit.
  */
 import type { Millis } from "../clock.ts"
-import { type AckView, ackReasons, jumboBodySize, packetFlags, rxHeader } from "../protocol/rx-packet.ts"
+import {
+  type AckView,
+  ackReasons,
+  ethernetPacketSize,
+  jumboBodySize,
+  packetFlags,
+  rxHeader,
+} from "../protocol/rx-packet.ts"
 import { reorderTolerance, replyAllowanceMs, windowInitial, windowMax } from "./limits.ts"
 import type { Packet, PacketPool } from "./packet-pool.ts"
 import type { FlightWaiter, Peer } from "./peer.ts"
@@ -25,6 +32,8 @@ export interface Carrier {
   readonly resendMaxMs: Millis
   /** The reply acknowledges the request, so its last packet waits longer. */
   readonly isClient: boolean
+  /** The peer was heard of since the last packets went out. */
+  readonly isPeerAlive: boolean
   /** Our own packets per jumbogram; above 1 packets are filled for them. */
   readonly jumbograms: number
   now(): Millis
@@ -39,6 +48,9 @@ export interface Carrier {
   /** A round trip was measured. */
   measured(ms: Millis): void
 }
+
+/** Timeouts in a row after which packets are suspected to be too large for the path. */
+const tooLargeAfter = 3
 
 export class SendWindow implements FlightWaiter {
   isWaitingForFlight = false
@@ -182,8 +194,11 @@ export class SendWindow implements FlightWaiter {
   }
 
   #capacity(carrier: Carrier): number {
-    const body = carrier.peer.packetSize - rxHeader.size
-    const limit = carrier.jumbograms > 1 ? Math.min(body, jumboBodySize) : body
+    const { peer } = carrier
+    const body = peer.packetSize - rxHeader.size
+    // A packet that is larger than Ethernet's goes alone.
+    const isJoined = carrier.jumbograms > 1 && peer.packetSize <= ethernetPacketSize
+    const limit = isJoined ? Math.min(body, jumboBodySize) : body
     return rxHeader.size + limit - carrier.trailerSize
   }
 
@@ -308,8 +323,15 @@ export class SendWindow implements FlightWaiter {
     this.#backOff++
     if (this.outstanding + this.#lost === 0) carrier.ping()
     else this.#loseAll(carrier)
+    if (this.#backOff >= tooLargeAfter) this.#doubtSize(carrier)
     this.pump()
     carrier.peer.flight.wake()
+  }
+
+  /** Nothing has arrived for long: perhaps packets of this size never do. */
+  #doubtSize(carrier: Carrier): void {
+    const first = this.#queue[0]
+    if (first !== undefined && carrier.isPeerAlive) carrier.peer.sizes.tooLarge(first.end)
   }
 
   /** Everything on the way was refused, not lost: sends it again without slowing down for it. */

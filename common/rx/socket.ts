@@ -197,6 +197,7 @@ export class RxSocket implements AsyncDisposable {
   async open(options: RxSocketOptions): Promise<void> {
     const events: PortEvents = {
       receive: (bytes, host, port) => this.#receive(bytes, host, port),
+      unreachable: (host, port) => this.endpoint.unreachable(host, port, performance.now()),
       batchEnd: () => {
         this.#isBatch = false
         this.endpoint.endBatch()

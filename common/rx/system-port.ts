@@ -5,6 +5,7 @@
  */
 import { type Libc, libcAbsence, openLibc, type Watch } from "../system/libc.ts"
 import { type DatagramPort, hostText, type OpenPort, type PortEvents, parseHost } from "./datagram-port.ts"
+import { ErrorQueue } from "./error-queue.ts"
 import { ReceiveBatch } from "./receive-batch.ts"
 import { SendBatch } from "./send-batch.ts"
 import { openSystemSocket, type SystemSocket } from "./system-socket.ts"
@@ -21,6 +22,7 @@ class SystemPort implements DatagramPort {
   readonly #events: PortEvents
   readonly #incoming: ReceiveBatch
   readonly #outgoing: SendBatch
+  readonly #errors: ErrorQueue
   readonly #watch: Watch
   readonly #take: PortEvents["receive"]
   #isClosed = false
@@ -34,6 +36,7 @@ class SystemPort implements DatagramPort {
     this.port = socket.port
     this.#incoming = new ReceiveBatch(libc)
     this.#outgoing = new SendBatch(libc)
+    this.#errors = new ErrorQueue(libc)
     this.#take = (bytes, host, port) => {
       if (!this.#isClosed) events.receive(bytes, host, port)
     }
@@ -47,7 +50,7 @@ class SystemPort implements DatagramPort {
   /** An exception here would not be seen by anybody, and promises would not go on: an immediate cares for both. */
   readonly #ready = (status: number): void => {
     try {
-      if (status !== 0) this.#listen()
+      if (status !== 0) this.#takeErrors()
       if (this.#isBlocked) this.flush()
       this.#receive()
       setImmediate(nothing)
@@ -69,7 +72,12 @@ class SystemPort implements DatagramPort {
     }
   }
 
-  /** (Again:) the event loop stops watching a socket on which an error is reported. */
+  /** The event loop stops watching a socket on which an error is reported. */
+  #takeErrors(): void {
+    this.#errors.drain(this.#socket.descriptor, this.#events.unreachable)
+    this.#listen()
+  }
+
   #listen(): void {
     if (!this.#isClosed) this.#watch.start({ readable: true, writable: this.#isBlocked }, this.#ready)
   }

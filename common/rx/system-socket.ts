@@ -17,6 +17,7 @@ const receiveBufferForce = 33
 const ipLevel = 0
 const mtuDiscover = 10
 const neverDiscover = 0
+const receiveErrors = 11
 const udpLevel = 17
 
 /** Socket options of level UDP that are also the types of its control messages. */
@@ -67,6 +68,8 @@ function prepare(libc: Libc, descriptor: number): void {
     set(socketLevel, receiveBuffer, receiveBufferBytes)
   // Larger datagrams go in fragments, as OpenAFS's do.
   set(ipLevel, mtuDiscover, neverDiscover)
+  // Ports where nobody listens are told of in a queue of their own (error-queue.ts).
+  set(ipLevel, receiveErrors, 1)
 }
 
 function bind(libc: Libc, descriptor: number, host: number, port: number): DataView {

@@ -26,6 +26,7 @@ async function listen(t: ExecutionContext, open: OpenPort): Promise<Listener> {
   let wanted = Number.POSITIVE_INFINITY
   let wake: () => void = () => undefined
   const events = {
+    unreachable: () => undefined,
     receive(bytes: Uint8Array, from: number, port: number) {
       got.push({ bytes: Buffer.from(bytes), host: from, port })
     },
@@ -147,12 +148,32 @@ const promises: readonly Promised[] = [
     },
   ],
   [
+    "a peer where nobody listens holds up none of the others, again and again",
+    async (t, open) => {
+      const [from, to, gone] = [await listen(t, open), await listen(t, open), await listen(t, open)]
+      await gone.port.close()
+      for (let round = 1; round <= 20; round++) {
+        from.port.send(Buffer.alloc(30, round), 30, host, gone.port.port)
+        from.port.send(Buffer.alloc(30, round), 30, host, to.port.port)
+        from.port.flush()
+        await to.has(round)
+        to.port.send(Buffer.alloc(31, round), 31, host, from.port.port)
+        to.port.flush()
+        await from.has(round)
+      }
+      t.deepEqual(
+        to.got.map(({ bytes }) => bytes[0]),
+        Array.from({ length: 20 }, (_, index) => index + 1),
+      )
+    },
+  ],
+  [
     "promises that settle in the receiver go on without anything else to happen",
     async (t, open) => {
       const from = await listen(t, open)
       const arrived = new Promise<number>((resolve, reject) => {
         const receive = (bytes: Uint8Array): void => resolve(bytes.length)
-        open(loopback, 0, { receive, batchEnd: () => undefined }).then((port) => {
+        open(loopback, 0, { receive, batchEnd: () => undefined, unreachable: () => undefined }).then((port) => {
           t.teardown(() => port.close())
           sendAll(from.port, port, [Buffer.alloc(40)])
         }, reject)
@@ -164,7 +185,7 @@ const promises: readonly Promised[] = [
     "a port that is taken is an error that says so",
     async (t, open) => {
       const first = await listen(t, open)
-      const events = { receive: () => undefined, batchEnd: () => undefined }
+      const events = { receive: () => undefined, batchEnd: () => undefined, unreachable: () => undefined }
       await t.throwsAsync(open(loopback, first.port.port, events), { code: "EADDRINUSE", message: /127\.0\.0\.1/ })
       await t.throwsAsync(open("203.0.113.1", 0, events), { code: "EADDRNOTAVAIL" })
     },

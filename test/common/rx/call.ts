@@ -308,6 +308,28 @@ test("call: a request nobody answers is sent again at 2.6, 7.4 s, and fails with
   t.is(client.calls, 0)
 })
 
+test("call: a call to where nobody listens ends when it would ask again; a word from there since makes that untrue", (t) => {
+  const { network, client } = pair([])
+  const connection = client.connect(serverAddress.host, serverAddress.port + 9, serviceId)
+  const outcome = collect(connection.newCall(), Uint8Array.of(1))
+  network.run(100)
+  client.unreachable(serverAddress.host, serverAddress.port + 9, network.now)
+  client.unreachable(serverAddress.host, 1, network.now)
+  t.false(outcome.ended)
+  network.run(3_000)
+  t.true(outcome.ended)
+  t.is(outcome.code, -1)
+  const { service, calls } = idle()
+  const other = server(service)
+  other.raw.data(1, "part")
+  other.network.run(1)
+  other.endpoint.unreachable(other.raw.address.host, other.raw.address.port, other.network.now)
+  other.network.run(10)
+  other.raw.data(2, "more")
+  other.network.run(11_000)
+  t.false(only(calls).isOver)
+})
+
 test("call: a writer waits for room, and is told of it when half of the queue is free", (t) => {
   const { service, calls } = idle()
   const { raw, network } = server(service)

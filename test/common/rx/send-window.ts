@@ -27,6 +27,7 @@ function open(windowOf = 32, cwind = 4) {
     resendMaxMs: 60_000,
     isClient: false,
     jumbograms: 1,
+    isPeerAlive: true,
     now: () => state.now,
     transmit: send,
     transmitJumbogram: (packets, flags) => {
