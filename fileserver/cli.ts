@@ -5,6 +5,7 @@ import { packageVersion } from "../common/cli/package-version.ts"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
 import { AfsError } from "../common/error.ts"
 import { type LogLevel, logLevels, openLog } from "../common/log.ts"
+import { ethernetPacketSize } from "../common/protocol/rx-packet.ts"
 import { parseHost } from "../common/rx/datagram-port.ts"
 import { type SocketBackEnd, socketBackEnds } from "../common/rx/socket.ts"
 import { defaultCheckoutsMax } from "../common/volume/handover.ts"
@@ -19,6 +20,7 @@ interface FileserverArguments {
   port: number
   rxbind: string | undefined
   jumbo: boolean
+  rxmaxmtu: number
   "socket-back-end": SocketBackEnd
   vlruthresh: number
   vlruinterval: number
@@ -80,6 +82,7 @@ const logFileOf = (wanted: FileserverArguments): string | undefined =>
 export function configOf(wanted: FileserverArguments): FileserverConfig {
   requireAtLeast(1, wanted, "vlruthresh", "vlruinterval", "vlrumax", "checkouts-per-connection")
   requireAtLeast(0, wanted, "lock-holdoff")
+  requireAtLeast(ethernetPacketSize, wanted, "rxmaxmtu")
   requirePlace(wanted)
   const { vlruthresh, vlruinterval, vlrumax } = wanted
   return {
@@ -90,6 +93,7 @@ export function configOf(wanted: FileserverArguments): FileserverConfig {
     address: wanted.rxbind,
     port: wanted.port,
     jumbograms: wanted.jumbo ? jumbogramPackets : 1,
+    packetSizeMax: wanted.rxmaxmtu,
     socketBackEnd: wanted["socket-back-end"],
     lru: !wanted.vlrudisable && { thresholdMs: vlruthresh * 60_000, intervalMs: vlruinterval * 1000, max: vlrumax },
     offlineTimeoutMs: limitMs(wanted["offline-timeout"]),
@@ -137,6 +141,11 @@ function addOptions(parser: Argv): Argv<FileserverArguments> {
     })
     .option("rxbind", { type: "string", describe: "IPv4 address to serve and register (default: all)" })
     .option("jumbo", { type: "boolean", default: false, describe: "send jumbograms to clients that take them" })
+    .option("rxmaxmtu", {
+      type: "number",
+      default: ethernetPacketSize,
+      describe: "largest packet in bytes; above 1444 for clients that take larger ones, where they pass",
+    })
     .option("socket-back-end", {
       choices: socketBackEnds,
       default: "auto" as const,

@@ -32,6 +32,8 @@ export interface ClientPortOptions {
   readonly socketBackEnd: SocketBackEnd
   /** Packets per datagram, 1 to 4; more than 1 are jumbograms. */
   readonly jumbograms: number
+  /** Largest single packet, 1444 to 16384. */
+  readonly packetSizeMax: number
   /** What the server says of itself to `rxdebug -version`. */
   readonly version: string
 }
@@ -41,13 +43,14 @@ const servedTiming = { deadMs: 30_000, abortDelayMs: 3_000 }
 
 /** @throws AfsError LOCKED if another program has the port */
 async function openPort(options: ClientPortOptions): Promise<RxSocket> {
-  const { port, address, socketBackEnd, jumbograms, version } = options
+  const { port, address, socketBackEnd, jumbograms, packetSizeMax, version } = options
   const place = `UDP port ${port}`
   try {
     return await openRxSocket({
       port,
       backEnd: socketBackEnd,
       jumbograms,
+      packetSizeMax,
       version: `dafs ${version}`,
       checkReach: true,
       ...(address === undefined ? {} : { address }),
@@ -87,6 +90,12 @@ export class ClientSide implements AsyncDisposable {
 
   get port(): number {
     return this.#socket.port
+  }
+
+  /** How datagrams come and go, for the log; the note says why it is not the faster way. */
+  get backEnd(): { readonly backEnd: string; readonly note?: string } {
+    const { backEnd, backEndNote } = this.#socket
+    return backEndNote === "" ? { backEnd } : { backEnd, note: backEndNote }
   }
 
   /**

@@ -72,7 +72,10 @@ export async function serveVolumes(
   const { port } = clientSide
   clientSide.serve(volumes.package)
   using _service = new Service(clientSide)
-  log.info({ port, socket: fssync.path, cell, uuid, volumes: volumes.package.volumeCount }, "fileserver ready")
+  log.info(
+    { port, ...clientSide.backEnd, socket: fssync.path, cell, uuid, volumes: volumes.package.volumeCount },
+    "fileserver ready",
+  )
   ready(port)
   log.info({ reason: await stopped }, "fileserver stopping")
 }

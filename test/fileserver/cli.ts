@@ -11,6 +11,7 @@ const plain = {
   port: 7000,
   rxbind: undefined,
   jumbo: false,
+  rxmaxmtu: 1444,
   "socket-back-end": "auto",
   vlruthresh: 120,
   vlruinterval: 120,

@@ -15,6 +15,7 @@ const plain: Omit<FileserverConfig, "partitions" | "stateDirectory"> = {
   port: 0,
   socketBackEnd: "auto",
   jumbograms: 1,
+  packetSizeMax: 1444,
   lru: false,
   offlineTimeoutMs: undefined,
   offlineShutdownTimeoutMs: undefined,
