@@ -7,7 +7,7 @@
 import { AfsError } from "../common/error.ts"
 import { countIn, linkCountMax } from "../common/partition/link-table.ts"
 import { volumeTypes } from "../common/protocol/codes.ts"
-import { type IndexPiece, indexPieces, readIndexPiece } from "../common/vnode/index-piece.ts"
+import { type IndexPiece, indexPieces, readIndexPiece, walkedSize } from "../common/vnode/index-piece.ts"
 import { type VnodeClass, vnodeClasses } from "../common/vnode/vnode-record.ts"
 import type { Volume } from "../common/volume/volume.ts"
 import type { VolumeDraft } from "../common/volume/volume-draft.ts"
@@ -61,6 +61,42 @@ export async function copyRecords(
   const walk: Walk = { context, source, clone, draft, rows, total, claimed, filecount: 0, diskused: 0, done: 0 }
   for (const cls of ["large", "small"] as const) await copyIndex(walk, cls)
   return { filecount: walk.filecount, diskused: walk.diskused }
+}
+
+/**
+ * What a clone and its source both hold, if that is the same already: nothing then needs to be copied, counted or marked, and
+ * the clone's files can stay. Undefined where they differ, or a directory of the source lacks its mark.
+ * @throws FormatError for a damaged record
+ */
+export function sameContents(source: Volume, clone: Volume): Contents | undefined {
+  const contents = { filecount: 0, diskused: 0 }
+  for (const cls of ["large", "small"] as const) {
+    if (walkedSize(clone.index(cls).file, cls) > walkedSize(source.index(cls).file, cls)) return undefined
+    for (const piece of indexPieces(source.index(cls).file, cls)) {
+      const other = readIndexPiece(clone.index(cls).file, cls, piece.offset, piece.bytes.length)
+      if (!isSamePiece(piece, other, source.info.type === volumeTypes.RW)) return undefined
+      addCounts(contents, piece)
+    }
+  }
+  return contents
+}
+
+function isSamePiece(piece: IndexPiece, other: IndexPiece, isReadWrite: boolean): boolean {
+  if (piece.cls === "large") {
+    for (let slot = 0; slot < piece.count; slot++) {
+      if (isReadWrite && needsMark(piece, slot)) return false
+      for (const one of [piece, other]) if (one.isCloned(slot)) one.setCloned(slot, false)
+    }
+  }
+  return Buffer.compare(piece.bytes, other.bytes) === 0
+}
+
+function addCounts(contents: { filecount: number; diskused: number }, piece: IndexPiece): void {
+  for (let slot = 0; slot < piece.count; slot++) {
+    if (!piece.used(slot)) continue
+    contents.filecount++
+    contents.diskused += blocksOf(piece.length(slot))
+  }
 }
 
 async function copyIndex(walk: Walk, cls: VnodeClass): Promise<void> {

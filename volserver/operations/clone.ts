@@ -10,7 +10,7 @@ import { programTypes, type VolumeType, volumeTypes } from "../../common/protoco
 import { VolumeDraft } from "../../common/volume/volume-draft.ts"
 import { destroyMeMark, type VolumeInfo } from "../../common/volume/volume-info.ts"
 import { type VolumeOperation, withVolume } from "../../fssync/volume-operation.ts"
-import { type Contents, copyRecords } from "../clone-contents.ts"
+import { type Contents, copyRecords, sameContents } from "../clone-contents.ts"
 import type { VolserverContext } from "../context.ts"
 import { InodeList, takeBack } from "../inode-list.ts"
 import { withNewVolume } from "../new-volume.ts"
@@ -137,16 +137,24 @@ async function fill(
   now: number,
   own: () => Partial<VolumeInfo>,
 ): Promise<void> {
+  const { backupId } = source.volume.info
+  const infoAfter = (contents: Contents): VolumeInfo => {
+    tellSource(source, type, clone.volume.id, contents, now)
+    // A backup clone says of itself what the source said before: at the first one, that there is none.
+    return { ...source.volume.info, ...contents, backupId, ...identityOf(clone), ...own() }
+  }
+  const same = sameContents(source.volume, clone.volume)
+  if (same !== undefined) {
+    clone.volume.info = infoAfter(same)
+    clone.writeInfo()
+    return
+  }
   const store = new InodeStore(source.volume.partition, source.volume.header.parent)
   using draft = VolumeDraft.begin(store, clone.volume.header)
   const claimed = new InodeList()
   try {
     const contents = await copyRecords(context, source, clone.volume, draft, claimed)
-    const { backupId } = source.volume.info
-    tellSource(source, type, clone.volume.id, contents, now)
-    // A backup clone says of itself what the source said before: at the first one, that there is none.
-    const next = { ...source.volume.info, ...contents, backupId, ...identityOf(clone), ...own() }
-    await switchContents(context, clone, draft, next)
+    await switchContents(context, clone, draft, infoAfter(contents))
   } catch (error) {
     takeBack(clone, store, claimed)
     throw error

@@ -1,4 +1,5 @@
 import test from "ava"
+import { indexPieces } from "../../../common/vnode/index-piece.ts"
 import { openVolume } from "../../../common/volume/volume.ts"
 import { backupVolume } from "../../../volserver/operations/backup.ts"
 import { cloneVolume } from "../../../volserver/operations/clone.ts"
@@ -51,6 +52,44 @@ test("clone: renewing one takes what changed and gives back what only it had", a
 })
 
 // OpenAFS fails at the eighth with EIO, and forces the read-write volume offline for a salvage.
+test("clone: renewing one of which nothing has changed leaves its files and renews its dates", async (t) => {
+  const rig = volumeRig(t)
+  const id = await rig.volume("v", sampleTree)
+  const { id: copy } = await backupVolume(rig.context, rig.place(id))
+  const identities = () => {
+    using volume = openVolume(rig.partition, copy, "read")
+    return volume.files().map((file) => file.stat().identity)
+  }
+  const [before, tree] = [identities(), rig.tree(copy)]
+  const later = { ...rig.context, now: () => 1_900_000_000 }
+  await backupVolume(later, rig.place(id))
+  t.deepEqual(identities(), before)
+  t.deepEqual(rig.tree(copy), tree)
+  t.like(infoOnDisk(rig.partition, copy), { creationDate: 1_900_000_000, inUse: 0, needsSalvaged: 0, inService: 1 })
+  t.is(infoOnDisk(rig.partition, id).backupDate, 1_900_000_000)
+  t.deepEqual(rig.problems(), [])
+})
+
+// A salvage rebuilt a directory and took its mark: a clone that has the same record must not lose it at the next change.
+test("clone: renewing one marks directories again that have lost their mark", async (t) => {
+  const rig = volumeRig(t)
+  const id = await rig.volume("v", sampleTree)
+  await backupVolume(rig.context, rig.place(id))
+  const rootMark = (set?: boolean): boolean => {
+    using volume = openVolume(rig.partition, id, "write")
+    const [piece] = [...indexPieces(volume.large.file, "large")]
+    if (piece === undefined) throw new Error("no directories")
+    if (set !== undefined) {
+      piece.setCloned(0, set)
+      volume.large.file.write(piece.record(0), piece.offset)
+    }
+    return piece.isCloned(0)
+  }
+  t.false(rootMark(false))
+  await backupVolume(rig.context, rig.place(id))
+  t.true(rootMark())
+})
+
 test("clone: the eighth volume to share a file is refused, and nothing has changed", async (t) => {
   const rig = volumeRig(t)
   const id = await rig.volume("v", { file: "content" })
