@@ -1,6 +1,7 @@
 /**
  * Scripted cache managers against a fileserver, wherever that is reached: `host port volume [only]`. Prints as JSON, scenario by
  * scenario, what the server asked of them. Lifetimes and waiting times are rounded to what both servers promise.
+ * `before` and `after` run on their own only: what one client hears before and after a restart of the server.
  */
 import { RpcError } from "../../common/rpc/rpc-call.ts"
 import { parseHost } from "../../common/rx/datagram-port.ts"
@@ -216,8 +217,27 @@ const scenarios: Record<string, Scenario> = {
   },
 }
 
+/** The client that sees a restart is the same in both runs. */
+const survivor = () => client({ uuid: "1234abcd-4fcf-1b01-8b-16-0a6300010aa7" }, 7011)
+
+const aroundRestart: Record<string, Scenario> = {
+  async before() {
+    await using one = await survivor()
+    const first = await during(one, one.calls.FetchStatus({ Fid: root }))
+    return [first, await during(one, one.calls.FetchStatus({ Fid: root }))]
+  },
+  async after() {
+    await using one = await survivor()
+    await using writer = await client()
+    await writer.calls.StoreStatus({ Fid: root, InStatus: touch }).catch(() => undefined)
+    const broken = plain(one.manager.news())
+    return { broken, next: await during(one, one.calls.GetCapabilities()) }
+  },
+}
+
 const transcripts: Record<string, unknown> = {}
-for (const [name, scenario] of Object.entries(scenarios)) {
+const chosen = only !== undefined && only in aroundRestart ? aroundRestart : scenarios
+for (const [name, scenario] of Object.entries(chosen)) {
   if (only !== undefined && !name.includes(only)) continue
   try {
     transcripts[name] = await scenario()
