@@ -46,7 +46,8 @@ const unreachable = -1001
 interface KeptUser {
   readonly identity: UserIdentity
   usedAt: Millis
-  readonly askedAt: Millis
+  /** How often something was declared stale before it was asked for. */
+  readonly flushes: number
 }
 
 interface KeptGroups {
@@ -67,9 +68,10 @@ export class ProtectionServer implements Protection, Disposable {
   #cancelRetry: (() => void) | undefined
   readonly #users = new WeakMap<RpcConnection, KeptUser | Promise<UserIdentity>>()
   readonly #hosts = new Map<number, KeptGroups | Promise<readonly number[]>>()
-  /** When users' groups were declared stale. */
-  readonly #flushed = new Map<number, Millis>()
-  #allFlushedAt: Millis = Number.NEGATIVE_INFINITY
+  /** Counts what is declared stale; by user, the count of the last time. */
+  #flushes = 0
+  readonly #flushed = new Map<number, number>()
+  #allFlushed = 0
 
   constructor(options: ProtectionServerOptions) {
     this.#options = options
@@ -93,7 +95,7 @@ export class ProtectionServer implements Protection, Disposable {
     if (kept === undefined) return this.#findUser(connection, user)
     if (kept instanceof Promise) return kept
     const now = this.#now()
-    if (now - kept.usedAt > keptMs || kept.askedAt <= this.#flushedAt(kept.identity.id))
+    if (now - kept.usedAt > keptMs || kept.flushes < this.#flushesOf(kept.identity.id))
       return this.#findUser(connection, user)
     kept.usedAt = now
     return kept.identity
@@ -134,19 +136,20 @@ export class ProtectionServer implements Protection, Disposable {
 
   forget(users: readonly number[], addresses: readonly number[]): void {
     for (const address of addresses) this.#hosts.delete(address >>> 0)
+    this.#flushes++
     if (this.#flushed.size + users.length > flushesMax) {
       this.#flushed.clear()
-      this.#allFlushedAt = this.#now()
+      this.#allFlushed = this.#flushes
     }
-    for (const user of users) this.#flushed.set(user, this.#now())
+    for (const user of users) this.#flushed.set(user, this.#flushes)
   }
 
   #now(): Millis {
     return this.#options.clock.now()
   }
 
-  #flushedAt(id: number): Millis {
-    return Math.max(this.#allFlushedAt, this.#flushed.get(id) ?? Number.NEGATIVE_INFINITY)
+  #flushesOf(id: number): number {
+    return Math.max(this.#allFlushed, this.#flushed.get(id) ?? 0)
   }
 
   #anonymousWith(cps: readonly number[]): UserIdentity {
@@ -154,10 +157,10 @@ export class ProtectionServer implements Protection, Disposable {
   }
 
   #findUser(connection: RpcConnection, user: RpcUser): Promise<UserIdentity> {
-    const askedAt = this.#now()
+    const flushes = this.#flushes
     const found = this.#identify(user).then(
       (identity) => {
-        this.#users.set(connection, { identity, usedAt: this.#now(), askedAt })
+        this.#users.set(connection, { identity, usedAt: this.#now(), flushes })
         return identity
       },
       (error) => {
