@@ -12,6 +12,7 @@ const questions = [
   "memory",
   "dump-restore",
   "clone",
+  "salvage",
   "rx",
   "fileserver",
 ] as const

@@ -40,11 +40,11 @@ export function canHaveCell(): boolean {
   }
 }
 
-/** Brings a cell up in `directory`; it goes down when it is disposed of, and when this process ends. */
+/** Brings a cell up in `directory`, without servers unless they are named; it goes down when it is disposed of, and when this process ends. */
 export function startPeerCell(directory: string, ...servers: PeerServer[]): PeerCell {
   const env = { ...process.env, CELL_OWNER: String(process.pid) }
   const call = (...words: string[]): string => execFileSync(script, words, { encoding: "utf8", env })
-  call("up", directory, ...servers)
+  call("up", directory, ...(servers.length === 0 ? ["-"] : servers))
   return {
     directory,
     fssyncSocket: join(directory, "local", "fssync.sock"),
