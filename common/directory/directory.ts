@@ -200,6 +200,11 @@ export class Directory {
     this.#insert(name, id)
   }
 
+  /** A name of this length can be added without a new page. */
+  hasRoom(name: Uint8Array): boolean {
+    return this.#findRoom(blobsNeeded(name.length)) !== undefined
+  }
+
   /**
    * Removes a name and returns what it led to. Pages are never given back.
    * @throws AfsError ENOENT if there is no such name, EINVAL for `.` and `..`
@@ -323,12 +328,18 @@ export class Directory {
 
   /** First page with so many free blobs in a row; made if there is none. */
   #pageWithRoom(count: number, name: Uint8Array): number {
-    for (let page = 0; page < this.#pages; page++) {
-      if (this.#freeOf(page) >= count && findFreeBlobs(this.#image, page, count) >= 0) return page
-    }
+    const found = this.#findRoom(count)
+    if (found !== undefined) return found
     if (this.#pages === pagesMax) throw this.#answer("EFBIG", "addEntry", name)
     this.#addPage()
     return this.#pages - 1
+  }
+
+  #findRoom(count: number): number | undefined {
+    for (let page = 0; page < this.#pages; page++) {
+      if (this.#freeOf(page) >= count && findFreeBlobs(this.#image, page, count) >= 0) return page
+    }
+    return undefined
   }
 
   #addPage(): void {

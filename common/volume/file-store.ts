@@ -232,14 +232,22 @@ class FileStore implements Store {
       using ending = change ?? new VolumeChange(this.#core, "storeData")
       this.#settle(ending, this.#settleLength())
       if (request.fsync && this.#core.caches.sync === "onclose") this.#core.caches.dataFiles.markUnsynced(this.#vnode)
+    } catch (error) {
+      // The bytes are in the file, and its record does not say so. A copy is thrown away instead.
+      throw change === undefined && !this.#vnode.isGone ? this.#core.broken(error) : error
     } finally {
       change?.[Symbol.dispose]()
       this.#pin?.[Symbol.dispose]()
     }
   }
 
+  /** For who fails, or forgot to end: a volume that broke has told of it, and there is an error that matters more. */
   [Symbol.dispose](): void {
-    this.end()
+    try {
+      this.end()
+    } catch (error) {
+      if (!(error instanceof AfsError)) throw error
+    }
   }
 
   /** The file's length from now on. */

@@ -2,8 +2,9 @@
  * Making and removing names: files, directories, symbolic links, further names of files. The order of checks is that of
  * OpenAFS viced/afsfileprocs.c (docs/serving.md); rights and the syntax of fids are the operations' business.
  *
- * Each change writes in the order that loses nothing if it breaks off: what a new name leads to before the name; a name goes
- * before what it led to.
+ * Each change writes in an order that loses nothing if it breaks off, and leaves nothing behind for ever: a new name comes
+ * before the record that it leads to, and a removed record goes before its name, since a salvage drops a name that leads
+ * nowhere, but keeps a vnode that no name leads to.
  */
 
 import { checkEntryName } from "../directory/entry-name.ts"
@@ -79,9 +80,9 @@ function makeSmall(
   core.usage.require(blocksOf(content.length), "create", core.id)
   using change = new VolumeChange(core, operation)
   const vnode = change.make("small", newRecord(directory, fields, type, 1), undefined, () => content)
-  change.writeRecord(vnode, vnode.record)
   change.editNames(directory, (names) => names.add(name, idOf(vnode)))
   change.writeRecord(directory, changedDirectory(directory, fields, 0))
+  change.writeRecord(vnode, vnode.record)
   change.commit(fields.now)
   return vnode
 }
@@ -95,9 +96,9 @@ export function makeDirectory(core: VolumeCore, directory: Vnode, name: Uint8Arr
   const vnode = change.make("large", record, directory.accessList, (self) =>
     VolumeChange.newDirectoryPage(self, directory),
   )
-  change.writeRecord(vnode, vnode.record)
   change.editNames(directory, (names) => names.add(name, idOf(vnode)))
   change.writeRecord(directory, changedDirectory(directory, fields, 1))
+  change.writeRecord(vnode, vnode.record)
   change.commit(fields.now)
   return vnode
 }
@@ -127,9 +128,9 @@ export function removeFile(core: VolumeCore, directory: Vnode, name: Uint8Array,
   const vnode = namedVnode(core, directory, name, "removeFile")
   if (vnode.isDirectory) throw failure(core, "EISDIR", "removeFile", vnode)
   using change = new VolumeChange(core, "removeFile")
+  const gone = dropName(change, vnode, by)
   change.editNames(directory, (names) => names.remove(name))
   change.writeRecord(directory, changedDirectory(directory, by, 0))
-  const gone = dropName(change, vnode, by)
   change.commit(by.now)
   return { vnode, gone }
 }
@@ -139,9 +140,9 @@ export function removeDirectory(core: VolumeCore, directory: Vnode, name: Uint8A
   if (!vnode.isDirectory) throw failure(core, "ENOTDIR", "removeDirectory", vnode)
   requireEmpty(core, vnode, "removeDirectory")
   using change = new VolumeChange(core, "removeDirectory")
+  change.remove(vnode)
   change.editNames(directory, (names) => names.remove(name))
   change.writeRecord(directory, changedDirectory(directory, by, -1))
-  change.remove(vnode)
   change.commit(by.now)
   return vnode
 }

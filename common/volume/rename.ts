@@ -3,8 +3,9 @@
  * exists is replaced in place, so that its name is never missing on disk; and an empty directory that is replaced goes
  * completely, where OpenAFS leaves its vnode and its parent's link behind.
  *
- * Order of writes: the new name · the records that it touches · what moved · the old name · what was replaced. A crash
- * leaves the old name, the new one, or both, and never a target that is lost before the source has its name.
+ * Order of writes: what moves to another directory · the new name · the old name · what was replaced. A crash leaves the old
+ * name, the new one, or both. Of two names in different directories OpenAFS's salvager keeps that which it meets first, and
+ * this may be the old one: so a file that is replaced from another directory has a spare name until the old name is gone.
  */
 import { checkEntryName } from "../directory/entry-name.ts"
 import { AfsError, FormatError } from "../error.ts"
@@ -61,11 +62,13 @@ export function rename(
   using change = new VolumeChange(core, "rename")
   const { moved, target } = plan
   const isMove = from !== to
+  const spareName = isMove ? keepTarget(change, plan) : undefined
+  if (isMove) moveVnode(change, plan)
   addNewName(change, plan)
   if (isMove) change.writeRecord(to, changedDirectory(to, by, linksOfTarget(plan)))
-  if (isMove) moveVnode(change, plan)
   change.editNames(from, (names) => names.remove(oldName))
   change.writeRecord(from, changedDirectory(from, by, linksOfSource(plan)))
+  if (spareName !== undefined) change.editNames(to, (names) => names.remove(spareName))
   const gone = target === undefined ? undefined : dropTarget(change, target, by)
   change.commit(by.now)
   const replaced = target === undefined || gone === undefined ? undefined : { vnode: target, gone }
@@ -124,6 +127,19 @@ function requireNotBelow(core: VolumeCore, directory: Vnode, moved: Vnode): void
 
 function loop(core: VolumeCore, vnode: Vnode): AfsError {
   return new AfsError("ELOOP_QUIRK", "rename", core.subject(vnode.number))
+}
+
+/** The spare name of a file that is being replaced: not one that begins with `.__afs`, which OpenAFS's salvager removes. */
+function keepTarget(change: VolumeChange, { to, target }: Plan): Uint8Array | undefined {
+  if (target === undefined || target.isDirectory || target.record.linkCount > 1) return undefined
+  const spareName = Buffer.from(`.replaced.${target.number}.${target.unique}`)
+  let isAdded = false
+  change.editNames(to, (names) => {
+    if (names.lookup(spareName) !== undefined || !names.hasRoom(spareName)) return
+    names.add(spareName, idOf(target))
+    isAdded = true
+  })
+  return isAdded ? spareName : undefined
 }
 
 /** A target's name leads elsewhere at once: there is no moment without it. */

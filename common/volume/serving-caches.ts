@@ -53,13 +53,16 @@ export class ServingCaches {
   readonly dataFiles: OpenFileCache
   readonly vnodes: VnodeCache
   readonly directories: DirectoryCache
+  /** Hears of a volume whose files a change left half-way: it serves nothing any more, and needs a salvage. */
+  readonly onBroken: (volume: number, error: Error) => void
 
   constructor(options: {
     readonly log: PackageLog
     readonly sync?: ServingSync | undefined
     readonly limits?: ServingLimits | undefined
+    readonly onBroken?: (volume: number, error: Error) => void
   }) {
-    const { log, sync = "onclose", limits = defaultLimits() } = options
+    const { log, sync = "onclose", limits = defaultLimits(), onBroken = () => {} } = options
     const syncFailed = (err: unknown, path: string): void =>
       log.error({ err, path }, "a file that is closed cannot be synced")
     this.sync = sync
@@ -67,6 +70,7 @@ export class ServingCaches {
     this.dataFiles = new OpenFileCache(limits.dataFiles, syncFailed)
     this.vnodes = new VnodeCache(limits.vnodes)
     this.directories = new DirectoryCache(limits.directoryBytes)
+    this.onBroken = onBroken
   }
 
   /** Resolves when what was closed until now is as safe as it is to be. */

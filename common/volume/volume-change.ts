@@ -3,15 +3,15 @@
  * without a commit takes everything back.
  *
  * The order in which pages and records are given is the order in which they are written, after all new files and before any
- * release (metadata-write.ts), so that a crash between two writes loses nothing that was there: a name is added before the
- * other name of its object goes, a record before the name that leads to it, and names go before records. Crash test:
- * test/crash/attached-volume.ts.
+ * release (metadata-write.ts); who makes a change chooses it so that a crash between two writes loses nothing that was there.
+ * Crash test: test/crash/attached-volume.ts.
  *
  * What can fail for lack of space (growing an index or a directory) is done first, in a transaction of its own that can be
  * taken back, so that a full disk leaves a whole volume.
  */
 import { type Directory, type DirectoryChange, newDirectory } from "../directory/directory.ts"
 import { type DiskFile, isDiskError } from "../disk/disk.ts"
+import { isAfsError } from "../error.ts"
 import { unique as toUnique, type VnodeId, vnodeNumber } from "../ids.ts"
 import { dataInode, type Inode, isNoInode } from "../partition/inode-number.ts"
 import { Vnode } from "../vnode/vnode.ts"
@@ -31,9 +31,14 @@ import type { VolumeTransaction } from "./volume-transaction.ts"
 
 /** By so many bytes an index grows. Part of the format, though readers take any size. */
 const indexGrowth = 16_384
+/** So many numbers without a free tag are passed over before the partition is called full. */
+const triesMax = 1000
 const zeroRecord = Buffer.alloc(vnodeRecordLayout.size)
-/** Owner data of a data file that is made with its vnode (docs/formats/namei.md). */
-const firstDataVersion = 1
+/**
+ * Data version that a data file made with its vnode is created with: the vnode's own. OpenAFS creates it with 1, more than a
+ * file has that is never written, and its salvager then tells of an old status (docs/formats/namei.md).
+ */
+const firstDataVersion = 0
 
 /** A directory that this change edits. */
 interface Edited {
@@ -99,12 +104,12 @@ export class VolumeChange implements Disposable {
     content: (self: VnodeId) => Uint8Array,
   ): Vnode {
     const { core } = this
-    const number = core.calling(this.#operation, undefined, () => core.allocation(cls).take())
+    const { number, tag } = this.#takeNumber(cls)
     try {
       this.#growIndex(cls, number)
       const uniquifier = core.takeUnique()
       const bytes = content({ vnode: vnodeNumber(number), unique: toUnique(uniquifier) })
-      const { inode, file } = this.#makeFile(number, uniquifier, firstDataVersion, bytes)
+      const { inode, file } = this.#makeFile(dataInode(number, uniquifier, tag), firstDataVersion, bytes)
       record.uniquifier = uniquifier
       record.inodeLow = inode.low
       record.inodeHigh = inode.high
@@ -120,20 +125,39 @@ export class VolumeChange implements Disposable {
     }
   }
 
+  /**
+   * A free vnode number, and a tag for its data file. A number all of whose tags are in use by clones is left alone until the
+   * volume is attached again.
+   */
+  #takeNumber(cls: VnodeClass): { readonly number: number; readonly tag: number } {
+    const { core } = this
+    return core.calling(this.#operation, undefined, () => {
+      const allocation = core.allocation(cls)
+      for (let tries = 1; ; tries++) {
+        const number = allocation.take()
+        try {
+          return { number, tag: this.#transaction.allocateOne(number) }
+        } catch (error) {
+          if (isAfsError(error, "VDISKFULL") && tries < triesMax) continue
+          allocation.free(number)
+          throw error
+        }
+      }
+    })
+  }
+
   /** Makes a file for another version of a vnode's data, now, with the data version that it has. */
   makeCopy(vnode: Vnode, content: Uint8Array): { readonly inode: Inode; readonly file: DiskFile } {
     return this.core.calling(this.#operation, vnode, () =>
-      this.#makeFile(vnode.number, vnode.unique, vnode.dataVersion, content),
+      this.#makeFile(this.#copyInode(vnode), vnode.dataVersion, content),
     )
   }
 
-  #makeFile(
-    number: number,
-    uniquifier: number,
-    dataVersion: number,
-    content: Uint8Array,
-  ): { inode: Inode; file: DiskFile } {
-    const inode = dataInode(number, uniquifier, this.#transaction.allocateOne(number))
+  #copyInode({ number, unique }: Vnode): Inode {
+    return dataInode(number, unique, this.#transaction.allocateOne(number))
+  }
+
+  #makeFile(inode: Inode, dataVersion: number, content: Uint8Array): { inode: Inode; file: DiskFile } {
     const file = this.#transaction.create(inode, dataVersion)
     if (content.length > 0) file.write(content, 0)
     return { inode, file }

@@ -86,7 +86,8 @@ export class VolumePackage implements AsyncDisposable {
       lru: lru === false ? undefined : new VolumeLru<ServerVolume>(lru, clock.now()),
       offlineTimeoutMs: options.offlineTimeoutMs,
     }
-    this.caches = new ServingCaches({ log, sync: options.sync, limits: options.limits })
+    const onBroken = (id: number, error: Error): void => this.#broke(id, error)
+    this.caches = new ServingCaches({ log, sync: options.sync, limits: options.limits, onBroken })
     this.salvages = new SalvageSchedule(this.context, options.salvageServer)
     const table = {
       find: (id: number) => this.#volumes.get(id),
@@ -193,6 +194,14 @@ export class VolumePackage implements AsyncDisposable {
     const volume = new ServerVolume(id, partition, this.context.clock.now())
     this.#volumes.set(id, volume)
     return volume
+  }
+
+  /** A change of the volume's files broke off half-way; its user will be told. */
+  #broke(id: number, err: Error): void {
+    const volume = this.#volumes.get(id)
+    if (volume?.state !== "ATTACHED") return
+    this.context.log.error({ ...factsOf(volume), err }, "a change of the volume broke off")
+    this.salvages.want(volume, "ERROR")
   }
 
   #use(volume: ServerVolume, attachment: Attachment | undefined, now: Millis): VolumeUse {
