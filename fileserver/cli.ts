@@ -10,6 +10,7 @@ import { parseHost } from "../common/rx/datagram-port.ts"
 import { type SocketBackEnd, socketBackEnds } from "../common/rx/socket.ts"
 import { defaultCheckoutsMax } from "../common/volume/handover.ts"
 import type { FileserverConfig } from "./main.ts"
+import { promisesDefault, promisesLeast, promisesMost } from "./promise-store.ts"
 
 interface FileserverArguments {
   openafs: boolean
@@ -22,6 +23,7 @@ interface FileserverArguments {
   jumbo: boolean
   rxmaxmtu: number
   "socket-back-end": SocketBackEnd
+  cb: number
   vlruthresh: number
   vlruinterval: number
   vlrumax: number
@@ -63,6 +65,17 @@ function requireAtLeast(least: number, wanted: FileserverArguments, ...names: (k
   }
 }
 
+function requireAtMost(most: number, wanted: FileserverArguments, name: "cb"): void {
+  const value = wanted[name]
+  if (Number.isInteger(value) && value <= most) return
+  throw new AfsError(
+    "USAGE",
+    "fileserver",
+    {},
+    { detail: `--${name} ${value}: a whole number up to ${most} is wanted` },
+  )
+}
+
 function requirePlace({ port, rxbind }: FileserverArguments): void {
   const isPort = Number.isInteger(port) && port >= 0 && port <= portMax
   const detail = isPort ? `--rxbind ${rxbind}: an IPv4 address is wanted` : `--port ${port}: 0 to ${portMax} is wanted`
@@ -82,7 +95,9 @@ const logFileOf = (wanted: FileserverArguments): string | undefined =>
 export function configOf(wanted: FileserverArguments): FileserverConfig {
   requireAtLeast(1, wanted, "vlruthresh", "vlruinterval", "vlrumax", "checkouts-per-connection")
   requireAtLeast(0, wanted, "lock-holdoff")
+  requireAtLeast(promisesLeast, wanted, "cb")
   requireAtLeast(ethernetPacketSize, wanted, "rxmaxmtu")
+  requireAtMost(promisesMost, wanted, "cb")
   requirePlace(wanted)
   const { vlruthresh, vlruinterval, vlrumax } = wanted
   return {
@@ -95,6 +110,7 @@ export function configOf(wanted: FileserverArguments): FileserverConfig {
     jumbograms: wanted.jumbo ? jumbogramPackets : 1,
     packetSizeMax: wanted.rxmaxmtu,
     socketBackEnd: wanted["socket-back-end"],
+    promisesMax: wanted.cb,
     lru: !wanted.vlrudisable && { thresholdMs: vlruthresh * 60_000, intervalMs: vlruinterval * 1000, max: vlrumax },
     offlineTimeoutMs: limitMs(wanted["offline-timeout"]),
     offlineShutdownTimeoutMs: limitMs(wanted["offline-shutdown-timeout"]),
@@ -151,6 +167,7 @@ function addOptions(parser: Argv): Argv<FileserverArguments> {
       default: "auto" as const,
       describe: "how datagrams come and go: many at a time by the C library, or by Node",
     })
+    .option("cb", { type: "number", default: promisesDefault, describe: "callback promises that are kept at most" })
     .option("vlruthresh", { type: "number", default: 120, describe: "minutes until an idle volume may be detached" })
     .option("vlruinterval", { type: "number", default: 120, describe: "seconds between detaches of idle volumes" })
     .option("vlrumax", { type: "number", default: 8, describe: "idle volumes to detach at a time" })

@@ -34,6 +34,8 @@ export interface ClientPortOptions {
   readonly jumbograms: number
   /** Largest single packet, 1444 to 16384. */
   readonly packetSizeMax: number
+  /** Callback promises that are kept at most; absent: promisesDefault. */
+  readonly promisesMax?: number | undefined
   /** What the server says of itself to `rxdebug -version`. */
   readonly version: string
 }
@@ -72,7 +74,7 @@ export class ClientSide implements AsyncDisposable {
   #volumes: VolumePackage | undefined
 
   /** Made by openClientSide. */
-  constructor(socket: RxSocket, membership: CellMembership, log: Logger) {
+  constructor(socket: RxSocket, membership: CellMembership, log: Logger, promisesMax: number | undefined) {
     const { endpoint } = socket
     endpoint.refuse(codes.VRESTARTING.number)
     this.#socket = socket
@@ -80,7 +82,7 @@ export class ClientSide implements AsyncDisposable {
     this.#log = log
     this.#protection = openProtection(membership, endpoint, log)
     const calls = rxClientCalls(endpoint, membership.uuid)
-    this.clients = new Clients({ calls, protection: this.#protection, clock: systemClock })
+    this.clients = new Clients({ calls, protection: this.#protection, clock: systemClock, promisesMax })
     // Known from the first packet on, so that clients are told to come back and not that there is no such service.
     const restarting = (id: number): void =>
       endpoint.register({ id, onCall: (call) => call.abort(codes.VRESTARTING.number) })
@@ -164,5 +166,5 @@ export async function openClientSide(
   membership: CellMembership,
   log: Logger,
 ): Promise<ClientSide> {
-  return new ClientSide(await openPort(options), membership, log)
+  return new ClientSide(await openPort(options), membership, log, options.promisesMax)
 }

@@ -23,15 +23,12 @@ import { HostRegister } from "./host-register.ts"
 import { HostReturn } from "./host-return.ts"
 import { sweepHosts, sweepTimes } from "./host-sweep.ts"
 import { HostTable } from "./host-table.ts"
-import { PromiseStore } from "./promise-store.ts"
+import { PromiseStore, promisesDefault } from "./promise-store.ts"
 import type { Protection } from "./protection.ts"
 import { restoreClients, type SavedFacts, saveClients, takeSavedClients } from "./saved-clients.ts"
 
 /** Hosts that are known at a time; more than that many caches are served in turns. */
 const hostsMax = 65_535
-/** 60,000 promises is OpenAFS's default; here what is not used takes no memory. */
-export const promisesDefault = 250_000
-
 export interface ClientsOptions {
   readonly calls: ClientCalls
   readonly protection: Pick<Protection, "userOf" | "hostGroups">

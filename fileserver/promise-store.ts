@@ -8,6 +8,12 @@
  */
 import type { AFSFid } from "../common/protocol/afs-types.ts"
 
+/** 60,000 promises is OpenAFS's default, 10,000 its least; here what is not used takes no memory. */
+export const promisesDefault = 250_000
+export const promisesLeast = 10_000
+/** Takes a gigabyte when it is full. */
+export const promisesMost = 16_000_000
+
 const file = { volume: 0, vnode: 1, unique: 2, hashNext: 3, first: 4, count: 5 } as const
 const fileWords = 6
 const promise = {

@@ -13,6 +13,7 @@ const plain = {
   jumbo: false,
   rxmaxmtu: 1444,
   "socket-back-end": "auto",
+  cb: 250_000,
   vlruthresh: 120,
   vlruinterval: 120,
   vlrumax: 8,
@@ -32,6 +33,7 @@ test("fileserver options: OpenAFS's units (minutes, seconds, -1 for never) becom
   t.is(config.offlineShutdownTimeoutMs, 0)
   t.is(config.lockHoldOffMs, 2_000)
   t.deepEqual(config.partitions, ["/vicepa"])
+  t.is(config.promisesMax, 250_000)
   t.is(configOf({ ...plain, "offline-timeout": 5 }).offlineTimeoutMs, 5_000)
   t.is(configOf({ ...plain, vlrudisable: true }).lru, false)
 })
@@ -56,6 +58,9 @@ test("fileserver options: what a server can be asked for later are its own", (t)
 
 test("fileserver options: numbers that make no sense are usage errors", (t) => {
   const wrong = [
+    { cb: 9_999 },
+    { cb: 20_000.5 },
+    { cb: 16_000_001 },
     { vlruthresh: 0 },
     { vlruinterval: Number.NaN },
     { vlrumax: -3 },
