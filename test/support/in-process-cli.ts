@@ -13,16 +13,22 @@ export async function runInProcess(module: CommandModule, words: readonly string
     return true
   }
   try {
-    await yargs([...words])
-      .command(module)
-      .strict()
-      .exitProcess(false)
-      .fail((message, error) => {
-        throw error ?? new Error(message)
-      })
-      .parseAsync()
+    await parseInProcess(module, words)
   } finally {
     process.stdout.write = write
   }
   return printed
+}
+
+/** Has yargs read the words as `dafs` does, and run what they say. Rejects for words that it refuses. */
+export async function parseInProcess(module: CommandModule, words: readonly string[]): Promise<void> {
+  await yargs([...words])
+    .parserConfiguration({ "short-option-groups": false })
+    .command(module)
+    .strict()
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new Error(message)
+    })
+    .parseAsync()
 }

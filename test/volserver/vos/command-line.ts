@@ -3,13 +3,14 @@
  * with what yargs makes of the same words.
  */
 import test from "ava"
-import yargs, { type CommandModule } from "yargs"
+import type { CommandModule } from "yargs"
 import { moduleOf } from "../../../volserver/cli.ts"
 import { ownValues } from "../../../volserver/vos/check-values.ts"
 import { readCommandLine } from "../../../volserver/vos/command-line.ts"
 import { vosCommands } from "../../../volserver/vos/commands.ts"
 import type { Values } from "../../../volserver/vos/run.ts"
 import { type AnyVosCommand, commonOptions } from "../../../volserver/vos/vos-command.ts"
+import { parseInProcess } from "../../support/in-process-cli.ts"
 import { seededRandom } from "../../support/random.ts"
 
 /** What yargs reads; an Error for words that it refuses. */
@@ -21,15 +22,7 @@ async function byYargs(command: AnyVosCommand, words: readonly string[]): Promis
   }
   const told: CommandModule<object, Values> = { ...module, handler }
   try {
-    await yargs([...words])
-      .parserConfiguration({ "short-option-groups": false })
-      .command(told as CommandModule)
-      .strict()
-      .exitProcess(false)
-      .fail((message, error) => {
-        throw error ?? new Error(message)
-      })
-      .parseAsync()
+    await parseInProcess(told as CommandModule, words)
   } catch (error) {
     found = error instanceof Error ? error : new Error(String(error))
   }
