@@ -3,7 +3,6 @@
  * with what yargs makes of the same words.
  */
 import test from "ava"
-import type { CommandModule } from "yargs"
 import { moduleOf } from "../../../volserver/cli.ts"
 import { ownValues } from "../../../volserver/vos/check-values.ts"
 import { readCommandLine } from "../../../volserver/vos/command-line.ts"
@@ -20,9 +19,9 @@ async function byYargs(command: AnyVosCommand, words: readonly string[]): Promis
   const handler = (values: Values): void => {
     found = values
   }
-  const told: CommandModule<object, Values> = { ...module, handler }
+  const told: typeof module = { ...module, handler }
   try {
-    await parseInProcess(told as CommandModule, words)
+    await parseInProcess(told as Parameters<typeof parseInProcess>[0], words)
   } catch (error) {
     found = error instanceof Error ? error : new Error(String(error))
   }
