@@ -65,6 +65,8 @@ export class Channel {
     this.number = number
     this.abortCode = 0
     this.#dropHeld()
+    // A call that is still here has answered: its client has gone on to the next.
+    if (before !== undefined) this.#repeats = 0
     before?.supersede()
     call.start(this, number)
   }
