@@ -235,12 +235,11 @@ export class VolumeCore implements VnodeHome {
 
   /** A change broke off half-way: core and disk may differ, so nothing is served until a salvage. */
   broken(cause: unknown): AfsError {
-    const error = new AfsError("VSALVAGE", "change", this.subject(), {
-      cause,
-      detail: "a change could not be completed",
-    })
-    this.#end ??= error
-    return error
+    if (this.#end !== undefined) return this.#end
+    const why = cause instanceof Error ? `: ${cause.message}` : ""
+    this.#end = new AfsError("VSALVAGE", "change", this.subject(), { cause, detail: `a change broke off${why}` })
+    this.caches.onBroken(this.id, this.#end)
+    return this.#end
   }
 
   /** Closes everything and forgets everything; later uses fail. */
