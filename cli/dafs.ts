@@ -53,6 +53,10 @@ const commands: Readonly<Record<string, Row>> = {
     describe: "Show the volumes of a partition as they are on disk",
     load: async () => (await import("./volinfo.ts")).volinfoCommand,
   },
+  "install-launchers": {
+    describe: "Make programs named like OpenAFS's that start ours",
+    load: async () => (await import("./install-launchers.ts")).installLaunchersCommand,
+  },
   locks: { describe: "Show who holds which volume", load: async () => (await import("./locks.ts")).locksCommand },
   partition: {
     describe: "Make a partition",
@@ -91,7 +95,28 @@ async function ranPlainly(words: readonly string[]): Promise<boolean> {
   return runPlainly(words.slice(1))
 }
 
+/** What a launcher was given, in words of ours; undefined: there is nothing more to do. */
+async function launched(name: string, words: readonly string[]): Promise<string[] | undefined> {
+  const { LaunchError, launchWords, usageOf } = await import("./openafs-programs.ts")
+  try {
+    const wanted = launchWords(name, words)
+    if (wanted === undefined) process.stdout.write(usageOf(name))
+    return wanted && [...wanted]
+  } catch (error) {
+    if (!(error instanceof LaunchError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = error.status
+    return undefined
+  }
+}
+
 async function main(words: string[]): Promise<void> {
+  const [verb, name = "", ...switches] = words
+  if (verb === "launch") {
+    const wanted = await launched(name, switches)
+    if (wanted !== undefined) await main(wanted)
+    return
+  }
   if (await ranPlainly(words)) return
   const { default: yargs } = await import("yargs")
   const first = words.find((word) => !word.startsWith("-"))
@@ -118,7 +143,8 @@ async function main(words: string[]): Promise<void> {
 }
 
 keepCompiled()
-const words = joinDashes(process.argv.slice(2))
+const given = process.argv.slice(2)
+const words = given[0] === "launch" ? given : joinDashes(given)
 try {
   await main(words)
 } catch (error) {
