@@ -10,6 +10,7 @@ const questions = [
   "start",
   "shutdown",
   "memory",
+  "callbacks",
   "dump-restore",
   "clone",
   "salvage",

@@ -53,7 +53,7 @@ interface Outbox {
 
 export interface BreakQueueOptions {
   readonly calls: ClientCalls
-  readonly reach: HostReach
+  readonly reach: Pick<HostReach, "tell">
   readonly clock: Clock
   /** The host could not be told these; called in the turn in which it is found out. */
   readonly onUntold: (host: Host, fids: readonly AFSFid[]) => void
@@ -142,7 +142,7 @@ export class BreakQueue {
 
   #pumpStalled(): void {
     for (const outbox of this.#stalled) {
-      if (this.#fresh >= freshCallsMax) return
+      if (this.#fresh >= freshCallsMax) return this.#tickLater()
       this.#stalled.delete(outbox)
       this.#pump(outbox)
     }

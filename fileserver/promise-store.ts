@@ -239,7 +239,7 @@ export class PromiseStore {
       promise.hashNext,
       at,
     )
-    promises.fill(0, base, base + promiseWords)
+    promises[base + promise.host] = 0
     promises[base + promise.hashNext] = this.#freePromise
     this.#freePromise = at
     this.#count--
@@ -274,7 +274,7 @@ export class PromiseStore {
     const volume = files[base] ?? 0
     const bucket = this.#fileBucket(volume, files[base + file.vnode] ?? 0, files[base + file.unique] ?? 0)
     this.#unhash(this.#fileBuckets, bucket, files, fileWords, file.hashNext, at)
-    files.fill(0, base, base + fileWords)
+    files[base] = 0
     files[base + file.hashNext] = this.#freeFile
     this.#freeFile = at
     this.#fileCount--
