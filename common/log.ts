@@ -1,5 +1,6 @@
 /** The suite's log: one pino logger per daemon, one JSON object per line, facts in fields with fixed names. */
-import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from "pino"
+import { destination, type Logger, pino, stdTimeFunctions } from "pino"
+import { followLogSignals } from "./log-signals.ts"
 
 export type { Logger } from "pino"
 
@@ -10,6 +11,8 @@ export type LogLevel = (typeof logLevels)[number]
 export interface LogOptions {
   readonly level?: LogLevel | undefined
   readonly file?: string | undefined
+  /** A daemon's: the signals TSTP and HUP change level and file (log-signals.ts). */
+  readonly isDaemon?: boolean
 }
 
 /**
@@ -17,11 +20,13 @@ export interface LogOptions {
  * @param name the program's name, in every line as `name`.
  */
 export function openLog(name: string, options: LogOptions = {}): Logger {
-  const stream: DestinationStream =
+  const stream =
     options.file === undefined
       ? destination({ dest: 2, sync: false })
       : destination({ dest: options.file, append: true, mkdir: true, sync: false })
-  return pino({ name, level: options.level ?? "info", timestamp: stdTimeFunctions.isoTime }, stream)
+  const log = pino({ name, level: options.level ?? "info", timestamp: stdTimeFunctions.isoTime }, stream)
+  if (options.isDaemon === true) followLogSignals(log, () => options.file === undefined || stream.reopen())
+  return log
 }
 
 /** A log that keeps nothing. */

@@ -124,7 +124,7 @@ export function configOf(wanted: FileserverArguments): FileserverConfig {
 async function run(wanted: FileserverArguments): Promise<void> {
   const config = configOf(wanted)
   const stopped = untilStopped()
-  const log = openLog("fileserver", { level: wanted["log-level"], file: logFileOf(wanted) })
+  const log = openLog("fileserver", { level: wanted["log-level"], file: logFileOf(wanted), isDaemon: true })
   const { serveVolumes } = await import("./main.ts")
   await serveVolumes(config, log, stopped, announceReady)
 }

@@ -2,6 +2,7 @@
 import { secondsOf, systemClock } from "../common/clock.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import type { Logger } from "../common/log.ts"
+import { reportOnRequest } from "../common/log-signals.ts"
 import type { LruOptions } from "../common/volume/volume-lru.ts"
 import { VolumePackage } from "../common/volume/volume-package.ts"
 import { fssyncProtocol } from "../fssync/command-table.ts"
@@ -9,6 +10,7 @@ import { listenSync } from "../fssync/server.ts"
 import { prepareStateDirectory } from "../fssync/socket-path.ts"
 import { type CellOptions, readMembership } from "./cell-membership.ts"
 import { type ClientPortOptions, type ClientSide, openClientSide } from "./client-side.ts"
+import { generalStats } from "./fssync-report.ts"
 import { FssyncService } from "./fssync-service.ts"
 import { PidFile } from "./pid-file.ts"
 import { SalvsyncLink } from "./salvsync-link.ts"
@@ -72,6 +74,7 @@ export async function serveVolumes(
   const { port } = clientSide
   clientSide.serve(volumes.package)
   using _service = new Service(clientSide)
+  using _report = reportOnRequest(log, () => generalStats(volumes.package))
   log.info(
     { port, ...clientSide.backEnd, socket: fssync.path, cell, uuid, volumes: volumes.package.volumeCount },
     "fileserver ready",

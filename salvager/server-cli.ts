@@ -4,6 +4,7 @@ import { announceReady, untilStopped } from "../common/cli/stopping.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { lockSalvage } from "../common/lock/partition-lock.ts"
 import { type Logger, type LogLevel, logLevels, openLog } from "../common/log.ts"
+import { reportOnRequest } from "../common/log-signals.ts"
 import { findPartitions, openPartition, type Partition } from "../common/partition/partition.ts"
 import { programTypes } from "../common/protocol/codes.ts"
 import { SyncClient } from "../fssync/client.ts"
@@ -52,7 +53,7 @@ function openPartitions(paths: readonly string[] | undefined, log: Logger): Part
 
 async function run(wanted: SalvageserverArguments): Promise<void> {
   const stopping = untilStopped()
-  const log = openLog("salvageserver", { level: wanted["log-level"], file: wanted.logfile })
+  const log = openLog("salvageserver", { level: wanted["log-level"], file: wanted.logfile, isDaemon: true })
   const state = wanted["state-dir"]
   prepareStateDirectory(state)
   using _salvageLock = lockSalvage(state, "read", "salvageserver")
@@ -69,6 +70,10 @@ async function run(wanted: SalvageserverArguments): Promise<void> {
   })
   await server.listen()
   log.info({ socket: `${state}/salvsync.sock`, parallel: wanted.parallel }, "salvageserver ready")
+  using _report = reportOnRequest(log, () => ({
+    queued: server.schedule.queuedCount,
+    running: server.schedule.runningCount,
+  }))
   announceReady()
   log.info({ reason: await stopping }, "salvageserver stopping")
 }

@@ -20,7 +20,7 @@ interface VolserverArguments {
 async function runDaemon(wanted: VolserverArguments): Promise<void> {
   if (wanted.worker) return runWorker()
   const stopping = untilStopped()
-  const log = openLog("volserver", { level: wanted["log-level"], file: wanted.logfile })
+  const log = openLog("volserver", { level: wanted["log-level"], file: wanted.logfile, isDaemon: true })
   const stateDirectory = wanted["state-dir"]
   prepareStateDirectory(stateDirectory)
   await using server = new Volserver({

@@ -9,7 +9,10 @@ import { temporaryDirectory } from "../support/temporary-directory.ts"
 const translations: readonly (readonly [string, string])[] = [
   ["dafileserver", "fileserver --openafs"],
   // as Debian's documentation has bosserver start it
-  ["dafileserver -p 23 -busyat 600 -rxpck 400 -s 1200 -l 1200 -cb 65535 -b 240 -vc 1200", "fileserver --openafs"],
+  [
+    "dafileserver -p 23 -busyat 600 -rxpck 400 -s 1200 -l 1200 -cb 65535 -b 240 -vc 1200",
+    "fileserver --openafs --cb 65535",
+  ],
   [
     "dafileserver -vlruthresh 5 -vlruint 6 -vlrumax 7 -vlrudisable -offline-timeout -1",
     "fileserver --openafs --vlruthresh 5 --vlruinterval 6 --vlrumax 7 --vlrudisable --offline-timeout -1",
