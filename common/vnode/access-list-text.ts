@@ -30,7 +30,7 @@ function refuse(detail: string): never {
 }
 
 const countPattern = /^\s*(\d{1,3})\n/
-const linePattern = /^\s*(\S+)\t\s*([+-]?\d{1,11})\n/
+const linePattern = /^\s*(\S+)[\t ]+([+-]?\d{1,11})[^\n]*\n/
 
 /** The list that bytes on the wire mean. @throws AfsError EINVAL for bad syntax or more than 20 entries */
 export function parseAccessList(bytes: Uint8Array): NamedAccessList {
