@@ -11,6 +11,7 @@ import { AfsError } from "../error.ts"
 import type { Partition } from "../partition/partition.ts"
 import type { Vnode } from "../vnode/vnode.ts"
 import type { Attachment } from "./attachment.ts"
+import { fileCallError } from "./damage.ts"
 import { beginStore, pinned, type Store, type StoreRequest } from "./file-store.ts"
 import type { Eventually } from "./handover.ts"
 import {
@@ -55,6 +56,8 @@ export interface OpenData extends Disposable {
   readonly descriptor: number
   /** Fills `into` from `position`; less than its length only at the end. */
   read(into: Uint8Array, position: number): number
+  /** The same; a promise if the disk would have to be waited for. */
+  readSoon(into: Uint8Array, position: number): Eventually<number>
 }
 
 /** What a volume status may change; what is undefined stays. Quotas in KiB. */
@@ -226,13 +229,20 @@ export class AttachedVolume {
     if (!vnode.hasData) return bytesInCore(nothing)
     const pin = pinned(core, vnode)
     const { length } = vnode
+    const within = (into: Uint8Array, position: number): Uint8Array => into.subarray(0, Math.max(0, length - position))
+    const failed = (error: unknown): never => {
+      throw fileCallError(error, "readData", core.subject(vnode.number))
+    }
     return {
       length,
       descriptor: pin.file.descriptor,
-      read: (into, position) =>
-        core.calling("readData", vnode, () =>
-          pin.file.read(into.subarray(0, Math.max(0, length - position)), position),
-        ),
+      read: (into, position) => core.calling("readData", vnode, () => pin.file.read(within(into, position), position)),
+      readSoon: (into, position) =>
+        core.calling("readData", vnode, () => {
+          const { file } = pin
+          const target = within(into, position)
+          return file.readReady(target, position) ?? file.readLater(target, position).catch(failed)
+        }),
       [Symbol.dispose]: () => pin[Symbol.dispose](),
     }
   }
@@ -261,14 +271,16 @@ export class AttachedVolume {
 }
 
 function bytesInCore(bytes: Uint8Array): OpenData {
+  const read = (into: Uint8Array, position: number): number => {
+    const piece = bytes.subarray(position, position + into.length)
+    into.set(piece)
+    return piece.length
+  }
   return {
     length: bytes.length,
     descriptor: -1,
-    read(into, position) {
-      const piece = bytes.subarray(position, position + into.length)
-      into.set(piece)
-      return piece.length
-    },
+    read,
+    readSoon: read,
     [Symbol.dispose]: () => {},
   }
 }

@@ -24,16 +24,29 @@ interface Range {
   readonly Length: number
 }
 
-/** Sends bytes from `from` on as fast as the network takes them, read a buffer at a time. */
+/**
+ * Sends bytes from `from` on as fast as the network takes them, read a buffer at a time: at once what is in the page cache,
+ * else when the disk has it, while others are served.
+ */
 function send(data: OpenData, bulk: BulkSink, buffer: Uint8Array, from: number, to: number): Eventually<void> {
   for (let at = from; at < to; ) {
     const piece = buffer.subarray(0, Math.min(buffer.length, to - at))
-    const count = data.read(piece, at)
-    if (count === 0) throw new AfsError("VIO", "fetchData", {}, { detail: `the data ends at ${at}, wanted ${to}` })
-    at += count
-    const wait = bulk.write(piece.subarray(0, count))
+    const read = data.readSoon(piece, at)
+    if (read instanceof Promise) {
+      const on = (count: number) => then(put(bulk, piece, count, at), () => send(data, bulk, buffer, at + count, to))
+      return read.then(on)
+    }
+    const wait = put(bulk, piece, read, at)
+    at += read
     if (wait !== undefined) return wait.then(() => send(data, bulk, buffer, at, to))
   }
+}
+
+/** Sends what was read at a position. */
+function put(bulk: BulkSink, piece: Uint8Array, count: number, at: number): Eventually<void> {
+  if (count === 0)
+    throw new AfsError("VIO", "fetchData", {}, { detail: `the data ends at ${at}, ${piece.length} wanted` })
+  return bulk.write(piece.subarray(0, count))
 }
 
 /** Sends what there is of the range; gives how many bytes. */

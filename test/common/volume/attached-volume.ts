@@ -22,3 +22,17 @@ test("attached volume: what was made, linked, renamed and removed is there after
   t.throws(() => home.at("sub/deep"))
   t.throws(() => home.at("new"))
 })
+
+test("attached volume: data comes at once or soon, the same bytes as any read, up to the end of the file", async (t) => {
+  const home = await attachedVolume(t, { file: "some content", sub: { folder: {} } })
+  for (const path of ["file", "sub"]) {
+    using data = home.volume.openData(home.at(path))
+    const [now, soon] = [new Uint8Array(4096), new Uint8Array(4096)]
+    for (const position of [0, 5, Math.max(0, data.length - 3), data.length, data.length + 9]) {
+      const count = data.read(now, position)
+      t.is(await data.readSoon(soon, position), count)
+      t.deepEqual(soon.subarray(0, count), now.subarray(0, count))
+      t.is(count, Math.max(0, Math.min(4096, data.length - position)))
+    }
+  }
+})
