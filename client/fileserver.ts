@@ -43,6 +43,7 @@ export class Fileserver implements AsyncDisposable {
   readonly rxafs: FileserverStubs
   readonly #options: ConnectOptions
   #wasHeard = false
+  #closing: Promise<void> | undefined
 
   private constructor(address: ServerAddress, uuid: string, socket: RxSocket, options: ConnectOptions) {
     this.address = address
@@ -75,7 +76,12 @@ export class Fileserver implements AsyncDisposable {
   }
 
   /** Gives all promises back, so that the server need not tell a client that has gone; then frees the port. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     if (this.#wasHeard) await this.#giveUpPromises()
     await this.socket.close()
   }

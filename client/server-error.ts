@@ -1,5 +1,5 @@
 /** What a server's code means to a person: errnos also in OpenAFS's own numbering, AFS's codes, failures of the transport. */
-import { getSystemErrorName } from "node:util"
+import { constants } from "node:os"
 import { AfsError, type Subject } from "../common/error.ts"
 import { type Code, codes } from "../common/protocol/codes.ts"
 import { RpcError } from "../common/rpc/rpc-call.ts"
@@ -26,7 +26,7 @@ export function codeName(number: number): string {
   const plain = plainCode(number)
   const known = codeOf(plain)
   if (known !== undefined) return known
-  return plain > 0 && plain < 256 ? getSystemErrorName(-plain) : String(plain)
+  return Object.entries(constants.errno).find(([, errno]) => errno === plain)?.[0] ?? String(plain)
 }
 
 /** The error for people in place of what a stub threw; others pass. */
