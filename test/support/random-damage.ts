@@ -4,20 +4,23 @@
 import {
   chownSync,
   closeSync,
+  existsSync,
   fstatSync,
   ftruncateSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   renameSync,
   statSync,
   truncateSync,
   unlinkSync,
+  writeFileSync,
   writeSync,
 } from "node:fs"
 import { join, relative } from "node:path"
 import { inodeParts, specialTypes } from "../../common/partition/inode-number.ts"
-import { decodeInode } from "../../common/partition/namei-path.ts"
+import { decodeInode, encodeInode } from "../../common/partition/namei-path.ts"
 import { vnodeRecordLayout } from "../../common/vnode/vnode-record.ts"
 import { volumeInfoLayout } from "../../common/volume/volume-info.ts"
 import type { Random } from "./random.ts"
@@ -78,13 +81,13 @@ export function damageAtRandom(partition: string, random: Random): Damage {
   const ofKind = targets.filter((target) => target.kind === kind)
   if (ofKind.length === 0) return { words: `no ${kind} left`, touched: [] }
   const target = random.pick(ofKind)
-  const words = `${relative(partition, target.path)} (${kind}): ${damageFile(target, random)}`
+  const words = `${relative(partition, target.path)} (${kind}): ${damageFile(target, random, ofKind)}`
   return { words, touched: kind === "data" ? [target.path] : [] }
 }
 
-function damageFile({ path, kind }: Target, random: Random): string {
+function damageFile({ path, kind }: Target, random: Random, others: readonly Target[]): string {
   const size = statSync(path).size
-  const way = random.below(kind === "data" ? 3 : 12)
+  const way = random.below(kind === "data" ? 3 : 17)
   if (way === 0) {
     unlinkSync(path)
     return "removed"
@@ -100,7 +103,69 @@ function damageFile({ path, kind }: Target, random: Random): string {
   if (way === 5) return overwrite(path, random.below(size + 1), random.bytes(1 + random.below(64)), "garbage")
   if (way === 6) return rename(path, random)
   if (way === 7) return flipBit(path, size, random)
+  if (way === 8) return copyOver(path, random.pick(others).path)
+  if (way === 9) return exchange(path, size, kind, random)
+  if (way === 10) return shift(path, size, random)
+  if (way === 11) return overwrite(path, 2048 * random.below(1 + Math.ceil(size / 2048)), new Uint8Array(2048), "zeros")
+  if (way === 12) return strayFile(path, random)
   return damageField(path, kind, size, random)
+}
+
+/** The content of another file of the kind, as if a block had been written to the wrong place. */
+function copyOver(path: string, other: string): string {
+  const bytes = readFileSync(other)
+  const file = openSync(path, "r+")
+  try {
+    ftruncateSync(file, 0)
+    writeSync(file, bytes, 0, bytes.length, 0)
+    return `now what ${other.slice(other.lastIndexOf("/") + 1)} is, ${bytes.length} bytes`
+  } finally {
+    closeSync(file)
+  }
+}
+
+const unitOf: Readonly<Partial<Record<Kind, number>>> = { small: 64, large: 256, directory: 32 }
+
+/** Two records, or two blobs of a directory, change places. */
+function exchange(path: string, size: number, kind: Kind, random: Random): string {
+  const unit = unitOf[kind] ?? 4
+  const count = Math.floor(size / unit)
+  if (count < 2) return "nothing"
+  const [first, second] = [unit * random.below(count), unit * random.below(count)]
+  const bytes = readFileSync(path)
+  const [a, b] = [Buffer.from(bytes.subarray(first, first + unit)), Buffer.from(bytes.subarray(second, second + unit))]
+  overwrite(path, first, b, "")
+  overwrite(path, second, a, "")
+  return `${unit} bytes at ${first} and at ${second} exchanged`
+}
+
+/** Bytes are missing, or there are some too many, and all that follows is moved. */
+function shift(path: string, size: number, random: Random): string {
+  const at = random.below(size + 1)
+  const by = 1 + random.below(random.below(2) === 0 ? 8 : 300)
+  const bytes = readFileSync(path)
+  const isCut = random.below(2) === 0
+  const middle = isCut ? Buffer.alloc(0) : Buffer.from(random.bytes(by))
+  const moved = Buffer.concat([bytes.subarray(0, at), middle, bytes.subarray(isCut ? at + by : at)])
+  const file = openSync(path, "r+")
+  try {
+    ftruncateSync(file, 0)
+    writeSync(file, moved, 0, moved.length, 0)
+    return `${by} bytes ${isCut ? "cut out" : "put in"} at ${at}`
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** A file beside it that has a name like a server's. */
+function strayFile(path: string, random: Random): string {
+  const [vnode, unique, tag] = [random.below(600), 1 + random.below(300), random.below(8)]
+  const name = encodeInode({ high: unique, low: (vnode | (tag << 26)) >>> 0 })
+  const stray = join(path, "..", name)
+  if (existsSync(stray)) return "nothing"
+  const bytes = random.bytes(random.below(3000))
+  writeFileSync(stray, bytes, { mode: random.below(8) })
+  return `beside it ${name} (${vnode}.${unique}, tag ${tag}), ${bytes.length} bytes`
 }
 
 function overwrite(path: string, at: number, bytes: Uint8Array, what: string): string {
