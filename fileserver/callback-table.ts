@@ -96,8 +96,7 @@ export class CallbackTable implements CallbackBreaker {
   /** The host does not want to know any more. (volume, 0, 0) stands for the promise on a read-only volume. */
   giveUp(host: Host, fids: readonly AFSFid[]): void {
     for (const { Volume, Vnode, Unique } of fids) {
-      const file = this.store.findFile(Volume, Vnode, Unique)
-      const known = file === 0 ? 0 : this.store.find(file, host.index)
+      const known = this.#find(host, Volume, Vnode, Unique)
       if (known !== 0) this.#remove(known)
     }
   }
@@ -191,8 +190,7 @@ export class CallbackTable implements CallbackBreaker {
     host.isDown = true
     const end = endOf(secondsOf(now), lifetimeOf(0, false))
     for (const { Volume, Vnode, Unique } of fids) {
-      const file = this.store.findFile(Volume, Vnode, Unique)
-      const known = file === 0 ? 0 : this.store.find(file, host.index)
+      const known = this.#find(host, Volume, Vnode, Unique)
       const at = known === 0 ? this.store.add(Volume, Vnode, Unique, host.index, end) : known
       if (at === 0) return this.requireReset(host)
       this.store.delay(at)
@@ -207,9 +205,17 @@ export class CallbackTable implements CallbackBreaker {
     return fids
   }
 
-  /** A host was told these. */
+  /** A host was told these. What it was promised anew meanwhile, by a call that had begun before, stays promised. */
   told(host: Host, fids: readonly AFSFid[]): void {
-    this.giveUp(host, fids)
+    for (const { Volume, Vnode, Unique } of fids) {
+      const known = this.#find(host, Volume, Vnode, Unique)
+      if (known !== 0 && this.store.isDelayed(known)) this.#remove(known)
+    }
+  }
+
+  #find(host: Host, volume: number, vnode: number, unique: number): number {
+    const file = this.store.findFile(volume, vnode, unique)
+    return file === 0 ? 0 : this.store.find(file, host.index)
   }
 
   /** Keeping track of what the host has to hear is not possible any more: it forgets everything before its next call. */

@@ -180,6 +180,22 @@ test("callback table: a volume's break takes the place of what was to be told of
   t.deepEqual(b.table.untold(hostAt(b, 0)).map(fidText), ["5.0.0"])
 })
 
+test("callback table: what is promised anew while a host is told what it missed stays promised", (t) => {
+  // A fetch that began before the host was down ended while its break was told: the client kept what the server forgot.
+  const b = bench(1)
+  secondsTold(b, 0)
+  secondsTold(b, 0, fid(5, 4, 4))
+  hostAt(b, 0).isDown = true
+  for (const of of [object, fid(5, 4, 4)]) void b.table.break(of)
+  const missed = b.table.untold(hostAt(b, 0))
+  secondsTold(b, 0)
+  b.table.told(hostAt(b, 0), missed)
+  t.is(b.table.store.count, 1)
+  t.deepEqual(b.table.untold(hostAt(b, 0)), [])
+  hostAt(b, 0).isDown = false
+  t.truthy(b.table.break(object))
+})
+
 test("callback table: what a host could not be told is kept for it, and it is down", (t) => {
   const b = bench(1)
   b.table.keepUntold(hostAt(b, 0), [object, fid(5, 4, 4)], start)
