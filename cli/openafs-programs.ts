@@ -114,7 +114,7 @@ const unless = (given: boolean, words: readonly string[]): readonly string[] => 
 const programs: Readonly<Record<string, Program>> = {
   dafileserver: {
     switches: fileserverSwitches,
-    start: (words) => ["fileserver", "--openafs", ...words],
+    start: (words) => ["fileserver", "--openafs", "--port", "7000", ...words],
     usageStatus: 255,
   },
   davolserver: {

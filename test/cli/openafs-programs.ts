@@ -7,19 +7,19 @@ import { temporaryDirectory } from "../support/temporary-directory.ts"
 
 /** What is typed, and what of ours it becomes. */
 const translations: readonly (readonly [string, string])[] = [
-  ["dafileserver", "fileserver --openafs"],
+  ["dafileserver", "fileserver --openafs --port 7000"],
   // as Debian's documentation has bosserver start it
   [
     "dafileserver -p 23 -busyat 600 -rxpck 400 -s 1200 -l 1200 -cb 65535 -b 240 -vc 1200",
-    "fileserver --openafs --cb 65535",
+    "fileserver --openafs --port 7000 --cb 65535",
   ],
   [
     "dafileserver -vlruthresh 5 -vlruint 6 -vlrumax 7 -vlrudisable -offline-timeout -1",
-    "fileserver --openafs --vlruthresh 5 --vlruinterval 6 --vlrumax 7 --vlrudisable --offline-timeout -1",
+    "fileserver --openafs --port 7000 --vlruthresh 5 --vlruinterval 6 --vlrumax 7 --vlrudisable --offline-timeout -1",
   ],
-  ["dafileserver -d 25 -logfile /tmp/x -L", "fileserver --openafs --log-level trace --logfile /tmp/x"],
-  ["dafileserver -syslog -jumbo", "fileserver --openafs --jumbo"],
-  ["dafileserver -syslog 3 -config /etc/x", "fileserver --openafs --config-dir /etc/x"],
+  ["dafileserver -d 25 -logfile /tmp/x -L", "fileserver --openafs --port 7000 --log-level trace --logfile /tmp/x"],
+  ["dafileserver -syslog -jumbo", "fileserver --openafs --port 7000 --jumbo"],
+  ["dafileserver -syslog 3 -config /etc/x", "fileserver --openafs --port 7000 --config-dir /etc/x"],
   ["davolserver -p 64 -log", "volserver --logfile /var/log/openafs/VolserLog --parallel 64"],
   ["davolserver -logfile /x", "volserver --logfile /x"],
   ["salvageserver", "salvageserver --logfile /var/log/openafs/SalsrvLog"],
