@@ -1,6 +1,6 @@
 /** Commands of `dafs fs` on names and statuses: ls, stat, mkdir, rm, mv, ln, chmod … */
 import type { Argv } from "yargs"
-import { fidText, isDirectoryFid, parseTarget } from "../client/fid.ts"
+import { fidText, isDirectoryFid, parseTarget, type Target } from "../client/fid.ts"
 import type { Fileserver } from "../client/fileserver.ts"
 import {
   changeStatus,
@@ -17,7 +17,6 @@ import {
 import type { ObjectStatus } from "../client/status.ts"
 import {
   fetchStatus,
-  findName,
   type ListedEntry,
   listDirectory,
   lookUp,
@@ -28,7 +27,8 @@ import {
 } from "../client/tree.ts"
 import { printable, printJson, printTable } from "../common/cli/output.ts"
 import { openProgressBar } from "../common/cli/progress.ts"
-import { AfsError } from "../common/error.ts"
+import { AfsError, isAfsError } from "../common/error.ts"
+import type { AFSFid } from "../common/protocol/afs-types.ts"
 import { parseMode } from "./fs-copy.ts"
 import { entryDocument, listColumns, statusDocument, statusFacts } from "./fs-facts.ts"
 import { type Common, done, type FsCommand, target, targetOf, usage } from "./fs-session.ts"
@@ -141,13 +141,22 @@ const twoNames = (parser: Argv<Common>): Argv<TwoNames> =>
     describe: "the new name, written like the first",
   })
 
+/** The directory that a path leads to, also by symbolic links; undefined if there is none, or something else. */
+async function directoryAt(server: Fileserver, wanted: Target): Promise<AFSFid | undefined> {
+  try {
+    const fid = await resolve(server, wanted)
+    return isDirectoryFid(fid) ? fid : undefined
+  } catch (error) {
+    if (isAfsError(error, "ENOENT", "EXDEV")) return undefined
+    throw error
+  }
+}
+
 /** A place for the name: in a directory that is there it keeps its own. */
 async function newPlace(server: Fileserver, text: string, name: Uint8Array): Promise<NamedPlace> {
   const wanted = parseTarget(text)
-  if (wanted.names.length === 0) return { directory: wanted.base, name }
-  const place = await resolvePlace(server, wanted)
-  const found = await findName(server, place)
-  return found !== undefined && isDirectoryFid(found) ? { directory: found, name } : place
+  const directory = await directoryAt(server, wanted)
+  return directory === undefined ? await resolvePlace(server, wanted) : { directory, name }
 }
 
 /** Calls on two volumes are refused by servers; say it before something else is wrong. */

@@ -3,7 +3,6 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from "yargs"
 import { parseTarget, type Target } from "../client/fid.ts"
 import { Fileserver, findServer } from "../client/fileserver.ts"
 import { printJson } from "../common/cli/output.ts"
-import { untilStopped } from "../common/cli/stopping.ts"
 import { AfsError } from "../common/error.ts"
 
 /** Options that every command has. */
@@ -39,12 +38,20 @@ export const target = (parser: Argv<Common>): Argv<Common & { target: string }> 
 /** @throws AfsError USAGE */
 export const targetOf = ({ target: text }: { readonly target: string }): Target => parseTarget(text)
 
-/** Ends the command, and the promises it holds at the server, when it is told to stop. */
+const stopSignals = ["SIGINT", "SIGTERM"] as const
+
+/** Waits for the work; a signal ends it as an error does, so that the server is told. */
 async function whileNotStopped(work: Promise<void>): Promise<void> {
-  const stopped = untilStopped().then((reason) => {
-    throw new AfsError("INTERRUPTED", "fs", {}, { detail: reason })
+  let stop: (signal: string) => void = () => undefined
+  const stopped = new Promise<never>((_resolve, reject) => {
+    stop = (signal) => reject(new AfsError("INTERRUPTED", "fs", {}, { detail: signal }))
   })
-  await Promise.race([work, stopped])
+  for (const signal of stopSignals) process.on(signal, stop)
+  try {
+    await Promise.race([work, stopped])
+  } finally {
+    for (const signal of stopSignals) process.off(signal, stop)
+  }
 }
 
 /** A yargs module of a command. */

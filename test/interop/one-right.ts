@@ -1,12 +1,11 @@
 /** What each right alone allows: the same table against OpenAFS's fileserver and ours. */
 import test from "ava"
 import { cellAddress, startCell, wholeCell } from "../support/cell.ts"
+import { startOurs } from "../support/fuse-work.ts"
 import { expectedOutcomes } from "../support/one-right.ts"
-import { builtProgram } from "../support/project.ts"
 import { needsCell } from "../support/requirements.ts"
 
 const program = new URL("./one-right.program.js", import.meta.url).pathname
-const dafs = builtProgram("cli/dafs.ts")
 
 test("one right: the table names every operation for every right", (t) => {
   const counts = Object.values(expectedOutcomes()).map((row) => Object.keys(row).length)
@@ -20,6 +19,6 @@ needsCell.serial("one right: OpenAFS's fileserver and ours allow the same with i
   const attempt = (id: number) => cell.exec(process.execPath, program, cellAddress, String(id))
   t.deepEqual(JSON.parse(await attempt(volume)), expectedOutcomes(), "dafileserver")
   await cell.stop("vol", "fs")
-  await cell.run("fs", process.execPath, dafs, "fileserver", "--openafs", "--port", "7000")
+  await startOurs(cell)
   t.deepEqual(JSON.parse(await attempt(other)), expectedOutcomes(), "dafs fileserver")
 })
