@@ -14,6 +14,7 @@ const questions = [
   "dump-restore",
   "clone",
   "salvage",
+  "ready-read",
   "rx",
   "fileserver",
 ] as const

@@ -1,14 +1,16 @@
 /**
  * How fast are files served? Our fileserver and dafileserver side by side in one cell, each on a partition of its own on the
  * same file system, under the same client made of OpenAFS's library (load-client.c), in turns. Then both again with jumbograms on.
+ * Each question is asked some times before it counts: a server runs for weeks, and Node.js compiles what runs often.
  * `--only WORD` asks only questions with that word in them.
  */
 import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { createPartition } from "../common/partition/partition.ts"
 import { startFileserver } from "./fileserver-process.ts"
 import { buildLoadClient, type LoadClient, loadClientAbsence, startLoadClient } from "./load-client.ts"
-import { type Answer, answer, type Goal, inTemporaryDirectory, report } from "./measure.ts"
+import { type Answer, answer, type Goal, inTemporaryDirectory, report, type Side } from "./measure.ts"
 import { canHaveCell, type PeerCell, startPeerCell } from "./peer-cell.ts"
 
 const ourPort = 7100
@@ -16,6 +18,8 @@ const peerPort = 7000
 const large = 16 << 20
 const small = 4 << 20
 const names = 10_000
+const warmUps = 3
+const hosts = 10
 const dafs = join(import.meta.dirname, "..", "cli", "dafs.js")
 
 interface Asked {
@@ -36,10 +40,17 @@ const questions: readonly Asked[] = [
   { what: "create and remove, 1 caller", unit: "pairs/s", question: "create 1 500", atLeast: 1 },
   { what: "create and remove, 4 callers", unit: "pairs/s", question: "create 4 1000", atLeast: 1 },
   {
-    what: "InlineBulkStatus of 10,000 names",
+    what: "InlineBulkStatus of 10,000 names, 1 caller",
     unit: "names/s",
     before: `populate ${names}`,
-    question: `bulk ${names}`,
+    question: `bulk 1 ${names}`,
+    atLeast: 2,
+  },
+  {
+    what: "InlineBulkStatus of 10,000 names, 4 callers",
+    unit: "names/s",
+    before: `populate ${names}`,
+    question: `bulk 4 ${names}`,
     atLeast: 2,
   },
 ]
@@ -78,7 +89,10 @@ const jumbo = bulk(", jumbograms", [1.3, 1.3, 1.3, 1.3])
 async function ask(asked: readonly Asked[], ours: LoadClient, peer: LoadClient): Promise<Answer[]> {
   const answers: Answer[] = []
   for (const { what, unit, before, question, atLeast, rounds = 5 } of asked) {
-    if (before !== undefined) for (const client of [ours, peer]) await client.ask(before)
+    for (const client of [ours, peer]) {
+      if (before !== undefined) await client.ask(before)
+      for (let time = 0; time < warmUps; time++) await client.ask(question)
+    }
     const goal: Goal | undefined = atLeast === undefined ? undefined : { atLeast }
     answers.push(
       await answer({
@@ -116,7 +130,46 @@ function copyVolume(cell: PeerCell, directory: string, id: number): string {
   return path
 }
 
+/** Resident memory of a process in MiB. */
+function residentMib(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024
+}
+
+/** Ten clients are promised 10,000 files each; what the server then takes. */
+async function promised(cell: PeerCell, program: string, port: number, volume: number, pid: number): Promise<number> {
+  const clients = Array.from({ length: hosts }, () => startLoadClient(cell, program, port, volume))
+  const [first] = clients
+  await first?.ask(`populate ${names}`)
+  await first?.ask("keep 1")
+  for (const client of clients) {
+    await client.ask(`know ${names}`)
+    await client.ask(`bulk 1 ${names}`)
+  }
+  const taken = residentMib(pid)
+  for (const client of clients) client[Symbol.dispose]()
+  return taken
+}
+
+const memoryQuestion = "resident memory with 100,000 callback promises"
+
+/** Both servers are fresh. */
+async function compareMemory(cell: PeerCell, program: string, volume: number, ourPid: number): Promise<Answer> {
+  const side = (name: string, port: number, pid: number): Side => ({
+    name,
+    round: () => promised(cell, program, port, volume, pid),
+  })
+  return await answer({
+    what: memoryQuestion,
+    unit: "MiB",
+    rounds: 1,
+    ours: side("dafs fileserver", ourPort, ourPid),
+    peer: side("dafileserver", peerPort, cell.pid("fs")),
+    goal: { atMost: 1 },
+  })
+}
+
 async function measure(directory: string, only: string | undefined): Promise<Answer[]> {
+  process.chdir(directory)
   const program = buildLoadClient(directory)
   const wanted = (asked: readonly Asked[]): Asked[] =>
     asked.filter(({ what }) => only === undefined || what.includes(only))
@@ -124,14 +177,16 @@ async function measure(directory: string, only: string | undefined): Promise<Ans
   const volume = cell.volume("load")
   const partition = copyVolume(cell, directory, volume)
   const round = async (asked: readonly Asked[], options: readonly string[]): Promise<Answer[]> => {
-    if (asked.length === 0) return []
-    await using _server = await startFileserver(partition, join(directory, "state"), {
+    const isMemoryAsked = options.length === 0 && (only === undefined || memoryQuestion.includes(only))
+    if (asked.length === 0 && !isMemoryAsked) return []
+    await using server = await startFileserver(partition, join(directory, "state"), {
       run: cell.inside,
       options: ["--port", String(ourPort), ...options],
     })
     using ours = startLoadClient(cell, program, ourPort, volume)
     using peer = startLoadClient(cell, program, peerPort, volume)
-    return await ask(asked, ours, peer)
+    const memory = isMemoryAsked ? [await compareMemory(cell, program, volume, server.pid)] : []
+    return [...memory, ...(await ask(asked, ours, peer))]
   }
   const answers = await round(wanted(plain), [])
   if (wanted(jumbo).length === 0) return answers

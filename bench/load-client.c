@@ -13,7 +13,9 @@
  *     store STREAMS BYTES      StoreData64 of one of these files per stream
  *     create CALLERS PAIRS     CreateFile and RemoveFile of empty files in the root, pairs a second
  *     populate COUNT           makes that many empty files in the root, if they are not there (answers 0)
- *     bulk NAMES               InlineBulkStatus of populated files, 50 at a time, names a second
+ *     keep 1                   writes what was populated to FIDS in the current folder, for other clients (answers 0)
+ *     know COUNT               reads it (answers 0)
+ *     bulk CALLERS NAMES       InlineBulkStatus of populated files, 50 at a time, names a second
  *
  * Build: gcc -O2 -pthread load-client.c /usr/lib/afs/libafsint.a /usr/lib/libafsrpc.a (package libopenafs-dev).
  */
@@ -289,6 +291,16 @@ static int bulkStatus(struct question *question, int caller, long turn) {
   return code;
 }
 
+/* Several clients ask for the files that one of them made. */
+static int exchangeFids(int count, int isRead) {
+  FILE *file = fopen("FIDS", isRead ? "r" : "w");
+  if (file == NULL) return errno;
+  if (isRead) populated = realloc(populated, count * sizeof(AFSFid));
+  size_t done = isRead ? fread(populated, sizeof(AFSFid), count, file) : fwrite(populated, sizeof(AFSFid), count, file);
+  populatedCount = (int)done;
+  return fclose(file) != 0 || done != (size_t)count ? EIO : 0;
+}
+
 static void tell(struct question *question, double figure, const char *what) {
   if (question->error != 0)
     printf("error %d %s\n", question->error, what);
@@ -326,11 +338,13 @@ static void answer(const char *what, long first, long second) {
     question.turns = first;
     tell(&question, run(&question, 4) * 0, what);
     populatedCount = (int)question.done;
+  } else if (strcmp(what, "keep") == 0 || strcmp(what, "know") == 0) {
+    question.error = exchangeFids(what[1] == 'e' ? populatedCount : (int)first, what[1] == 'n');
+    tell(&question, 0, what);
   } else if (strcmp(what, "bulk") == 0) {
-    long most = first < populatedCount ? first : populatedCount;
     question.work = bulkStatus;
-    question.turns = most / BULK_MAX;
-    tell(&question, run(&question, 1) * BULK_MAX, what);
+    question.turns = (second < populatedCount ? second : populatedCount) / BULK_MAX;
+    tell(&question, run(&question, callers) * BULK_MAX, what);
   } else {
     question.error = 1;
     tell(&question, 0, "question");

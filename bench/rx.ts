@@ -1,7 +1,7 @@
 /**
- * How fast is Rx? Small calls and bulk data between two endpoints of ours over loopback, each in a process of its own; small
- * calls to OpenAFS's vlserver by the same client where a cell can be had (measured before the others, since a cell has a network of
- * its own). CPU is the serving process's.
+ * How fast is Rx? Small calls and bulk data between two endpoints of ours over loopback, each in a process of its own, on the
+ * best back end that this machine has, and on node:dgram beside it; small calls to OpenAFS's vlserver by the same client where a cell can
+ * be had (measured before the others, since a cell has a network of its own). CPU is the serving process's.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -10,7 +10,7 @@ import { join } from "node:path"
 import type { Call } from "../common/rx/call.ts"
 import type { Connection } from "../common/rx/connection.ts"
 import { parseHost } from "../common/rx/datagram-port.ts"
-import { openRxSocket, type RxSocket } from "../common/rx/socket.ts"
+import { openRxSocket, type RxSocket, type SocketBackEnd } from "../common/rx/socket.ts"
 import { answer, type Question, report, type Side } from "./measure.ts"
 
 const loopback = "127.0.0.1"
@@ -50,8 +50,9 @@ function sendBulk(call: Call, length: number): void {
   write()
 }
 
-async function serveForEver(jumbograms: number): Promise<void> {
-  const socket = await openRxSocket({ address: loopback, services: [{ id: serviceId, onCall: serve }], jumbograms })
+async function serveForEver(jumbograms: number, backEnd: SocketBackEnd): Promise<void> {
+  const services = [{ id: serviceId, onCall: serve }]
+  const socket = await openRxSocket({ address: loopback, services, jumbograms, backEnd })
   process.stdout.write(`${socket.port}\n`)
   process.stdin.resume()
   process.stdin.on("end", () => process.exit(0))
@@ -62,8 +63,8 @@ interface Server {
   readonly port: number
 }
 
-async function startServer(jumbograms: number): Promise<Server> {
-  const child = spawn(process.execPath, [import.meta.filename, "--serve", String(jumbograms)], {
+async function startServer(jumbograms: number, backEnd: SocketBackEnd): Promise<Server> {
+  const child = spawn(process.execPath, [import.meta.filename, "--serve", String(jumbograms), backEnd], {
     stdio: ["pipe", "pipe", "inherit"],
   })
   const port = await new Promise<number>((resolve) => child.stdout?.once("data", (line) => resolve(Number(line))))
@@ -156,47 +157,71 @@ function smallQuestion({ server, client }: Bench, width: number, peer: Side | un
   }
 }
 
-/** What the server's CPU was per call: of rounds of their own, long enough for a clock of hundredths. */
-function cpuQuestion({ server, client }: Bench, width: number): Question {
-  const connections = connect(client, host, server.port, width)
-  const round = async (): Promise<number> => {
-    const before = cpuOf(server.child.pid)
-    await smallCalls(connections, width, 2 * callsPerRound)
-    return (cpuOf(server.child.pid) - before) / (2 * callsPerRound)
-  }
-  return { what: `server CPU per small call, ${width} at a time`, unit: "µs", ours: side("ours", round), rounds }
+/** The best back end, and node:dgram. */
+type Both = readonly [ours: Bench, node: Bench]
+
+function sides(
+  both: Both,
+  round: (bench: Bench) => () => Promise<number>,
+): { readonly ours: Side; readonly peer: Side } {
+  const [ours, node] = both
+  return { ours: side(ours.client.backEnd, round(ours)), peer: side(node.client.backEnd, round(node)) }
 }
 
-function bulkQuestions(bench: Bench, name: string): Question[] {
-  const connections = Array.from({ length: 4 }, () => bench.client.endpoint.connect(host, bench.server.port, serviceId))
+/** What the server's CPU was per call: of rounds of their own, long enough for a clock of hundredths. */
+function cpuQuestion(both: Both, width: number): Question {
+  const round = ({ server, client }: Bench) => {
+    const connections = connect(client, host, server.port, width)
+    return async (): Promise<number> => {
+      const before = cpuOf(server.child.pid)
+      await smallCalls(connections, width, 2 * callsPerRound)
+      return (cpuOf(server.child.pid) - before) / (2 * callsPerRound)
+    }
+  }
+  return { what: `server CPU per small call, ${width} at a time`, unit: "µs", ...sides(both, round), rounds }
+}
+
+function bulkQuestions(both: Both, name: string): Question[] {
+  const round = (streams: number, isFetch: boolean) => (bench: Bench) => {
+    const connections = connect(bench.client, host, bench.server.port, 4 * streams)
+    return () => bulk(connections, streams, isFetch)
+  }
   return [1, 4].flatMap((streams) =>
     [true, false].map((isFetch) => ({
       what: `${isFetch ? "fetch" : "store"}, ${streams === 1 ? "one stream" : `${streams} streams`}${name}`,
       unit: "MB/s",
-      ours: side("ours", () => bulk(connections, streams, isFetch)),
+      ...sides(both, round(streams, isFetch)),
       rounds,
     })),
   )
 }
 
-function bulkCpuQuestion({ server, client }: Bench, isFetch: boolean): Question {
-  const connections = [client.endpoint.connect(host, server.port, serviceId)]
-  const round = async (): Promise<number> => {
-    const before = cpuOf(server.child.pid)
-    for (let count = 0; count < 4; count++) await bulk(connections, 1, isFetch)
-    return (cpuOf(server.child.pid) - before) / ((4 * bulkBytes) / 1416)
+function bulkCpuQuestion(both: Both, isFetch: boolean): Question {
+  const round = ({ server, client }: Bench) => {
+    const connections = connect(client, host, server.port, 1)
+    return async (): Promise<number> => {
+      const before = cpuOf(server.child.pid)
+      for (let count = 0; count < 4; count++) await bulk(connections, 1, isFetch)
+      return (cpuOf(server.child.pid) - before) / ((4 * bulkBytes) / 1416)
+    }
   }
   const what = `server CPU per data packet, ${isFetch ? "fetch" : "store"}`
-  return { what, unit: "µs", ours: side("ours", round), rounds: 3 }
+  return { what, unit: "µs", ...sides(both, round), rounds: 3 }
 }
 
-async function start(jumbograms: number): Promise<Bench> {
-  return { server: await startServer(jumbograms), client: await openRxSocket({ address: loopback, jumbograms }) }
+async function start(jumbograms: number): Promise<Both> {
+  const one = async (backEnd: SocketBackEnd): Promise<Bench> => ({
+    server: await startServer(jumbograms, backEnd),
+    client: await openRxSocket({ address: loopback, jumbograms, backEnd }),
+  })
+  return [await one("auto"), await one("node")]
 }
 
-async function stop({ server, client }: Bench): Promise<void> {
-  await client.close()
-  server.child.stdin?.end()
+async function stop(both: Both): Promise<void> {
+  for (const { server, client } of both) {
+    await client.close()
+    server.child.stdin?.end()
+  }
 }
 
 /** Inside a cell: rates of small calls at the vlserver, one figure per line. */
@@ -254,8 +279,8 @@ async function main(): Promise<void> {
   const plain = await start(1)
   const jumbo = await start(4)
   const questions = [
-    smallQuestion(plain, 1, peerOne),
-    smallQuestion(plain, 16, peerMany),
+    smallQuestion(plain[0], 1, peerOne),
+    smallQuestion(plain[0], 16, peerMany),
     cpuQuestion(plain, 16),
     ...bulkQuestions(plain, ""),
     bulkCpuQuestion(plain, true),
@@ -269,7 +294,7 @@ async function main(): Promise<void> {
   report(answers)
 }
 
-const [mode, argument] = process.argv.slice(2)
-if (mode === "--serve") await serveForEver(Number(argument))
+const [mode, argument, wanted] = process.argv.slice(2)
+if (mode === "--serve") await serveForEver(Number(argument), wanted === "node" ? "node" : "auto")
 else if (mode === "--vlserver") await callVlserver(argument ?? "")
 else await main()
