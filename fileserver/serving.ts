@@ -13,8 +13,8 @@ import type { ServingCounters } from "./serving-counters.ts"
 
 export interface Serving {
   readonly volumes: VolumePackage
-  readonly hosts: HostTable
-  readonly callbacks: CallbackTable
+  readonly hosts: Pick<HostTable, "callerOf" | "knownCaller" | "counts">
+  readonly callbacks: Pick<CallbackTable, "promise" | "break" | "forget" | "giveUp" | "giveUpAll">
   readonly protection: Protection
   readonly counters: ServingCounters
   callbackCounters(): CallbackCounters
