@@ -10,7 +10,7 @@ import type { RxTiming } from "../common/rx/limits.ts"
 import type { HostAddress } from "./host.ts"
 
 /** How a cache manager describes itself. */
-export interface SelfDescription {
+interface SelfDescription {
   readonly addr: InterfaceAddr
   readonly capabilities: readonly number[]
 }
@@ -29,7 +29,7 @@ export interface ClientCalls {
 }
 
 /** A connection of the transport, to calls of ours. */
-export interface CallbackConnection {
+interface CallbackConnection {
   /** Not 0: it cannot be used any more. */
   readonly error: number
   newCall(): RpcCall
@@ -50,7 +50,7 @@ export interface Connector {
  * A client that calls may take its time while it gives signs of life. One that is to be told of a change has others wait for it,
  * so its silence counts sooner. OpenAFS viced/host.c (rx_SetConnDeadTime, AFS_HARDDEADTIME), viced/callback.c.
  */
-export const callbackTiming = {
+const callbackTiming = {
   patient: { deadMs: 50_000, hardMs: 120_000 },
   brisk: { deadMs: 6_000, hardMs: 120_000 },
 } as const

@@ -55,7 +55,7 @@ const promiseWords = 6
 const promiseBytes = promiseWords * 4
 
 /** Something about the files of a volume that changes whenever anybody changes the volume; undefined if it is not there. */
-export type StampOf = (volume: number) => string | undefined
+type StampOf = (volume: number) => string | undefined
 
 interface Tables {
   readonly register: HostRegister

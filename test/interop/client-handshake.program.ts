@@ -1,8 +1,10 @@
 /**
  * Scripted cache managers against a fileserver, wherever that is reached: `host port volume [only]`. Prints as JSON, scenario by
  * scenario, what the server asked of them. Lifetimes and waiting times are rounded to what both servers promise.
- * `before` and `after` run on their own only: what one client hears before and after a restart of the server.
+ * Some run on their own only: `before` and `after` a restart of the server, and `release` of the volume, which has a replica.
  */
+import { execFile } from "node:child_process"
+import { promisify } from "node:util"
 import { RpcError } from "../../common/rpc/rpc-call.ts"
 import { parseHost } from "../../common/rx/datagram-port.ts"
 import { type CacheManagerScript, fid } from "../support/cache-manager.ts"
@@ -217,10 +219,31 @@ const scenarios: Record<string, Scenario> = {
   },
 }
 
+/** What of the volume's replica is promised, and what is heard when the volume is released again. */
+async function release(): Promise<unknown> {
+  const replica = fid(volume + 1, 1, 1)
+  await using one = await client()
+  const { CallBack } = await one.calls.FetchStatus({ Fid: replica })
+  await one.calls.FetchStatus({ Fid: replica })
+  one.manager.news()
+  const heard = new Promise<void>((resolve) => {
+    one.manager.onHeard = () => resolve()
+  })
+  await promisify(execFile)("vos", ["release", String(volume), "-noauth"])
+  await Promise.race([heard, soon(10_000)])
+  const broken = one.manager.news().map((call) => call.replace(String(volume + 1), "replica"))
+  return {
+    lifetime: lifetimeText(CallBack.ExpirationTime),
+    broken,
+    next: await during(one, one.calls.GetCapabilities()),
+  }
+}
+
 /** The client that sees a restart is the same in both runs. */
 const survivor = () => client({ uuid: "1234abcd-4fcf-1b01-8b-16-0a6300010aa7" }, 7011)
 
-const aroundRestart: Record<string, Scenario> = {
+const onDemand: Record<string, Scenario> = {
+  release,
   async before() {
     await using one = await survivor()
     const first = await during(one, one.calls.FetchStatus({ Fid: root }))
@@ -236,7 +259,7 @@ const aroundRestart: Record<string, Scenario> = {
 }
 
 const transcripts: Record<string, unknown> = {}
-const chosen = only !== undefined && only in aroundRestart ? aroundRestart : scenarios
+const chosen = only !== undefined && only in onDemand ? onDemand : scenarios
 for (const [name, scenario] of Object.entries(chosen)) {
   if (only !== undefined && !name.includes(only)) continue
   try {

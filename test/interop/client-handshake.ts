@@ -3,8 +3,7 @@
  * at ours hear the same, call by call.
  */
 import { join } from "node:path"
-import type { ExecutionContext } from "ava"
-import { type Cell, cellAddress, startCell, wholeCell } from "../support/cell.ts"
+import { type Cell, cellAddress, sharedCell, wholeCell } from "../support/cell.ts"
 import { builtProgram } from "../support/project.ts"
 import { needsCell } from "../support/requirements.ts"
 
@@ -27,35 +26,50 @@ async function startOurs(cell: Cell): Promise<void> {
 
 const startTheirs = (cell: Cell): Promise<void> => cell.start("fs")
 
-async function cellWithVolume(t: ExecutionContext): Promise<{ cell: Cell; volume: number }> {
-  const cell = await startCell(t, ...wholeCell)
-  return { cell, volume: await cell.createVolume("handshakes") }
+const theCell = needsCell.met ? sharedCell(...wholeCell) : undefined
+
+async function withVolume(name: string): Promise<{ cell: Cell; volume: number }> {
+  const cell = theCell?.()
+  if (cell === undefined) throw new Error("there is no cell")
+  return { cell, volume: await cell.createVolume(name) }
 }
 
-needsCell("client handshake: each kind of client hears the same of our fileserver as of dafileserver", async (t) => {
-  const { cell, volume } = await cellWithVolume(t)
-  const theirs = await transcripts(cell, volume)
-  await cell.stop("fs")
-  await startOurs(cell)
-  t.deepEqual(await transcripts(cell, volume), theirs)
-  t.like(theirs, {
-    "new client": {
-      first: ["TellMeAboutYourself", "InitCallBackState3", "answered"],
-      again: ["answered"],
-      further: ["TellMeAboutYourself", "answered"],
-    },
-    "a silent client": { first: "seconds", second: "none" },
-  })
-})
+needsCell.serial(
+  "client handshake: each kind of client hears the same of our fileserver as of dafileserver",
+  async (t) => {
+    t.timeout(180_000)
+    const { cell, volume } = await withVolume("handshakes")
+    await cell.vos("addsite", cellAddress, "a", "handshakes", "-noauth")
+    await cell.vos("release", "handshakes", "-noauth")
+    const theirs = await transcripts(cell, volume)
+    const theirRelease = await transcripts(cell, volume, "release")
+    await cell.stop("fs")
+    await startOurs(cell)
+    t.deepEqual(await transcripts(cell, volume), theirs)
+    t.deepEqual(await transcripts(cell, volume, "release"), theirRelease)
+    t.like(theirs, {
+      "new client": {
+        first: ["TellMeAboutYourself", "InitCallBackState3", "answered"],
+        again: ["answered"],
+        further: ["TellMeAboutYourself", "answered"],
+      },
+      "a silent client": { first: "seconds", second: "none" },
+    })
+    t.deepEqual(theirRelease, {
+      release: { lifetime: "120 min", broken: ["CallBack replica.0.0"], next: ["answered"] },
+    })
+  },
+)
 
-for (const [name, start] of [
-  ["dafileserver", startTheirs],
-  ["our fileserver", startOurs],
+for (const [name, start, volumeName] of [
+  ["our fileserver", startOurs, "restart.ours"],
+  ["dafileserver", startTheirs, "restart.theirs"],
 ] as const) {
-  needsCell(
+  needsCell.serial(
     `client handshake: ${name} keeps its promises over an orderly restart, and none over a crash`,
     async (t) => {
-      const { cell, volume } = await cellWithVolume(t)
+      t.timeout(180_000)
+      const { cell, volume } = await withVolume(volumeName)
       await cell.stop("fs")
       await start(cell)
       t.deepEqual(await transcripts(cell, volume, "before"), {
