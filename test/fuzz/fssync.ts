@@ -7,6 +7,9 @@ import { FrameReader, packFrame, requestBytesMax } from "../../fssync/frame.ts"
 import { FssyncClient } from "../../fssync/fssync-client.ts"
 import { channelClose, responses } from "../../fssync/message.ts"
 import { decodeAnswer, decodeCall, encodeAnswer, encodeCall } from "../../fssync/message-codec.ts"
+import { openafsPayloads } from "../../fssync/openafs-payload.ts"
+import { encodeRequest } from "../../fssync/openafs-request.ts"
+import { OpenafsAnswers, OpenafsServerForm } from "../../fssync/openafs-server-form.ts"
 import { unpackPlain } from "../../fssync/plain-msgpack.ts"
 import { impatientRule } from "../../fssync/retry-rule.ts"
 import { listenSync } from "../../fssync/server.ts"
@@ -130,18 +133,66 @@ test("fuzz: a damaged stream in random chunks gives frames until it is refused, 
   t.pass()
 })
 
+const openafsCommands = [...fssyncProtocol.commands.values()].filter((row) => row.openafs !== undefined)
+
+/** A request as some program of OpenAFS might send it. */
+function openafsRequest(random: Random): Buffer {
+  const row = random.pick(openafsCommands)
+  return encodeRequest(
+    row.openafs?.request,
+    sampleRequest({ command: row.code, volume: random.below(10) }),
+    random.below(9),
+  )
+}
+
+test("fuzz: a damaged stream of OpenAFS's form gives requests until it is refused, in bounded memory", (t) => {
+  let refused = 0
+  const rounds = fuzz(t, (random) => {
+    const form = new OpenafsServerForm(new OpenafsAnswers(fssyncProtocol, undefined))
+    const stream = damage(random, Buffer.concat(Array.from({ length: 4 }, () => openafsRequest(random))))
+    const taken = decodesOrRefuses(t, () => {
+      for (let at = 0; at < stream.length; ) {
+        const size = 1 + random.below(200)
+        form.push(stream.subarray(at, at + size))
+        at += size
+        for (let calls = 0; form.next() !== undefined; calls++)
+          if (calls > stream.length) t.fail("requests without end")
+      }
+    })
+    if (!taken) refused++
+    t.true(form.pendingBytes <= stream.length)
+  })
+  t.true(refused > rounds / 10)
+})
+
+test("fuzz: an answer's payload in OpenAFS's form is what its command returns or a FormatError", (t) => {
+  const payloads = Object.values(openafsPayloads)
+  const good = [openafsPayloads.volume.write(sampleVolume(5)), openafsPayloads.group.write({ parent: 5, members: [5] })]
+  fuzz(t, (random) => {
+    const bytes = random.below(2) === 0 ? damage(random, random.pick(good)) : random.bytes(random.below(600))
+    for (const payload of payloads) decodesOrRefuses(t, () => payload.read(bytes, random.below(1 << 16)))
+  })
+  t.pass()
+})
+
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** What one hostile client does: a few good requests, then nonsense, then it may hang up in the middle. */
 function hostile(random: Random): Buffer {
+  const isOpenafs = random.below(2) === 0
   const good = Array.from({ length: random.below(4) }, (_, id) =>
-    requestFrame({ id: id + 1, volume: random.below(10) }),
+    isOpenafs ? openafsRequest(random) : requestFrame({ id: id + 1, volume: random.below(10) }),
   )
   const close = random.below(8) === 0 ? [requestFrame({ command: channelClose })] : []
   return Buffer.concat([
     ...good,
     ...close,
-    random.pick([damage(random, requestFrame({ id: 9 })), Buffer.from(random.bytes(random.below(400)))]),
+    random.pick([
+      damage(random, requestFrame({ id: 9 })),
+      damage(random, openafsRequest(random)),
+      Buffer.concat([openafsRequest(random), openafsRequest(random)]),
+      Buffer.from(random.bytes(random.below(400))),
+    ]),
   ])
 }
 
