@@ -8,6 +8,7 @@ import { dirname, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import type { Argv, CommandModule } from "yargs"
+import { fileserverPort } from "../client/fileserver.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
 import { AfsError } from "../common/error.ts"
 import { createPartition, listHeaderNames, openPartition, type Partition } from "../common/partition/partition.ts"
@@ -41,6 +42,8 @@ const sockets: Readonly<Record<Daemon, string>> = {
   fileserver: "fssync.sock",
   volserver: "volser.sock",
 }
+/** What everybody may do in the first volume: there is no protection server, so nobody has a name. */
+const firstRights = "rlidwk"
 const readyTimeoutMs = 30_000
 const stopTimeoutMs = 60_000
 
@@ -128,10 +131,23 @@ function describe(
     `  npx dafs vos examine ${volume} ${where}`,
     `  npx dafs fssync listvolumes --state-dir ${shown(folders.state)}`,
     `  npx dafs vos dump ${volume} ${where} --file /tmp/${volume}.dump`,
+    ...filesHints(children.get("fileserver")?.port, partition),
     "",
     "Ctrl-C stops all of them cleanly.",
     "",
   ].join("\n")
+}
+
+/** How to reach the files of the first volume without an AFS client. */
+function filesHints(port: number | undefined, partition: Partition): string[] {
+  const ids = listHeaderNames(partition).map(({ volume }) => volume)
+  if (port === undefined || ids.length === 0) return []
+  const [server, volume] = [port === fileserverPort ? "localhost" : `localhost:${port}`, Math.min(...ids)]
+  return [
+    `  npx dafs fs put ${server} README.md ${volume}:`,
+    `  npx dafs fs ls ${server} ${volume}:`,
+    `  npx dafs fs get ${server} ${volume}:README.md -`,
+  ]
 }
 
 async function run(wanted: StartArguments): Promise<void> {
@@ -141,7 +157,8 @@ async function run(wanted: StartArguments): Promise<void> {
   const children = new Map<Daemon, Running>()
   try {
     for (const daemon of daemons) children.set(daemon, await startDaemon(daemon, folders, wanted.port))
-    if (listHeaderNames(partition).length === 0) await vos(folders, "create", "--name", wanted.volume)
+    if (listHeaderNames(partition).length === 0)
+      await vos(folders, "create", "--name", wanted.volume, "--everybody", firstRights)
     process.stdout.write(describe(folders, partition, children, wanted.volume))
     const lost = [...children].map(([daemon, { child }]) => whenEnded(daemon, child))
     const reason = await Promise.race([stopping, ...lost])

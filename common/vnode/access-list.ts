@@ -213,9 +213,11 @@ export function turnAccessList(area: Uint8Array, from: AccessListOrder, path?: s
   Buffer.from(area.buffer, area.byteOffset, headSize + entrySize * total).swap32()
 }
 
-/** The list of a new volume's root directory: all rights for system:administrators. */
-export function newRootAccessList(): Uint8Array {
-  return encodeAccessList({ positive: [{ id: knownGroups["system:administrators"], rights: allRights }], negative: [] })
+/** The list of a new volume's root directory: all rights for system:administrators, and what everybody is to have. */
+export function rootAccessList(everybody = 0): Uint8Array {
+  const administrators = { id: knownGroups["system:administrators"], rights: allRights }
+  const others = everybody === 0 ? [] : [{ id: knownGroups["system:anyuser"], rights: everybody }]
+  return encodeAccessList({ positive: [administrators, ...others], negative: [] })
 }
 
 /** Letters of rights as `fs listacl` shows them (`rlidwka`, then `A` to `H`); bits without a letter are left out. */

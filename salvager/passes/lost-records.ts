@@ -4,7 +4,7 @@
  * gets a record too, and is attached later under a name of its own.
  */
 import { specialInode } from "../../common/partition/inode-number.ts"
-import { newRootAccessList } from "../../common/vnode/access-list.ts"
+import { rootAccessList } from "../../common/vnode/access-list.ts"
 import {
   accessListOffset,
   accessListSize,
@@ -164,7 +164,7 @@ function restoreAccessList(group: GroupModel, volume: VolumeModel, vnode: number
   }
   const found = siblingAccessList(group, volume, vnode, unique)
   if (found === undefined) group.findings.add("acl-lost", { volume: volume.id, vnode, unique })
-  volume.accessLists.set(vnode, found ?? newRootAccessList())
+  volume.accessLists.set(vnode, found ?? rootAccessList())
 }
 
 const hasEntries = (area: Uint8Array): boolean => area.subarray(8, 12).some((byte) => byte !== 0)
@@ -209,6 +209,6 @@ function mendAccessList(group: GroupModel, volume: VolumeModel, slot: number, ar
     ...subject,
     ...(mended === undefined ? {} : repair),
   })
-  volume.accessLists.set(vnode, mended ?? newRootAccessList())
+  volume.accessLists.set(vnode, mended ?? rootAccessList())
   volume.vnodes.mark(slot, "contentChanged")
 }

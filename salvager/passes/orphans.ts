@@ -8,7 +8,7 @@
  */
 
 import { findDirectoryFault } from "../../common/directory/directory-check.ts"
-import { newRootAccessList } from "../../common/vnode/access-list.ts"
+import { rootAccessList } from "../../common/vnode/access-list.ts"
 import { newVnodeRecord, vnodeRecordLayout, vnodeTypes } from "../../common/vnode/vnode-record.ts"
 import { readEntries } from "../directory-image.ts"
 import type { GroupModel, PlanOptions, VolumeModel } from "../model.ts"
@@ -78,7 +78,7 @@ function makeRoot(group: GroupModel, volume: VolumeModel, options: PlanOptions):
   const slot = volume.vnodes.add(rootVnode, vnodeRecordLayout.encode(record), -1)
   for (const flag of ["changed", "rebuilt", "contentChanged", "damaged"] as const) volume.vnodes.mark(slot, flag)
   volume.garbage.delete(rootVnode)
-  volume.accessLists.set(rootVnode, newRootAccessList())
+  volume.accessLists.set(rootVnode, rootAccessList())
   volume.directories.set(rootVnode, { fault: "it is new", self: undefined, parent: undefined })
   volume.edits.set(rootVnode, [])
   volume.rootMade = true

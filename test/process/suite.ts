@@ -51,6 +51,22 @@ test("the suite makes its partition and first volume, runs three daemons, and st
     t.false(existsSync(join(suite.directory, "state", `${socket}.sock`)))
 })
 
+test("what the suite prints about files works as it is printed", async (t) => {
+  const suite = await startSuite(t)
+  const file = join(suite.directory, "README.md")
+  writeFileSync(file, "read me\n")
+  const hints = [...suite.process.stdout().matchAll(/npx dafs (fs .*)/g)].map((match) => (match[1] ?? "").split(" "))
+  t.is(hints.length, 3)
+  const printed: string[] = []
+  for (const words of hints) {
+    const { status, stdout, stderr } = await runDafs(words, { directory: suite.directory })
+    t.is(status, 0, stderr)
+    printed.push(stdout)
+  }
+  t.regex(printed[1] ?? "", / 8 .* README\.md\n/)
+  t.is(printed[2], "read me\n")
+})
+
 test("a second start finds partition and volumes again, and a second suite on the same folder is refused", async (t) => {
   const first = await startSuite(t)
   await first.run("vos", "create", "--name", "home.ann", "--partition", first.partition)

@@ -5,7 +5,7 @@ import { dataInode, specialInode } from "../../common/partition/inode-number.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
 import { newLinkTable } from "../../common/partition/link-table.ts"
 import type { Partition } from "../../common/partition/partition.ts"
-import { newRootAccessList } from "../../common/vnode/access-list.ts"
+import { rootAccessList } from "../../common/vnode/access-list.ts"
 import { encodeRecord, newVnodeIndex } from "../../common/vnode/vnode-index.ts"
 import { lengthHalves, newVnodeRecord, recordOffset, type VnodeRecord } from "../../common/vnode/vnode-record.ts"
 import { newVolumeHeader, volumeHeaderLayout } from "../../common/volume/volume-header.ts"
@@ -81,7 +81,7 @@ export function addSampleVolume(
     transaction.write(special.small, recordOffset(vnode), encodeRecord("small", fileRecord(vnode, uniquifier, content)))
   }
   transaction.create(dataInode(1, 1, 0), 0).write(directory.bytes, 0)
-  const record = encodeRecord("large", rootRecord(directory.bytes.length), newRootAccessList())
+  const record = encodeRecord("large", rootRecord(directory.bytes.length), rootAccessList())
   transaction.write(special.large, recordOffset(1), record)
   transaction.write(special.info, 0, volumeInfoLayout.encode(sampleInfo(id, contents.length, info)))
   const header = volumeHeaderLayout.encode(newVolumeHeader(id, id))

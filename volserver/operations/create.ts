@@ -5,7 +5,7 @@ import { unique, vnodeNumber } from "../../common/ids.ts"
 import { dataInode } from "../../common/partition/inode-number.ts"
 import type { Partition } from "../../common/partition/partition.ts"
 import { volumeTypes } from "../../common/protocol/codes.ts"
-import { newRootAccessList } from "../../common/vnode/access-list.ts"
+import { rootAccessList } from "../../common/vnode/access-list.ts"
 import { encodeRecord } from "../../common/vnode/vnode-index.ts"
 import { newVnodeRecord, recordOffset, vnodeTypes } from "../../common/vnode/vnode-record.ts"
 import { largeIndexInode } from "../../common/volume/volume-header.ts"
@@ -23,6 +23,8 @@ export interface CreateRequest {
   readonly id?: number | undefined
   /** KiB, 0 = no limit. Default 5000. */
   readonly maxquota?: number | undefined
+  /** What everybody may do in the root directory: a sum of `accessRights`. Default: nothing. */
+  readonly everybody?: number | undefined
   /** Leaves the volume offline. */
   readonly offline?: boolean | undefined
 }
@@ -98,7 +100,7 @@ function fill(operation: VolumeOperation, name: string, request: CreateRequest, 
   transaction.write(
     largeIndexInode(volume.header),
     recordOffset(root.vnode),
-    encodeRecord("large", record, newRootAccessList()),
+    encodeRecord("large", record, rootAccessList(request.everybody ?? 0)),
   )
   volume.info = newVolumeInfo({
     id: volume.id,

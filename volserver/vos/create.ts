@@ -1,6 +1,7 @@
 /** `dafs vos create`: a new read-write volume. */
+import { parseRights } from "../../common/vnode/access-list.ts"
 import { createVolume } from "../operations/create.ts"
-import { number, requiredText } from "./option.ts"
+import { number, requiredText, text } from "./option.ts"
 import { onePartition } from "./place.ts"
 import { vosCommand } from "./vos-command.ts"
 
@@ -11,9 +12,19 @@ export const command = vosCommand({
     name: requiredText("name of the new volume, at most 22 bytes"),
     id: number("its id (default: the next free one)"),
     maxquota: number("quota in KiB, 0 = no limit (default 5000)"),
+    everybody: text("rights of system:anyuser in the root directory, letters of rlidwka (default: none)"),
   },
-  examples: [["vos create home.ann --partition /vicepa --maxquota 100000", "an empty volume"]],
-  run: (context, { name, id, maxquota }) =>
-    createVolume(context, { partition: onePartition(context), name, id, maxquota }),
+  examples: [
+    ["vos create home.ann --partition /vicepa --maxquota 100000", "an empty volume"],
+    ["vos create scratch --partition /vicepa --everybody rlidwk", "one that everybody may write to"],
+  ],
+  run: (context, { name, id, maxquota, everybody }) =>
+    createVolume(context, {
+      partition: onePartition(context),
+      name,
+      id,
+      maxquota,
+      everybody: everybody === undefined ? undefined : parseRights(everybody),
+    }),
   print: ({ id, partition, name }) => `Volume ${id} created on partition ${partition}: ${name}\n`,
 })

@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from "ava"
 import { type DumpEvent, DumpReader, DumpReaderLater } from "../../../common/dump/dump-reader.ts"
 import type { DumpSource } from "../../../common/dump/dump-window.ts"
 import { FormatError } from "../../../common/error.ts"
-import { newRootAccessList } from "../../../common/vnode/access-list.ts"
+import { rootAccessList } from "../../../common/vnode/access-list.ts"
 import { allSampleDumps, chunksOf, sampleDump, sourceOf } from "../../support/dump-samples.ts"
 import {
   difference,
@@ -102,7 +102,7 @@ test("dump reader: the dump of an empty volume has every field in its place", (t
     mode: 0o777,
     parent: 0,
     serverModifyTime: date,
-    accessList: newRootAccessList(),
+    accessList: rootAccessList(),
     dataLength: 2048,
   }
   t.deepEqual(data, { kind: "data", length: 2048, vnode: root })

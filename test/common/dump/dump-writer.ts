@@ -8,7 +8,7 @@ import {
   isDumpedInFull,
   unchangedVnodeSize,
 } from "../../../common/dump/dump-writer.ts"
-import { newRootAccessList } from "../../../common/vnode/access-list.ts"
+import { rootAccessList } from "../../../common/vnode/access-list.ts"
 import { allSampleDumps, sampleDump } from "../../support/dump-samples.ts"
 import { rewritten, stream } from "../../support/dump-transcript.ts"
 import { fixtureManifest } from "../../support/fixture.ts"
@@ -34,7 +34,7 @@ test("dump writer: the headers of an empty volume's dump, byte for byte", (t) =>
     const dates = { creationDate: date, updateDate: date }
     writer.volume(newDumpVolumeHeader({ ...fields, parentId: 0x20000006, maxquota: 5000, diskused: 2, ...dates }))
     const root = { type: 2, linkCount: 2, dataVersion: 1, mode: 0o777, unixModifyTime: date, serverModifyTime: date }
-    writer.vnode(newDumpVnode(1, 1, { ...root, accessList: newRootAccessList(), dataLength: 4 }))
+    writer.vnode(newDumpVnode(1, 1, { ...root, accessList: rootAccessList(), dataLength: 4 }))
     writer.data(Buffer.from("000104d2", "hex"))
     writer.end()
   })
@@ -76,7 +76,7 @@ test("dump writer: every dump that vos made comes out of what was read of it byt
 test("dump writer: sizes are known before anything is written", (t) => {
   const volume = newDumpVolumeHeader({ name: "v.x", offlineMessage: "A volume utility is running." })
   const vnodes = [
-    newDumpVnode(1, 1, { type: 2, accessList: newRootAccessList(), dataLength: 2048 }),
+    newDumpVnode(1, 1, { type: 2, accessList: rootAccessList(), dataLength: 2048 }),
     newDumpVnode(3, 1, { type: 2, accessList: new Uint8Array(192).fill(0xff), dataLength: 2048 }),
     newDumpVnode(2, 1, { type: 1, group: -1, dataLength: 0 }),
     newDumpVnode(4, 1, { type: 1 }),
@@ -111,7 +111,7 @@ test("dump writer: a group is written only if there is one, a list only if it ca
   t.false(attributesOf({ group: 0 }).includes("6700"))
   t.true(attributesOf({ group: -2 }).includes("67fffffffe"))
   t.is(attributesOf({ accessList: new Uint8Array(192).fill(0xff) }).length, attributesOf({}).length)
-  t.is(attributesOf({ accessList: newRootAccessList() }).length, attributesOf({}).length + 2 * 193)
+  t.is(attributesOf({ accessList: rootAccessList() }).length, attributesOf({}).length + 2 * 193)
 })
 
 test("dump writer: file data of 4 GiB and more has a long length", (t) => {
@@ -123,9 +123,9 @@ test("dump writer: file data of 4 GiB and more has a long length", (t) => {
 })
 
 test("dump writer: an access list and the vnode it came from stay as they were", (t) => {
-  const list = Buffer.from(newRootAccessList())
+  const list = Buffer.from(rootAccessList())
   attributesOf({ accessList: list })
-  t.deepEqual(list, Buffer.from(newRootAccessList()))
+  t.deepEqual(list, Buffer.from(rootAccessList()))
 })
 
 test("dump writer: small records are collected, large data goes through as it is", (t) => {

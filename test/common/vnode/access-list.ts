@@ -11,10 +11,10 @@ import {
   findAccessListFault,
   knownGroups,
   knownName,
-  newRootAccessList,
   parseRights,
   rightsOfGroups,
   rightsText,
+  rootAccessList,
   turnAccessList,
 } from "../../../common/vnode/access-list.ts"
 import { accessListSize } from "../../../common/vnode/vnode-record.ts"
@@ -43,11 +43,15 @@ test("access list: a real one with negative entries reads, and writes byte for b
   t.deepEqual(Buffer.from(encodeAccessList(realMeaning)), realList)
 })
 
-test("access list: the root of a new volume is open to administrators alone", (t) => {
-  const root = newRootAccessList()
+test("access list: the root of a new volume is open to administrators, and to everybody as far as is said", (t) => {
+  const root = rootAccessList()
   t.is(root.length, accessListSize)
   t.is(Buffer.from(root.subarray(0, 28)).toString("hex"), "1c0000000100000001000000010000000000000034ffffff7f000000")
   t.true(root.subarray(28).every((byte) => byte === 0))
+  t.deepEqual(decodeAccessList(rootAccessList(9)).positive, [
+    { id: -204, rights: 127 },
+    { id: -101, rights: 9 },
+  ])
 })
 
 test("access list: entries are stored positive ascending, negative descending, and given ascending", (t) => {
@@ -67,7 +71,7 @@ test("access list: dumps have the same list in network order, and turning twice 
   t.deepEqual(Buffer.from(encodeAccessList(decodeAccessList(dumped, "dump"), "dump", dumped)), dumped)
   const turned = Buffer.from(dumped)
   turnAccessList(turned, "dump")
-  t.is(turned.subarray(0, 28).toString("hex"), Buffer.from(newRootAccessList().subarray(0, 28)).toString("hex"))
+  t.is(turned.subarray(0, 28).toString("hex"), Buffer.from(rootAccessList().subarray(0, 28)).toString("hex"))
   t.true(turned.subarray(28).every((byte) => byte === 0xab))
   turnAccessList(turned, "disk")
   t.deepEqual(turned, dumped)
