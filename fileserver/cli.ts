@@ -9,6 +9,7 @@ import { ethernetPacketSize } from "../common/protocol/rx-packet.ts"
 import { parseHost } from "../common/rx/datagram-port.ts"
 import { type SocketBackEnd, socketBackEnds } from "../common/rx/socket.ts"
 import { defaultCheckoutsMax } from "../common/volume/handover.ts"
+import type { ServingSync } from "../common/volume/serving-caches.ts"
 import type { FileserverConfig } from "./main.ts"
 import { promisesDefault, promisesLeast, promisesMost } from "./promise-store.ts"
 
@@ -31,6 +32,7 @@ interface FileserverArguments {
   "offline-timeout": number
   "offline-shutdown-timeout": number | undefined
   "lock-holdoff": number
+  sync: ServingSync
   "checkouts-per-connection": number
   logfile: string | undefined
   "log-level": LogLevel
@@ -47,6 +49,7 @@ const jumbogramPackets = 4
 
 const shown = [
   "port",
+  "sync",
   "vlruthresh",
   "vlruinterval",
   "vlrumax",
@@ -115,6 +118,7 @@ export function configOf(wanted: FileserverArguments): FileserverConfig {
     offlineTimeoutMs: limitMs(wanted["offline-timeout"]),
     offlineShutdownTimeoutMs: limitMs(wanted["offline-shutdown-timeout"]),
     lockHoldOffMs: wanted["lock-holdoff"] * 1000,
+    sync: wanted.sync,
     checkoutsMax: wanted["checkouts-per-connection"],
     version: packageVersion(),
     options: shown.map((name) => ({ name, value: String(wanted[name] ?? "") })),
@@ -187,6 +191,12 @@ function addOptions(parser: Argv): Argv<FileserverArguments> {
       type: "number",
       default: defaultCheckoutsMax,
       describe: "volumes that one FSSYNC connection may keep offline",
+    })
+    .option("sync", {
+      choices: ["never", "onclose", "always"] as const,
+      default: "onclose" as const,
+      describe:
+        "when clients' changes are on the platter: when the kernel likes, when files are closed, before the reply",
     })
     .option("logfile", {
       type: "string",

@@ -3,6 +3,7 @@ import { secondsOf, systemClock } from "../common/clock.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import type { Logger } from "../common/log.ts"
 import { reportOnRequest } from "../common/log-signals.ts"
+import type { ServingSync } from "../common/volume/serving-caches.ts"
 import type { LruOptions } from "../common/volume/volume-lru.ts"
 import { VolumePackage } from "../common/volume/volume-package.ts"
 import { fssyncProtocol } from "../fssync/command-table.ts"
@@ -27,6 +28,8 @@ export interface FileserverConfig extends CellOptions, ClientPortOptions {
   readonly offlineShutdownTimeoutMs: number | undefined
   readonly lockHoldOffMs: number
   readonly checkoutsMax: number
+  /** When clients' changes reach the platter. */
+  readonly sync: ServingSync
   readonly address: string | undefined
   readonly version: string
   /** As given on the command line, for SERVER_STATUS. */

@@ -14,6 +14,7 @@ const plain = {
   rxmaxmtu: 1444,
   "socket-back-end": "auto",
   cb: 250_000,
+  sync: "onclose",
   vlruthresh: 120,
   vlruinterval: 120,
   vlrumax: 8,
@@ -53,7 +54,7 @@ test("fileserver options: what a server can be asked for later are its own", (t)
     options.find(({ name }) => name === "offline-timeout"),
     { name: "offline-timeout", value: "-1" },
   )
-  t.is(options.length, 9)
+  t.is(options.length, 10)
 })
 
 test("fileserver options: numbers that make no sense are usage errors", (t) => {

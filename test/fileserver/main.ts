@@ -13,6 +13,7 @@ const plain: Omit<FileserverConfig, "partitions" | "stateDirectory"> = {
   cell: undefined,
   address: undefined,
   port: 0,
+  sync: "never",
   socketBackEnd: "auto",
   jumbograms: 1,
   packetSizeMax: 1444,
