@@ -126,6 +126,14 @@ async function main(words: string[]): Promise<void> {
     .strict()
     .demandCommand(1, "Which command? See dafs --help")
     .recommendCommands()
+    .option("sync-form", {
+      choices: ["detect", "ours", "openafs"] as const,
+      describe: "form of FSSYNC and SALVSYNC to speak (default: DAFS_SYNC_FORM, else detect)",
+      global: true,
+    })
+    .middleware(({ "sync-form": form }) => {
+      if (form !== undefined) process.env["DAFS_SYNC_FORM"] = form // for every client of this process and its workers
+    }, true)
     .help()
     .alias("help", "h")
     .wrap(helpWidth(words))

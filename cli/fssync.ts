@@ -160,7 +160,8 @@ async function showVnode(client: FssyncClient, wanted: Wanted): Promise<void> {
 async function attach(client: FssyncClient, wanted: Wanted): Promise<void> {
   const { volume, partition, reason } = commonFields(wanted)
   const registered = await send(client, wanted, fssyncRows.VOL_ATTACH, { volume, partition, reason })
-  if (!wanted["only-register"]) {
+  // OpenAFS's fileserver has no such use: there the next client attaches the volume
+  if (!wanted["only-register"] && client.client.form !== "openafs") {
     await send(client, wanted, fssyncRows.VOL_GET, { volume, partition })
     await send(client, wanted, fssyncRows.VOL_PUT, { volume, partition })
   }
