@@ -36,7 +36,7 @@ import {
 import type { Shape } from "./shape.ts"
 
 /** A command in OpenAFS's form. */
-export interface OpenafsForm<T> {
+interface OpenafsForm<T> {
   /** The structure that a request carries. */
   readonly request: RequestKind
   /** A partition's name without its NUL is refused; elsewhere it only names no partition. */
