@@ -22,11 +22,11 @@ interface LockReply {
 /** ViceLockType */
 const kinds: Readonly<Record<number, "read" | "write">> = { 0: "read", 1: "write" }
 
-/** Does something to a vnode's locks; on a volume that nobody writes to there are none, and nobody is in the way. */
+/** Does something to a vnode's locks. On a volume that nobody writes to there are none, whatever is asked for. */
 function onLocks(request: Request, fid: AFSFid, deed: (vnode: Vnode) => Eventually<LockReply>): Eventually<LockReply> {
+  if (!request.volume.readWrite) return { Sync: volumeSync(0) }
   return whenFree(request, () => {
     const vnode = request.find(fid)
-    if (!request.volume.readWrite) return { run: () => ({ Sync: volumeSync(0) }) }
     return { writes: [vnode], run: () => deed(vnode) }
   })
 }
@@ -38,11 +38,10 @@ function set(serving: Serving, call: RpcCall, fid: AFSFid, type: number): Eventu
   }
   const work = (request: Request): Eventually<LockReply> => {
     const wanted = kind ?? "read"
-    const vnode = request.find(fid)
-    request.require(judgeLock(vnode.record, request.sightOf(vnode), wanted), vnode)
     if (wanted === "write") request.requireWritable()
-    return onLocks(request, fid, (found) => {
-      request.volume.setLock(found, wanted, request.now)
+    return onLocks(request, fid, (vnode) => {
+      request.require(judgeLock(vnode.record, request.sightOf(vnode), wanted), vnode)
+      request.volume.setLock(vnode, wanted, request.now)
       return { Sync: request.sync }
     })
   }

@@ -13,12 +13,16 @@ const cell = sharedCell(...wholeCell)
 
 type Transcripts = Readonly<Record<string, Transcript | string>>
 
-const names = ["files", "names", "access", "promises"] as const
+const names = ["files", "names", "access", "promises", "quota", "source"] as const
 
 async function createVolumes(site: Cell, prefix: string, partition: "a" | "b"): Promise<string[]> {
   const words: string[] = []
   for (const name of names) words.push(`${name}=${await site.createVolume(`${prefix}.${name}`, partition)}`)
-  return words
+  await site.vos("setfields", `${prefix}.quota`, "-maxquota", "20", "-noauth")
+  const source = `${prefix}.source`
+  await site.vos("addsite", cellAddress, partition, source, "-noauth")
+  await site.vos("release", source, "-noauth")
+  return [...words, `replica=${await site.volumeId(`${source}.readonly`)}`]
 }
 
 async function transcripts(site: Cell, volumes: readonly string[]): Promise<Transcripts> {
