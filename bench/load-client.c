@@ -40,6 +40,7 @@
 
 #define CALLERS_MAX 64
 #define SECONDS_MAX 30
+#define PREPARATION_SECONDS_MAX 180
 #define BULK_MAX 50
 #define PIECE 65536
 
@@ -129,6 +130,7 @@ struct question {
   int (*work)(struct question *, int caller, long turn);
   long turns;
   long bytes;
+  int isPreparation;
   double deadline;
   long next;
   long done;
@@ -165,7 +167,7 @@ static void *callerLoop(void *argument) {
 static double run(struct question *question, int callers) {
   struct caller all[CALLERS_MAX];
   double begin = now();
-  question->deadline = begin + SECONDS_MAX;
+  question->deadline = begin + (question->isPreparation ? PREPARATION_SECONDS_MAX : SECONDS_MAX);
   for (int number = 0; number < callers; number++) {
     all[number].question = question;
     all[number].number = number;
@@ -326,6 +328,7 @@ static void answer(const char *what, long first, long second) {
     tell(&question, run(&question, callers), what);
   } else if (strcmp(what, "prepare") == 0) {
     question.work = prepareFile;
+    question.isPreparation = 1;
     question.turns = callers;
     tell(&question, run(&question, 1) * 0, what);
   } else if (strcmp(what, "fetch") == 0 || strcmp(what, "store") == 0) {
@@ -335,6 +338,7 @@ static void answer(const char *what, long first, long second) {
   } else if (strcmp(what, "populate") == 0) {
     populated = realloc(populated, first * sizeof(AFSFid));
     question.work = populateFile;
+    question.isPreparation = 1;
     question.turns = first;
     tell(&question, run(&question, 4) * 0, what);
     populatedCount = (int)question.done;
