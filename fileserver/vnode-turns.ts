@@ -31,12 +31,12 @@ function isFree({ reads = none, writes = none }: Plan<unknown>, held?: ReadonlyM
 }
 
 /** Runs a plan as soon as nobody is in its way: mostly at once. `plan` is asked again after each wait. */
-export function whenFree<R>(request: Request, plan: () => Plan<R>): Eventually<R> {
+export function whenFree<R>(request: Pick<Request, "use">, plan: () => Plan<R>): Eventually<R> {
   const first = plan()
   return isFree(first) ? first.run() : afterOthers(request, plan, first)
 }
 
-async function afterOthers<R>(request: Request, plan: () => Plan<R>, first: Plan<R>): Promise<R> {
+async function afterOthers<R>(request: Pick<Request, "use">, plan: () => Plan<R>, first: Plan<R>): Promise<R> {
   for (let wanted = first; ; ) {
     const held = new Map<Vnode, VnodeLockHold>()
     try {
@@ -81,14 +81,18 @@ export interface HeldVnode {
 }
 
 /** Locks the vnode that `find` gives; it is asked again after each wait, since the vnode may have changed or gone. */
-export function holdVnode(request: Request, find: () => Vnode, kind: "read" | "write"): Eventually<HeldVnode> {
+export function holdVnode(
+  request: Pick<Request, "use">,
+  find: () => Vnode,
+  kind: "read" | "write",
+): Eventually<HeldVnode> {
   const vnode = find()
   const hold = kind === "read" ? vnode.lock.tryRead() : vnode.lock.tryWrite()
   return hold === undefined ? holdLater(request, find, kind, vnode) : { vnode, hold }
 }
 
 async function holdLater(
-  request: Request,
+  request: Pick<Request, "use">,
   find: () => Vnode,
   kind: "read" | "write",
   first: Vnode,
