@@ -19,7 +19,14 @@ import { programOf } from "../common/lock/process-name.ts"
 import { lockVolume, type VolumeLock } from "../common/lock/volume-lock.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import type { Partition } from "../common/partition/partition.ts"
-import { type AttachMode, attachModes, type ProgramType, programTypes, volumeTypes } from "../common/protocol/codes.ts"
+import {
+  type AttachMode,
+  attachModes,
+  type ProgramType,
+  programTypeName,
+  programTypes,
+  volumeTypes,
+} from "../common/protocol/codes.ts"
 import { requireHeader } from "../common/volume/volume.ts"
 import { infoInode } from "../common/volume/volume-header.ts"
 import { readVolumeInfo } from "../common/volume/volume-info.ts"
@@ -142,7 +149,14 @@ export class VolumeCheckout {
       mode === undefined
         ? await fileserver.volumeOff(volume, partition.name, fssyncReasons.SALVAGE)
         : await fileserver.needVolume(volume, partition.name, mode)
-    requireOk(answer, "checkOut", this.#subject())
+    const holder = answer.reason === fssyncReasons.EXCLUSIVE ? await this.#holder(fileserver) : undefined
+    requireOk(answer, "checkOut", { ...this.#subject(), holder })
+  }
+
+  /** Who has it checked out, for an error's text. */
+  async #holder(fileserver: FssyncClient): Promise<string | undefined> {
+    const { payload } = await fileserver.queryVolumeOperation(this.volume, this.partition.name)
+    return payload && `${programTypeName(payload.request.programType)} (pid ${payload.request.pid})`
   }
 
   /**
