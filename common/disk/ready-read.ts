@@ -8,7 +8,7 @@ import { type Libc, openLibc } from "../system/libc.ts"
 const { EAGAIN, EINTR, EOPNOTSUPP, ENOSYS, EINVAL } = constants.errno
 
 /** `pending`: some of it would have to be waited for. `unknown`: nobody can tell, now or later. */
-export type ReadyAnswer = number | "pending" | "unknown"
+type ReadyAnswer = number | "pending" | "unknown"
 
 /** Reads up to `length` bytes to `into` from `from` on; less only at the end of the file. @throws Error with an errno name */
 export type ReadyRead = (descriptor: number, into: Uint8Array, position: number) => ReadyAnswer

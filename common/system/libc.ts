@@ -10,10 +10,10 @@ import { endianness } from "node:os"
 export type Native = (...values: number[]) => number
 
 /** C types of arguments and results; `address` is a pointer. */
-export type NativeType = "int" | "uint" | "int64" | "address"
+type NativeType = "int" | "uint" | "int64" | "address"
 
 /** Status is not 0 if an error is reported on the descriptor: then it is not watched any more before `start`. */
-export type Ready = (status: number) => void
+type Ready = (status: number) => void
 
 /** A descriptor that the event loop watches. Close it before the descriptor. */
 export interface Watch {
@@ -22,7 +22,7 @@ export interface Watch {
   close(): void
 }
 
-export interface WatchedEvents {
+interface WatchedEvents {
   readonly readable: boolean
   readonly writable: boolean
 }
