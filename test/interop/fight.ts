@@ -42,8 +42,8 @@ interface Fighter {
 
 const salvager: Fighter = {
   words: (volume) => [process.execPath, dafs, "salvager", "--partition", "/vicepa", "--volumeid", `${volume}`],
-  // who has it, or that it is being salvaged
-  refusals: /pid \d+|EXCLUSIVE|SALVAGE|VSALVAG|VBUSY/,
+  // who has it; or that it let go in the same moment
+  refusals: /held by .*pid \d+|EXCLUSIVE/,
 }
 const dumper: Fighter = {
   words: (volume) => ["vos", "dump", `${volume}`, "-file", "/dev/null", "-noauth"],
@@ -94,7 +94,7 @@ async function kill(cell: Cell, random: Random, end: number): Promise<void> {
     await cell.exec(
       "bash",
       "-c",
-      `for p in $(pgrep -f 'dafs.js salvager'); do [ "$(readlink /proc/$p/ns/mnt)" = "$(readlink /proc/self/ns/mnt)" ] && kill -KILL $p && break; done; true`,
+      `for p in $(pgrep -f '^[^ ]*node .*dafs.js [s]alvager '); do [ "$(readlink /proc/$p/ns/mnt)" = "$(readlink /proc/self/ns/mnt)" ] && kill -KILL $p && break; done; true`,
     )
   }
 }
