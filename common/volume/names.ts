@@ -41,7 +41,7 @@ export interface Removed {
 }
 
 /** `linkCount` has 16 bits with a sign. */
-export const linkCountMax = 32_767
+const linkCountMax = 32_767
 const pageBlocks = 2
 const none = new Uint8Array(0)
 const dot = Buffer.from(".")
@@ -246,4 +246,4 @@ export function failure(
   return new AfsError(code, operation, core.subject(vnode.number), detail === undefined ? {} : { detail })
 }
 
-export const shown = (name: Uint8Array): string => JSON.stringify(Buffer.from(name).toString())
+const shown = (name: Uint8Array): string => JSON.stringify(Buffer.from(name).toString())

@@ -1,17 +1,17 @@
 /** Random work on an attached volume against a model, with clones made in between, and second readers' judgement at the end. */
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
-import { backupVolume } from "../../../volserver/operations/backup.ts"
-import { releaseVolume } from "../../../volserver/operations/release.ts"
-import { attachedVolume, TestVolume, testCaches } from "../../support/attached.ts"
-import { runDasalvager } from "../../support/dasalvager.ts"
-import { partitionProblems, readPartitionState } from "../../support/partition-state.ts"
-import { fuzzMs, type Random, seededRandom } from "../../support/random.ts"
-import { linesOf, RandomWork } from "../../support/random-work.ts"
-import { needsCell } from "../../support/requirements.ts"
-import { salvageHere } from "../../support/salvage-here.ts"
-import { temporaryDirectory } from "../../support/temporary-directory.ts"
-import { newPartition, standaloneContext } from "../../support/volume-builder.ts"
+import { backupVolume } from "../../volserver/operations/backup.ts"
+import { releaseVolume } from "../../volserver/operations/release.ts"
+import { attachedVolume, TestVolume, testCaches } from "../support/attached.ts"
+import { runDasalvager } from "../support/dasalvager.ts"
+import { partitionProblems, readPartitionState } from "../support/partition-state.ts"
+import { fuzzMs, type Random, seededRandom } from "../support/random.ts"
+import { linesOf, RandomWork } from "../support/random-work.ts"
+import { needsCell } from "../support/requirements.ts"
+import { salvageHere } from "../support/salvage-here.ts"
+import { temporaryDirectory } from "../support/temporary-directory.ts"
+import { newPartition, standaloneContext } from "../support/volume-builder.ts"
 
 const clones = { ro: 1, bk: 2 } as const
 const firstTree = {
