@@ -83,7 +83,9 @@ export class GroupHold {
 
   /** Tells the fileserver what became of the members, and gives them back. */
   async end(outcome: HoldOutcome): Promise<void> {
-    const existing = new Set(this.#survey.forGroup(this.group).membersOf(this.group))
+    const isSame = outcome.deleted.length === 0 && outcome.created.length === 0
+    const survey = isSame ? this.#survey : this.#survey.forGroup(this.group)
+    const existing = new Set(survey.membersOf(this.group))
     await this.#tellGroup(outcome, existing)
     for (const checkout of this.#checkouts.values()) checkout.unlock()
     for (const [volume, checkout] of this.#checkouts) await checkout.end(existing.has(volume) ? "on" : "done")

@@ -6,7 +6,7 @@ import { type JsonChannel, type JsonServer, listenJson } from "../fssync/json-ch
 import type { JobView } from "./job-view.ts"
 
 /** What the board says. */
-export interface JobsMessage {
+interface JobsMessage {
   readonly type: "jobs"
   readonly jobs: readonly JobView[]
 }

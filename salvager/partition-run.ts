@@ -8,7 +8,7 @@ import { AfsError } from "../common/error.ts"
 import type { Partition } from "../common/partition/partition.ts"
 import { type GroupTask, salvageGroups } from "./group-pool.ts"
 import type { WorkerOrder } from "./group-worker.ts"
-import { type Emit, type GroupResult, type SalvageOptions, salvageGroup } from "./salvage.ts"
+import { type Emit, expireOld, type GroupResult, type SalvageOptions, salvageGroup } from "./salvage.ts"
 import { Survey } from "./survey.ts"
 
 export interface PartitionRunOptions {
@@ -50,7 +50,10 @@ export async function salvagePartitions(
   } as const
   const results = await salvageGroups(tasks, pool, emit)
   if (signal?.aborted === true) throw new AfsError("INTERRUPTED", "salvage", {})
-  if (!salvage.readOnly) for (const partition of partitions) settle(partition, results, tasks)
+  for (const partition of partitions) {
+    expireOld(partition, salvage)
+    if (!salvage.readOnly) settle(partition, results, tasks)
+  }
   return results
 }
 

@@ -144,7 +144,14 @@ export async function salvageVolume(
   emit: Emit,
 ): Promise<GroupResult> {
   const survey = new Survey(partition)
-  return salvageGroup(survey, survey.groupOf(volume), options, emit, volume)
+  const result = await salvageGroup(survey, survey.groupOf(volume), options, emit, volume)
+  expireOld(partition, options)
+  return result
+}
+
+/** What was kept of a salvage may push out older ones. */
+export function expireOld(partition: Partition, { readOnly, undo, now }: SalvageOptions): void {
+  if (!readOnly && undo !== undefined) expireSalvages(partition, undo, now?.() ?? Math.floor(Date.now() / 1000))
 }
 
 /** Salvages one group of a partition that was surveyed; `asked`: the volume that is checked out first. */
@@ -202,7 +209,7 @@ class GroupSalvage {
       await hold.abort()
       throw error
     } finally {
-      this.#closeUndo()
+      this.#undo?.close()
     }
     await hold.end(outcome)
     const { counts } = this.#plan ?? { counts: noCounts }
@@ -240,13 +247,6 @@ class GroupSalvage {
     const { readOnly, undo } = this.#options
     if (readOnly || undo === undefined) return undefined
     return new UndoRecorder(this.#partition, this.#group, now, undo.bytes)
-  }
-
-  /** What was kept of this salvage may push out older ones. */
-  #closeUndo(): void {
-    const { undo } = this.#options
-    this.#undo?.close()
-    if (undo !== undefined && this.#undo?.name !== undefined) expireSalvages(this.#partition, undo, this.#now())
   }
 
   /** What was found is told even if it cannot be repaired. */
