@@ -35,7 +35,13 @@ export function readRecord(file: DiskFile, vnode: number): FoundRecord | undefin
   const { recordMagic } = vnodeClasses[cls]
   if (record.magic !== recordMagic) throw damage(file, vnode, "magic", hex(record.magic), hex(recordMagic))
   if ((record.type === vnodeTypes.directory) !== (cls === "large") || record.type > vnodeTypes.symlink) {
-    throw damage(file, vnode, "word", `type ${record.type}`, cls === "large" ? "a directory" : "a file or symbolic link")
+    throw damage(
+      file,
+      vnode,
+      "word",
+      `type ${record.type}`,
+      cls === "large" ? "a directory" : "a file or symbolic link",
+    )
   }
   return { record, accessList: cls === "large" ? scratch.slice(accessListOffset) : undefined }
 }
