@@ -1,6 +1,6 @@
 /**
  * May they? Rights from an access list, and what each operation needs of them. Pure: no lookups, no I/O, never throws.
- * OpenAFS viced/afsfileprocs.c (GetRights, Check_PermissionRights), libacl/aclprocs.c (acl_CheckRights); docs/access.md.
+ * OpenAFS viced/afsfileprocs.c (GetRights, Check_PermissionRights), libacl/aclprocs.c (acl_CheckRights); docs/cell.md.
  */
 import { type AFSStoreStatus, storeMask } from "../common/protocol/afsint.ts"
 import { accessRights, knownGroups, rightsOfGroups } from "../common/vnode/access-list.ts"
