@@ -8,6 +8,7 @@ import { requireSound, startOurs } from "../support/fuse-work.ts"
 import { builtProgram } from "../support/project.ts"
 import { needsCell } from "../support/requirements.ts"
 import type { Transcript } from "../support/rxafs-scenarios.ts"
+import { spawnProgram } from "../support/spawned.ts"
 
 const cell = sharedCell(...wholeCell)
 
@@ -46,7 +47,7 @@ function compare(t: ExecutionContext, theirs: Transcripts, ours: Transcripts): v
   }
 }
 
-needsCell(
+needsCell.serial(
   "every operation, error, right and break is as dafileserver's, field by field, but for the listed differences",
   async (t) => {
     t.timeout(240_000)
@@ -72,5 +73,35 @@ needsCell(
     )
     await site.stop("vol", "fs")
     await requireSound(t, site)
+  },
+)
+
+needsCell.serial(
+  "a client sees a volume offline, busy and gone as it is, and is told of each change of its state",
+  async (t) => {
+    t.timeout(120_000)
+    const site = cell()
+    await startOurs(site)
+    await site.start("vol")
+    const volume = await site.createVolume("watched", "a")
+    const program = builtProgram("test/interop/rxafs-watcher.program.ts")
+    const words = ["exec", site.directory, "node", program, cellAddress, "7000", String(volume)]
+    const watching = spawnProgram(t, site.script, words)
+    await watching.line(/^code 0$/)
+    const place = [cellAddress, "a", "watched", "-noauth"]
+    await site.vos("offline", ...place)
+    await site.vos("online", ...place)
+    await site.vos("backup", "watched", "-noauth")
+    await site.vos("move", "watched", cellAddress, "a", cellAddress, "b", "-noauth")
+    await site.vos("remove", "-id", "watched", "-noauth")
+    const lines = (await watching.ended).stdout.trim().split("\n")
+    const codes = lines.filter((line) => line.startsWith("code"))
+    t.deepEqual(
+      codes.filter((line) => !["code 0", "code 106", "code 110", "code 103"].includes(line)),
+      [],
+    )
+    t.is(codes.at(-1), "code 103")
+    t.true(lines.includes("break volume 0 0"), lines.join(", "))
+    await site.stop("vol", "fs")
   },
 )
