@@ -43,7 +43,6 @@ const answers = {
     "hex",
   ),
   unknownPtOpcode: await codeOf(names, words(9999)),
-  isResent: socket.endpoint.statistics.dataPacketsResent > 0,
 }
 process.stdout.write(JSON.stringify(answers))
 await socket.close()

@@ -78,7 +78,6 @@ needsCell("rx: our client calls OpenAFS's vlserver and ptserver, and learns what
     unknownService: -2,
     nameToId: "0000000100007ffe",
     unknownPtOpcode: -455,
-    isResent: false,
   })
 })
 
