@@ -9,15 +9,14 @@ import { rightsText } from "../common/vnode/access-list.ts"
 const typeLetters = { file: "-", directory: "d", symlink: "l", unknown: "?" } as const
 
 /** `drwxr-xr-x`; `m` for mount points. */
-export function modeText(status: ObjectStatus): string {
+function modeText(status: ObjectStatus): string {
   const letter = isMountPoint(status) ? "m" : typeLetters[status.type]
   const bits = [..."rwxrwxrwx"].map((bit, index) => ((status.mode >> (8 - index)) & 1 ? bit : "-"))
   return letter + bits.join("")
 }
 
 /** `2026-01-31 12:00:00`, in UTC. */
-export const timeText = (seconds: number): string =>
-  new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")
+const timeText = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")
 
 export const listColumns: readonly Column<ListedEntry>[] = [
   { title: "MODE", value: ({ status }) => (status === undefined ? "?" : modeText(status)) },
@@ -54,7 +53,7 @@ const lockText = (count: number): string => {
 }
 
 /** Lines of a heading and a value. */
-export function factLines(facts: Readonly<Record<string, string | number | boolean>>): string {
+function factLines(facts: Readonly<Record<string, string | number | boolean>>): string {
   const width = Math.max(...Object.keys(facts).map((name) => name.length))
   return Object.entries(facts)
     .map(([name, value]) => `${name.padEnd(width)}  ${value}\n`)

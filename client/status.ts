@@ -8,7 +8,7 @@ import {
   storeMask,
 } from "../common/protocol/afsint.ts"
 
-export type ObjectType = keyof typeof fileTypes | "unknown"
+type ObjectType = keyof typeof fileTypes | "unknown"
 
 /** Times in seconds since 1970, length in bytes. */
 export interface ObjectStatus {

@@ -8,7 +8,7 @@ import { FormatError } from "../error.ts"
 import { parseHost } from "../rx/datagram-port.ts"
 import { lineFound, readConfiguration } from "./configuration-file.ts"
 
-export interface CellServer {
+interface CellServer {
   /** IPv4 address as a number. */
   readonly address: number
   readonly name: string

@@ -6,7 +6,7 @@ import { AfsError } from "../error.ts"
 import { accessEntriesMax } from "./access-list.ts"
 
 /** Rights of somebody by name: a sum of `accessRights`. */
-export interface NamedEntry {
+interface NamedEntry {
   readonly name: string
   readonly rights: number
 }
