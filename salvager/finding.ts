@@ -26,6 +26,11 @@ export const findingCodes = {
   // files of a group
   "file-foreign": row("note", "a file that is none of a volume's lies among the data", "left alone"),
   "file-misplaced": row("left", "a data file lies in a folder where its name does not belong", "left alone"),
+  "data-misplaced": row(
+    "repaired",
+    "a data file that is in use lies in a folder where its name does not belong",
+    "moved to where it belongs",
+  ),
   "file-owner": row("repaired", "owner, group and permissions of a file do not say what it is", "set right"),
   "special-obsolete": row("repaired", "a special file of a kind that no program uses", "removed"),
   "special-foreign": row("left", "special files of a volume that lives in another group", "left alone"),

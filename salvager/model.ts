@@ -153,6 +153,9 @@ export class VolumeModel {
   }
 }
 
+/** An inode as a key. */
+export const inodeKey = ({ high, low }: Inode): string => `${high} ${low}`
+
 /** How the link table was found: with a wrong stamp its rows are there but prove nothing; empty is too short for a stamp. */
 export type LinkTableState = "sound" | "stamp" | "empty" | "missing"
 
@@ -185,6 +188,10 @@ export class GroupModel {
   hasFolder = false
   /** Special files to remove: of kinds that no program uses, and link tables of other groups. */
   readonly rubbish: Inode[] = []
+  /** Data files that lie in a folder where they do not belong, while nothing is where they do: paths, by position. */
+  readonly elsewhere = new Map<number, string>()
+  /** The same before positions are known: paths, by `inodeKey`. */
+  readonly misplaced = new Map<string, { readonly path: string; readonly inode: Inode }>()
   /** Data files whose owner data is wrong, and the data version that it says. */
   readonly wrongOwners: { readonly inode: Inode; readonly parameter: number }[] = []
   /** Header files to remove, by name: of volumes that do not exist, and misnamed ones. */

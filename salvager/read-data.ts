@@ -4,7 +4,11 @@ import type { GroupModel } from "./model.ts"
 
 /** The first bytes of a data file, at most `bytesMax`. */
 export function readStart(group: GroupModel, file: number, bytesMax: number): Buffer {
-  using opened = group.store.open(group.presentInode(file), "read")
+  const elsewhere = group.elsewhere.get(file)
+  using opened =
+    elsewhere === undefined
+      ? group.store.open(group.presentInode(file), "read")
+      : group.partition.disk.open(elsewhere, "read")
   const bytes = Buffer.alloc(Math.min(group.files.size(file), bytesMax))
   return bytes.subarray(0, opened.read(bytes, 0))
 }

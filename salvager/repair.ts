@@ -93,6 +93,7 @@ class Repair {
       for (const volume of changing) this.#markInUse(transaction, volume)
     })
     this.#raiseCounts()
+    this.#placeFiles()
     this.#makeFiles()
     this.#commit((transaction) => this.#settleTails(transaction))
     this.#commit((transaction) => this.#writeVolumes(transaction))
@@ -204,6 +205,17 @@ class Repair {
     }
   }
 
+  /** Files that somebody uses come to where they belong. */
+  #placeFiles(): void {
+    const { elsewhere, files, moves } = this.#group
+    const moved = new Set(moves.map(({ from }) => from))
+    for (const [file, path] of elsewhere) {
+      if (files.users(file) === 0 && !moved.has(file)) continue
+      this.#store.adopt(path, files.inode(file))
+      this.#wrote = true
+    }
+  }
+
   #makeFiles(): void {
     const { files, newFiles, moves } = this.#group
     for (const some of chunks(newFiles)) {
@@ -292,11 +304,12 @@ class Repair {
   // step 4
 
   #lowerAndRemove(transaction: VolumeTransaction): void {
-    const { files, moves, kept, volumes, rubbish, headersToRemove, hasFolder } = this.#group
+    const { files, moves, elsewhere, kept, volumes, rubbish, headersToRemove, hasFolder } = this.#group
     this.#setCounts((found, wanted) => wanted < found)
     const moved = new Set(moves.map(({ from }) => from))
     for (let file = 0; file < files.found; file++)
-      if (files.users(file) === 0 && !moved.has(file)) transaction.add({ kind: "unlink", inode: files.inode(file) })
+      if (files.users(file) === 0 && !moved.has(file) && !elsewhere.has(file))
+        transaction.add({ kind: "unlink", inode: files.inode(file) })
     for (const inode of rubbish) transaction.add({ kind: "unlink", inode })
     for (const volume of volumes) if (volume.fate === "delete") this.#removeVolume(transaction, volume)
     for (const name of headersToRemove) transaction.add({ kind: "removeHeader", volume: 0, name })

@@ -157,6 +157,18 @@ export class InodeStore {
     setFileOwner(this.partition, file, { parameter, number: inodeParts(to).tag })
   }
 
+  /**
+   * Gives a file that lies elsewhere on the partition the name of an inode. Goes on where an earlier try broke off.
+   * @throws DiskError EEXIST if another file has the name
+   */
+  adopt(path: string, inode: Inode): void {
+    const { disk } = this.partition
+    const identity = disk.stat(path)?.identity
+    if (identity === undefined) return
+    if (this.stat(inode)?.identity !== identity) this.#link(path, inode)
+    disk.unlink(path)
+  }
+
   /** Removes a file. A file that is not there is no error: a replayed or repeated removal ends the same way. */
   unlink(inode: Inode): void {
     try {

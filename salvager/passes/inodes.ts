@@ -9,12 +9,13 @@ import {
   type SpecialType,
   specialInode,
   specialTypes,
+  tagCount,
   vnodeMask,
 } from "../../common/partition/inode-number.ts"
 import { linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../../common/partition/link-table.ts"
 import { decodeInode, decodeNumber, specialFolder } from "../../common/partition/namei-path.ts"
 import type { DataFolder, Oddity, ScanSink } from "../folder-scan.ts"
-import { type GroupModel, VolumeModel } from "../model.ts"
+import { type GroupModel, inodeKey, VolumeModel } from "../model.ts"
 import { scanFolders } from "../scan-threads.ts"
 
 const typeOf = new Map<number, SpecialType>()
@@ -34,6 +35,10 @@ export function scanInodes(group: GroupModel, threads = 1): void {
   }
   scanFolders(disk, folders, ownerEncoding === "development", threads, sinkOf(group), group.advance)
   group.files.sort()
+  for (const { path, inode } of group.misplaced.values()) {
+    const { vnode, high, tag } = inodeParts(inode)
+    group.elsewhere.set(group.files.find(vnode, high, tag), path)
+  }
   group.volumes.sort((a, b) => Number(b.isReadWrite) - Number(a.isReadWrite) || a.id - b.id)
   readLinkTable(group)
 }
@@ -108,8 +113,27 @@ function takeOddity(group: GroupModel, oddity: Oddity): void {
   else if (oddity.kind === "owner") {
     group.wrongOwners.push({ inode, parameter: oddity.parameter })
     group.findings.add("file-owner", { file: path })
-  } else if (oddity.kind === "misplaced") misplaced(group, path, inode)
+  } else if (oddity.kind === "misplaced") takeMisplaced(group, path, inode)
   else foreign(group, path)
+}
+
+/** What is missing where it belongs counts as if it were there; the repair puts it there if somebody uses it. */
+function takeMisplaced(group: GroupModel, path: string, inode: Inode): void {
+  const { special, vnode, high: unique, tag, rest } = inodeParts(inode)
+  const isData = !special && rest === 0 && vnode > 0 && tag < tagCount
+  const stat = group.partition.disk.stat(path)
+  const present = group.store.stat(inode)
+  const isFree = present === undefined || present.identity === stat?.identity
+  if (!isData || stat?.isFile !== true || !isFree || group.misplaced.has(inodeKey(inode))) {
+    misplaced(group, path, inode)
+    return
+  }
+  group.misplaced.set(inodeKey(inode), { path, inode })
+  if (present !== undefined) return // an earlier salvage was broken off between its two names
+  const owner = group.store.ownerOf(stat)
+  group.files.add(vnode, unique, tag, stat.size, owner?.parameter ?? 0)
+  if (owner !== undefined && !group.store.ownerMatches(stat, { parameter: owner.parameter, number: tag }))
+    group.wrongOwners.push({ inode, parameter: owner.parameter })
 }
 
 /** Rows for higher vnode numbers than a data file can have mean nothing. */

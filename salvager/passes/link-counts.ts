@@ -15,12 +15,19 @@ export function planLinks(group: GroupModel): void {
   for (const { from } of group.moves) group.findings.add("data-moved", { file: group.store.path(files.inode(from)) })
   for (let file = 0; file < files.count; file++) {
     const users = files.users(file)
+    const path = group.elsewhere.get(file)
+    if (path !== undefined) reportMisplaced(group, file, path, users > 0 || moved.has(file))
     if (users > 0) count(group, rows, file, users)
-    else if (file < files.found && !moved.has(file)) reportUnused(group, file)
+    else if (file < files.found && !moved.has(file) && path === undefined) reportUnused(group, file)
   }
   countVolumes(group, rows)
   reportDangling(group, rows)
   group.plannedRows = rows
+}
+
+function reportMisplaced(group: GroupModel, file: number, path: string, isUsed: boolean): void {
+  const detail = `it would belong to ${group.store.path(group.files.inode(file))}`
+  group.findings.add(isUsed ? "data-misplaced" : "file-misplaced", { file: path, detail })
 }
 
 function rowCount(group: GroupModel): number {

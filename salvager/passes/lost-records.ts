@@ -130,7 +130,10 @@ function guessedRecord(
   const cls = classOf(files.vnode(file))
   const holder = volume.vnodes.find(parent)
   const owner = holder < 0 ? 0 : volume.vnodes.record(holder).owner
-  const modified = group.store.stat(group.presentInode(file))?.modified ?? options.now
+  const elsewhere = group.elsewhere.get(file)
+  const stat =
+    elsewhere === undefined ? group.store.stat(group.presentInode(file)) : group.partition.disk.stat(elsewhere)
+  const modified = stat?.modified ?? options.now
   return newVnodeRecord(cls, {
     ...guessedKind(group, file),
     ...lengthHalves(files.size(file)),

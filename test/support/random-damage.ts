@@ -55,7 +55,7 @@ function targetsOf(partition: string): Target[] {
   return found.sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-/** What was done, in words; `touched` are data files of file contents that are not what they were. */
+/** What was done, in words; `touched` are files of which nothing is left of what they were, contents among them. */
 export interface Damage {
   readonly words: string
   readonly touched: readonly string[]
@@ -82,7 +82,9 @@ export function damageAtRandom(partition: string, random: Random): Damage {
   if (ofKind.length === 0) return { words: `no ${kind} left`, touched: [] }
   const target = random.pick(ofKind)
   const words = `${relative(partition, target.path)} (${kind}): ${damageFile(target, random, ofKind)}`
-  return { words, touched: kind === "data" ? [target.path] : [] }
+  // an index that is another volume's in full, and sound, tells nothing of what was there
+  const isExchanged = words.includes(copied)
+  return { words, touched: kind === "data" || isExchanged ? [target.path] : [] }
 }
 
 function damageFile({ path, kind }: Target, random: Random, others: readonly Target[]): string {
@@ -111,6 +113,8 @@ function damageFile({ path, kind }: Target, random: Random, others: readonly Tar
   return damageField(path, kind, size, random)
 }
 
+const copied = "now what"
+
 /** The content of another file of the kind, as if a block had been written to the wrong place. */
 function copyOver(path: string, other: string): string {
   const bytes = readFileSync(other)
@@ -118,7 +122,7 @@ function copyOver(path: string, other: string): string {
   try {
     ftruncateSync(file, 0)
     writeSync(file, bytes, 0, bytes.length, 0)
-    return `now what ${other.slice(other.lastIndexOf("/") + 1)} is, ${bytes.length} bytes`
+    return `${copied} ${other.slice(other.lastIndexOf("/") + 1)} is, ${bytes.length} bytes`
   } finally {
     closeSync(file)
   }
