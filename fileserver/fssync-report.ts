@@ -1,6 +1,9 @@
 /** What FSSYNC queries tell about volumes, groups and the server: payloads made from the volume package. */
 import { secondsOf } from "../common/clock.ts"
 import { volumeTypes } from "../common/protocol/codes.ts"
+import type { Vnode } from "../common/vnode/vnode.ts"
+import { encodeRecord } from "../common/vnode/vnode-index.ts"
+import { classOf } from "../common/vnode/vnode-record.ts"
 import type { OperationState } from "../common/volume/checkout.ts"
 import type { SalvageReason, ServerVolume } from "../common/volume/server-volume.ts"
 import { type Generation, generations } from "../common/volume/volume-lru.ts"
@@ -18,6 +21,7 @@ import type {
   HeaderStats,
   PartitionStats,
   VlruStats,
+  VnodeReport,
   VolumeReport,
   VolumeRow,
 } from "../fssync/payload.ts"
@@ -122,6 +126,29 @@ export function reportVolume(volume: ServerVolume): VolumeReport {
 
 function specialStatusNumber(volume: ServerVolume): number {
   return volume.specialStatus === undefined ? 0 : specialNumbers[volume.specialStatus]
+}
+
+/** States of a vnode that somebody reads, writes over several turns, or nobody. OpenAFS vol/vnode.h (VnState). */
+const vnodeStates = { online: 4, exclusive: 6, read: 8 } as const
+
+/** In the table of vnodes (1), among those of its volume (4), and may be forgotten (2). OpenAFS vol/vnode.h (VnFlags). */
+const inCoreFlags = 7
+
+/** VOL_QUERY_VNODE: a vnode in core. */
+export function reportVnode(vnode: Vnode): VnodeReport {
+  const { readers, isWritten } = vnode.isLocked ? vnode.lock : { readers: 0, isWritten: false }
+  const state = readers > 0 ? vnodeStates.read : isWritten ? vnodeStates.exclusive : vnodeStates.online
+  return {
+    hashIndex: 0,
+    vnodeNumber: vnode.number,
+    volume: vnode.volume,
+    nUsers: readers + (isWritten ? 1 : 0),
+    cacheCheck: 0,
+    Vn_state_flags: inCoreFlags,
+    Vn_state: state,
+    nReaders: readers,
+    disk: encodeRecord(classOf(vnode.number), vnode.record, vnode.accessList),
+  }
 }
 
 /** QUERY_VOP: the checkout as it was asked for; undefined if there is none. */

@@ -36,6 +36,7 @@ import {
   partitionStats,
   reportOperation,
   reportRow,
+  reportVnode,
   reportVolume,
   vlruStats,
 } from "./fssync-report.ts"
@@ -154,9 +155,7 @@ export class FssyncService {
           attachment === undefined ? failed(fssyncReasons.HDR_NOT_ATTACHED) : ok(attachment.info),
         ),
       VOL_QUERY_VOP: (request, channel) => this.#queryOperation(request, channel),
-      // This server keeps no vnodes in core: a known volume's vnode is one that is not cached.
-      VOL_QUERY_VNODE: ({ volume }) =>
-        failed(volumes.find(volume) === undefined ? UNKNOWN_VOLID : fssyncReasons.UNKNOWN_VNID),
+      VOL_QUERY_VNODE: (request) => queryVnode(volumes.find(request.volume), request),
       VOL_STATS_GENERAL: () => ok(generalStats(volumes)),
       VOL_STATS_VICEP: ({ partition }) => okOr(partitionStats(volumes, fullPartitionName(partition))),
       VOL_STATS_HASH: ({ volume }) => okOr(hashStats(volumes, volume)),
@@ -255,6 +254,13 @@ function answerPut(ending: UseEnding): SyncAnswer {
 }
 
 const okWhatever: SyncAnswer = { response: responses.OK, reason: WHATEVER }
+
+/** The partition is not looked at. */
+function queryVnode(volume: ServerVolume | undefined, request: SyncRequest): SyncAnswer {
+  if (volume === undefined) return failed(UNKNOWN_VOLID)
+  const vnode = volume.attached?.vnodeInCore(request.vnode, request.unique)
+  return vnode === undefined ? failed(fssyncReasons.UNKNOWN_VNID) : ok(reportVnode(vnode))
+}
 
 function okOr(payload: unknown): SyncAnswer {
   return payload === undefined ? failed(0) : ok(payload)

@@ -38,6 +38,11 @@ export class VnodeLock {
     return this.#readers > 0 || this.isWritten
   }
 
+  /** Who read at the moment. */
+  get readers(): number {
+    return this.#readers
+  }
+
   /** Somebody writes over several turns, or waits to: a reader has to wait. */
   get isWritten(): boolean {
     return this.#written || this.#waiters !== undefined

@@ -97,6 +97,12 @@ export class AttachedVolume {
     return this.attachment.word("creationDate")
   }
 
+  /** A vnode that is in core; nothing is read. */
+  vnodeInCore(number: number, unique: number): Vnode | undefined {
+    const vnode = this.#core.known(number)
+    return vnode?.unique === unique ? vnode : undefined
+  }
+
   get space(): VolumeSpace {
     return this.#core.usage.space
   }

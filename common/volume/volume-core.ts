@@ -93,6 +93,11 @@ export class VolumeCore implements VnodeHome {
     return found === undefined ? undefined : this.keep(new Vnode(this.id, number, this, found.record, found.accessList))
   }
 
+  /** The vnode if it is in core; does not count as a use. */
+  known(number: number): Vnode | undefined {
+    return this.#vnodes.get(number)
+  }
+
   get root(): Vnode {
     return this.find(rootVnode.number, rootVnode.unique)
   }

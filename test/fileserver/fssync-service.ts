@@ -143,13 +143,24 @@ test("FSSYNC VOL_QUERY_VOP: echoes the checkout as it was sent, with the state o
   t.is((await payload<{ state: number }>(query(clones.bk))).state, 2)
 })
 
-test("FSSYNC VOL_QUERY_VNODE: never a crash: no vnode is in core, whether the volume is attached or not", async (t) => {
+test("FSSYNC VOL_QUERY_VNODE: a vnode in core is shown as it is on disk; never a crash where there is none", async (t) => {
   const served = serve(t)
   const who = anybody(served)
-  t.deepEqual(await who.ask("VOL_QUERY_VNODE", { volume: 4711, vnode: 1 }), failed(UNKNOWN_VOLID))
-  t.deepEqual(await who.ask("VOL_QUERY_VNODE", { volume: clones.rw, vnode: 1 }), failed(fssyncReasons.UNKNOWN_VNID))
-  await served.access(clones.rw)
-  t.deepEqual(await who.ask("VOL_QUERY_VNODE", { volume: clones.rw, vnode: 1 }), failed(fssyncReasons.UNKNOWN_VNID))
+  const root = { volume: clones.rw, vnode: 1, unique: 1 }
+  t.deepEqual(await who.ask("VOL_QUERY_VNODE", { ...root, volume: 4711 }), failed(UNKNOWN_VOLID))
+  t.deepEqual(await who.ask("VOL_QUERY_VNODE", root), failed(fssyncReasons.UNKNOWN_VNID))
+  using use = await served.volumes.acquire(clones.rw)
+  t.deepEqual(await who.ask("VOL_QUERY_VNODE", root), failed(fssyncReasons.UNKNOWN_VNID))
+  const vnode = use.attached.vnode(1, 1)
+  const answer = await who.ask("VOL_QUERY_VNODE", root)
+  t.like(answer, {
+    response: OK.response,
+    payload: { vnodeNumber: 1, volume: clones.rw, Vn_state: 4, nUsers: 0, nReaders: 0 },
+  })
+  t.deepEqual(await who.ask("VOL_QUERY_VNODE", { ...root, unique: 2 }), failed(fssyncReasons.UNKNOWN_VNID))
+  const release = vnode.lock.tryRead()
+  t.like(await who.ask("VOL_QUERY_VNODE", root), { payload: { Vn_state: 8, nUsers: 1, nReaders: 1 } })
+  release?.[Symbol.dispose]()
 })
 
 test("FSSYNC: LISTVOLUMES and BREAKCBKS are always OK", async (t) => {

@@ -1,7 +1,7 @@
 /** Every command of OpenAFS's dafssync-debug and salvsync-debug, to OpenAFS's servers and to ours: the same answers. */
 import type { ExecutionContext } from "ava"
 import { accessOverRx } from "../support/afs-access.ts"
-import { type Cell, sharedCell, wholeCell } from "../support/cell.ts"
+import { sharedCell, wholeCell } from "../support/cell.ts"
 import { builtProgram } from "../support/project.ts"
 import { needsCell } from "../support/requirements.ts"
 import { differences, type Transcript, transcriptOf } from "../support/sync-debug.ts"
@@ -111,10 +111,6 @@ async function recordFileserver(volumes: Volumes, attach: Attach): Promise<Trans
   return new Map([...first, ...[...then].map(([name, lines]) => [`attached: ${name}`, lines] as const)])
 }
 
-async function attachOurs(there: Cell, volumes: readonly number[]): Promise<void> {
-  for (const id of volumes) await there.exec(process.execPath, dafs, "fssync", "get", "--volumeid", String(id))
-}
-
 /** Runs a server of ours in place of one of OpenAFS's while `work` lasts. */
 async function inPlaceOf<T>(server: "fs" | "sal", words: readonly string[], socket: string, work: () => Promise<T>) {
   const there = cell()
@@ -145,10 +141,12 @@ const deliberate: readonly RegExp[] = [
   // nothing of a volume that went offline stays in core
   /query .*: nextVnodeUnique = \d+ \| nextVnodeUnique = 0$/,
   /query .*: updateTime = SOME TIME \| updateTime = NEVER$/,
+  // both counted the one access that each had, ours second
+  /^attached: header .*: dayUse = 1 \| dayUse = 2$/,
   // dafileserver counts below zero
   /: vol_state_count\[VOL_STATE_UNATTACHED\] = -\d+ \| vol_state_count\[VOL_STATE_UNATTACHED\] = 0$/,
-  // whoever asks for a vnode is sent to the disk
-  /^attached: vnode /,
+  // addresses, tables and counters of uses that only OpenAFS's structure has
+  /^attached: vnode .*: (next|prev|lruNext|lruPrev|volumePtr|hashIndex|nUsers|cacheCheck|handle|vcp|vn_state_cv|writer|vid_hash.*) = /,
 ]
 
 needsCell.serial("dafssync-debug: our fileserver answers every command as dafileserver does", async (t) => {
@@ -159,11 +157,12 @@ needsCell.serial("dafssync-debug: our fileserver answers every command as dafile
   const volumes = { rw, bk: rw + 2 }
   await there.stop("fs")
   await there.start("fs")
-  const theirs = await recordFileserver(volumes, async (ids) => {
+  const access = async (ids: readonly number[]): Promise<void> => {
     t.deepEqual(await accessOverRx(there, ids), [0, 0])
-  })
-  const ours = await inPlaceOf("fs", ["fileserver"], "fssync.sock", () =>
-    recordFileserver(volumes, (ids) => attachOurs(there, ids)),
+  }
+  const theirs = await recordFileserver(volumes, access)
+  const ours = await inPlaceOf("fs", ["fileserver", "--port", "7000"], "fssync.sock", () =>
+    recordFileserver(volumes, access),
   )
   t.true(theirs.size > 150)
   report(t, differences(theirs, ours, deliberate))
