@@ -1,7 +1,7 @@
 /**
- * How long does the first access of a volume take, which attaches it, and how long one after it? Ours: VOL_GET over FSSYNC, by
- * a client process of its own. The peer's: FetchStatus of the volume's root over Rx, by a client in Node. Each figure is a
- * whole round trip, with the waking of the server; the difference of the two is the attach itself.
+ * How long does the first access of a volume take, which attaches it, and how long one after it? FetchStatus of the volume's
+ * root over Rx, by the same client in Node at both servers. Each figure is a whole round trip, with the waking of the
+ * server; the difference of the two is the attach itself.
  */
 import { join } from "node:path"
 import { FssyncClient, requireOk } from "../fssync/fssync-client.ts"
@@ -11,11 +11,13 @@ import { withBoth } from "./both-servers.ts"
 import { startFileserver } from "./fileserver-process.ts"
 import { type Answer, answer, type Goal, inTemporaryDirectory, median, report } from "./measure.ts"
 import { OpenafsFssync } from "./openafs-fssync.ts"
-import { startPeerClient } from "./peer-client.ts"
+import { type AccessClient, startClient, startPeerClient } from "./peer-client.ts"
 
 const volumeCount = 300
 const roundCount = 9
-const peerName = "dafileserver, FetchStatus"
+const peerName = "dafileserver"
+/** Where our server listens; the peer has a network of its own. */
+const port = 17_000
 const none: Round = { first: Number.NaN, later: Number.NaN }
 const partitionName = "/vicepa"
 
@@ -37,32 +39,19 @@ async function oneRound(accesses: Accesses): Promise<Round> {
   return { first: median(await accesses.access()), later: median(await accesses.access()) }
 }
 
-function ourAccesses(client: FssyncClient, volumes: readonly number[]): Accesses {
+function ourAccesses(fssync: FssyncClient, client: AccessClient, volumes: readonly number[]): Accesses {
   return {
     async preattach() {
       for (const volume of volumes) {
-        requireOk(await client.volumeOff(volume, partitionName, fssyncReasons.WHATEVER), "off")
-        requireOk(await client.volumeOn(volume, partitionName), "on")
+        requireOk(await fssync.volumeOff(volume, partitionName, fssyncReasons.WHATEVER), "off")
+        requireOk(await fssync.volumeOn(volume, partitionName), "on")
       }
     },
-    async access() {
-      const spent: number[] = []
-      for (const volume of volumes) {
-        const begin = performance.now()
-        requireOk(await client.get(volume, partitionName), "get")
-        spent.push((performance.now() - begin) * 1000)
-        requireOk(await client.put(volume, partitionName), "put")
-      }
-      return spent
-    },
+    access: () => client.access(volumes),
   }
 }
 
-function peerAccesses(
-  fssync: OpenafsFssync,
-  client: { access(volumes: readonly number[]): Promise<number[]> },
-  volumes: readonly number[],
-): Accesses {
+function peerAccesses(fssync: OpenafsFssync, client: AccessClient, volumes: readonly number[]): Accesses {
   return {
     async preattach() {
       for (const volume of volumes) {
@@ -101,14 +90,17 @@ async function measure(ours: Accesses, peer: Accesses | undefined): Promise<Answ
 
 await inTemporaryDirectory((directory) =>
   withBoth(directory, volumeCount, async (mine, theirs) => {
-    await using server = await startFileserver(mine.partition.path, join(directory, "state"))
-    await using client = new FssyncClient({ path: server.socket, programType: "debugUtility", rule: impatientRule })
-    const ours = ourAccesses(client, mine.volumes)
+    const options = ["--port", String(port)]
+    await using server = await startFileserver(mine.partition.path, join(directory, "state"), { options })
+    await using fssync = new FssyncClient({ path: server.socket, programType: "debugUtility", rule: impatientRule })
+    await using client = startClient(port)
+    await client.access(mine.volumes.slice(0, 1)) // the server gets to know its client
+    const ours = ourAccesses(fssync, client, mine.volumes)
     if (theirs === undefined) return report(await measure(ours, undefined))
     theirs.cell.start("fs")
-    using fssync = await OpenafsFssync.open(theirs.cell.fssyncSocket)
+    using theirFssync = await OpenafsFssync.open(theirs.cell.fssyncSocket)
     await using peer = startPeerClient(theirs.cell)
     await peer.access(theirs.volumes.slice(0, 1)) // the server gets to know its client
-    report(await measure(ours, peerAccesses(fssync, peer, theirs.volumes)))
+    report(await measure(ours, peerAccesses(theirFssync, peer, theirs.volumes)))
   }),
 )

@@ -1,10 +1,12 @@
-/** A client of dafileserver that makes it attach volumes: it runs inside the cell, where the peer's network is. */
+/** A client of a fileserver that makes it attach volumes: it runs where that server's network is. */
+import { type ChildProcessByStdio, spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import type { Readable, Writable } from "node:stream"
 import type { PeerCell } from "./peer-cell.ts"
 
-export interface PeerClient extends AsyncDisposable {
+export interface AccessClient extends AsyncDisposable {
   /** Microseconds that each access took, from the request to the answer. @throws Error if one is refused */
   access(volumes: readonly number[]): Promise<number[]>
 }
@@ -12,8 +14,19 @@ export interface PeerClient extends AsyncDisposable {
 /** Busy answers to the first calls of an unknown client say nothing about a volume. */
 const busyTries = 50
 
-export function startPeerClient(cell: PeerCell): PeerClient {
-  const child = cell.spawn(process.execPath, join(import.meta.dirname, "rx-client.program.js"))
+const program = join(import.meta.dirname, "rx-client.program.js")
+
+/** A client of dafileserver, inside its cell. */
+export function startPeerClient(cell: PeerCell): AccessClient {
+  return clientIn(cell.spawn(process.execPath, program))
+}
+
+/** The same client of a server on this machine. */
+export function startClient(port: number): AccessClient {
+  return clientIn(spawn(process.execPath, [program, "127.0.0.1", String(port)], { stdio: ["pipe", "pipe", "inherit"] }))
+}
+
+function clientIn(child: ChildProcessByStdio<Writable, Readable, null>): AccessClient {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const ask = async (volumes: readonly number[]): Promise<number[]> => {
     child.stdin.write(`${volumes.join(" ")}\n`)

@@ -1,11 +1,11 @@
 /**
- * Runs where the peer's network is. For each line `VOLUME VOLUME ...` it accesses these volumes one after the other and
+ * Runs where the server's network is: `rx-client.program.js [ADDRESS [PORT]]`. For each line `VOLUME VOLUME ...` it accesses these volumes one after the other and
  * prints the microseconds of each access, or the code it was refused with as a negative number, as one JSON array.
  */
 import { createInterface } from "node:readline"
 import { RxClient } from "./rx-client.ts"
 
-using client = await RxClient.open(process.argv[2] ?? "10.99.0.1")
+using client = await RxClient.open(process.argv[2] ?? "10.99.0.1", Number(process.argv[3] ?? 7000))
 for await (const line of createInterface({ input: process.stdin })) {
   const spent: number[] = []
   for (const word of line.split(" ").filter((one) => one !== "")) {

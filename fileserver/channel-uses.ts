@@ -13,7 +13,7 @@ interface UsingChannel {
 }
 
 /** Uses that one connection may keep, those included that have ended without a PUT: enough to attach any server's volumes. */
-export const usesMax = 16_384
+const usesMax = 16_384
 
 /** How a use ended: by PUT, by the volume going offline (with the code for the client), or it never was. */
 export type UseEnding = "ended" | "unknown" | { readonly aborted: Code }
