@@ -1,7 +1,7 @@
 /** Path names of vnodes, as the plan will have them: for reports. */
 import type { GroupModel, VolumeModel } from "./model.ts"
-import { rootVnode } from "./passes/directories.ts"
 import { editedDirectory, entriesOf } from "./passes/edits.ts"
+import { rootVnode } from "./passes/entry-accounts.ts"
 
 /** Directories whose names are kept. */
 const cachedMax = 32

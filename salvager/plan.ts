@@ -9,6 +9,7 @@ import { GroupModel, type PlanOptions } from "./model.ts"
 import { planContents } from "./passes/contents.ts"
 import { readTrees } from "./passes/directories.ts"
 import { checkDrafts, decideFates } from "./passes/fates.ts"
+import { returnForeignRecords } from "./passes/foreign-records.ts"
 import { checkHeaders, matchHeaders } from "./passes/headers.ts"
 import { scanInodes } from "./passes/inodes.ts"
 import { planLinks } from "./passes/link-counts.ts"
@@ -64,6 +65,7 @@ export function planGroup(
   checkHeaders(model)
   checkSpecialFiles(model)
   checkInfos(model)
+  returnForeignRecords(model, "large")
   checkRecords(model)
   enter("directories")
   readTrees(model, options)

@@ -7,8 +7,8 @@ import { tagCount } from "../../common/partition/inode-number.ts"
 import { lengthHalves } from "../../common/vnode/vnode-record.ts"
 import type { Fid, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
-import { rootVnode } from "./directories.ts"
 import { type EditedDirectory, editedDirectory, fidOf, parentFid } from "./edits.ts"
+import { rootVnode } from "./entry-accounts.ts"
 import { versionStep } from "./records.ts"
 
 /** Plans the content of changed directories and the fields of records that depend on the tree. */

@@ -11,11 +11,11 @@ import { classOf } from "../../common/vnode/vnode-record.ts"
 import { fidAt, hasSlash, isDots, readEntries, visitSound } from "../directory-image.ts"
 import type { EntryPlace, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
+import { rootVnode, takeEntry } from "./entry-accounts.ts"
+import { returnForeignRecords } from "./foreign-records.ts"
 import { hasLostPlace, rebuildKnownElsewhere } from "./known-elsewhere.ts"
 import { fileFor, rebuildRecord } from "./lost-records.ts"
 import { uncountedUsers } from "./records.ts"
-
-export const rootVnode = 1
 
 /** Reads all directories, rebuilds what they show to be missing, and finds a use for data files that nobody names. */
 export function readTrees(group: GroupModel, options: PlanOptions): void {
@@ -29,6 +29,7 @@ export function readTrees(group: GroupModel, options: PlanOptions): void {
     }
     rebuildMissing(group, volume, options)
   }
+  returnForeignRecords(group, "small")
   rebuildCounted(group, options)
   rebuildKnownElsewhere(group, (volume, file, parent) => adopt(group, volume, file, parent, options))
   rebuildUnused(group, options)
@@ -104,30 +105,6 @@ function readDamaged(group: GroupModel, volume: VolumeModel, slot: number, image
 function exists(group: GroupModel, volume: VolumeModel, { vnode, unique }: EntryPlace): boolean {
   const slot = volume.vnodes.find(vnode)
   return slot >= 0 ? volume.vnodes.unique(slot) === unique : fileFor(group, volume, vnode, unique) >= 0
-}
-
-/** Enters an entry into the accounts of the vnode that it leads to. */
-export function takeEntry(volume: VolumeModel, place: EntryPlace): void {
-  const { vnodes } = volume
-  const { directory, vnode, unique } = place
-  const slot = vnodes.find(vnode)
-  if (vnode === rootVnode || vnode === directory) volume.impossible.push(place)
-  else if (slot < 0) volume.missing.push(place)
-  else if (vnodes.unique(slot) !== unique) volume.mismatched.push(place)
-  else takeName(volume, slot, directory)
-}
-
-function takeName(volume: VolumeModel, slot: number, directory: number): void {
-  const { vnodes } = volume
-  const holder = vnodes.holder(slot)
-  if (holder === 0) vnodes.setHolder(slot, directory, 1)
-  else if (holder === directory) vnodes.setHolder(slot, directory, vnodes.names(slot) + 1)
-  else {
-    const vnode = vnodes.vnode(slot)
-    const rivals = volume.contested.get(vnode) ?? new Set([holder])
-    volume.contested.set(vnode, rivals.add(directory))
-    vnodes.mark(slot, "contested")
-  }
 }
 
 /** Works off the entries that lead to no record; a rebuilt directory may bring more of them. */

@@ -5,7 +5,7 @@
 import { editedEntries, type ImageEntry, makeImage, type Renamed, readEntries } from "../directory-image.ts"
 import type { Fid, GroupModel, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
-import { rootVnode } from "./directories.ts"
+import { rootVnode } from "./entry-accounts.ts"
 
 const cachedMax = 8
 const cache = new WeakMap<VolumeModel, Map<number, ImageEntry[]>>()

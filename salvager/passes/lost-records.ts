@@ -97,7 +97,7 @@ function knownRecord(group: GroupModel, volume: VolumeModel, vnode: number, uniq
 }
 
 /** A known record with what the data file says. */
-function fitted(group: GroupModel, known: VnodeRecord, file: number): VnodeRecord {
+export function fitted(group: GroupModel, known: VnodeRecord, file: number): VnodeRecord {
   const { files } = group
   const { high: inodeHigh, low: inodeLow } = files.inode(file)
   const sameFile = known.inodeHigh === inodeHigh && known.inodeLow === inodeLow

@@ -13,8 +13,8 @@ import { newVnodeRecord, vnodeRecordLayout, vnodeTypes } from "../../common/vnod
 import { readEntries } from "../directory-image.ts"
 import type { GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
-import { rootVnode } from "./directories.ts"
 import { entriesOf } from "./edits.ts"
+import { rootVnode } from "./entry-accounts.ts"
 import { siblingOf } from "./records.ts"
 import { markReached } from "./tree.ts"
 

@@ -6,8 +6,8 @@
  */
 import type { FindingCode } from "../finding.ts"
 import type { EntryPlace, GroupModel, VolumeModel } from "../model.ts"
-import { rootVnode, takeEntry } from "./directories.ts"
 import { entriesOf } from "./edits.ts"
+import { rootVnode, takeEntry } from "./entry-accounts.ts"
 
 /** Settles which directory has which vnode, and marks what can be reached from the root. */
 export function settleTree(group: GroupModel, volume: VolumeModel): void {
