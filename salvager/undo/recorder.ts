@@ -21,6 +21,8 @@ export interface UndoLimits {
 
 /** Larger files are told apart by size and date. */
 const digestMax = 64 << 20
+/** What is kept of a file is read in pieces of this many bytes: what is cut off may be long. */
+const pieceMax = 1 << 20
 
 /** The undo folder of one salvage, made with the first change. */
 export class UndoRecorder {
@@ -72,6 +74,12 @@ export class UndoRecorder {
   /** True if a change of this file has to be noted: it lies on the partition, and was there before. */
   isKept(path: string): boolean {
     return this.#failure === undefined && this.#relative(path) !== undefined && !this.#fresh.has(path)
+  }
+
+  /** Asked before bytes are read: if so many are too many, nothing is kept any more. */
+  hasRoom(bytes: number): boolean {
+    this.#try(() => this.#require(bytes))
+    return this.#failure === undefined
   }
 
   note(path: string, change: (relative: string) => Change, bytes?: Uint8Array): void {
@@ -133,8 +141,13 @@ export class UndoRecorder {
   }
 
   #count(bytes: number): void {
+    this.#require(bytes)
     this.#bytes += bytes
-    if (this.#bytes > this.#bytesMax) throw new TooMuch(`more than ${this.#bytesMax} bytes would have to be kept`)
+  }
+
+  #require(bytes: number): void {
+    if (this.#bytes + bytes > this.#bytesMax)
+      throw new TooMuch(`more than ${this.#bytesMax} bytes would have to be kept`)
   }
 
   #writeEnd(): void {
@@ -236,9 +249,15 @@ function makeRecording(disk: Disk): Disk {
 function recordingFile(file: DiskFile, recorder: () => UndoRecorder | undefined): DiskFile {
   const keep = (offset: number, length: number): void => {
     const { size } = file.stat()
-    const old = new Uint8Array(Math.max(0, Math.min(length, size - offset)))
-    file.read(old, offset)
-    recorder()?.note(file.path, (path) => ({ op: "bytes", path, offset, size }), old)
+    const end = Math.max(offset, Math.min(offset + length, size))
+    if (recorder()?.hasRoom(end - offset) !== true) return
+    let at = offset
+    do {
+      const [from, old] = [at, new Uint8Array(Math.min(end - at, pieceMax))]
+      file.read(old, from)
+      recorder()?.note(file.path, (path) => ({ op: "bytes", path, offset: from, size }), old)
+      at += old.length
+    } while (at < end)
   }
   return withChanges<DiskFile>(file, {
     write(bytes, position) {

@@ -65,3 +65,18 @@ test("oversized files: the link table is cut behind its last row", async (t) => 
   t.deepEqual(found(await salvageAll(partition.path)), [])
   t.deepEqual(partitionProblems(partition.path), [])
 })
+
+// A terabyte of hole was to be read into memory, for it to be there if the salvage was taken back.
+test("oversized files: what is too long to be kept for an undo is cut all the same", async (t) => {
+  const partition = partitionOf(t)
+  const path = new InodeStore(partition, sampleId).path(specialInode(sampleId, "smallIndex"))
+  const { size } = statSync(path)
+  truncateSync(path, 2 ** 40)
+  const { results } = await salvageAll(partition.path, { undo: { seconds: 60, bytes: 2 ** 30 } })
+  t.deepEqual(
+    results.map(({ status, undo }) => [status, undo]),
+    [["repaired", undefined]],
+  )
+  t.true(statSync(path).size <= size)
+  t.deepEqual(partitionProblems(partition.path), [])
+})

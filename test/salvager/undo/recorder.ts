@@ -1,0 +1,31 @@
+/** What a salvage overwrites and cuts off is kept as it was. */
+import { randomBytes } from "node:crypto"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import test from "ava"
+import { openPartition } from "../../../common/partition/partition.ts"
+import { undoSalvage } from "../../../salvager/salvage.ts"
+import { UndoRecorder } from "../../../salvager/undo/recorder.ts"
+import { salvageTime, standaloneOptions } from "../../support/salvaged.ts"
+import { temporaryDirectory } from "../../support/temporary-directory.ts"
+import { newPartition } from "../../support/volume-builder.ts"
+
+test("what is cut off in several pieces comes back whole", async (t) => {
+  const path = join(temporaryDirectory(t), "vicepa")
+  newPartition(path)
+  const partition = openPartition(path)
+  const file = join(path, "AFSIDat", "some")
+  const before = randomBytes(5 * 2 ** 20 + 3)
+  writeFileSync(file, before)
+  const recorder = new UndoRecorder(partition, 536_870_912, salvageTime, 2 ** 30)
+  {
+    using open = recorder.store().partition.disk.open(file, "write")
+    open.write(Buffer.from("new"), 10)
+    open.truncate(100)
+    open.write(Buffer.alloc(300), 90)
+  }
+  recorder.close()
+  t.is(readFileSync(file).length, 390)
+  await undoSalvage(partition, recorder.name ?? "", standaloneOptions.claimant)
+  t.true(readFileSync(file).equals(before))
+})
