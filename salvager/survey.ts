@@ -2,7 +2,7 @@
  * Which volumes a partition has, told from the disk alone: header files by name and content, and special files by the
  * group they lie in. Nobody is asked, so nothing that a server remembers wrongly can make a salvage overlook a volume.
  */
-
+import { isDiskError } from "../common/disk/disk.ts"
 import { FormatError } from "../common/error.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import { dataFolder, decodeNumber, groupFolder } from "../common/partition/namei-path.ts"
@@ -21,12 +21,21 @@ export interface HeaderFile {
   readonly header: VolumeHeader | undefined
 }
 
-/** Reads one header file. Undefined if it is gone. */
+/** Reads one header file. Undefined if it is gone, or a link to a folder. */
 function readHeaderFile(partition: Partition, name: string, volume: number): HeaderFile | undefined {
   const path = `${partition.path}/${name}`
-  const bytes = readHeaderBytes(partition, path)
+  const bytes = bytesOf(partition, path)
   if (bytes === undefined) return undefined
   return { name, volume, isNamedRight: name === headerName(volume), header: parsed(bytes, path) }
+}
+
+function bytesOf(partition: Partition, path: string): Uint8Array | undefined {
+  try {
+    return readHeaderBytes(partition, path)
+  } catch (error) {
+    if (isDiskError(error, "EISDIR")) return undefined
+    throw error
+  }
 }
 
 function parsed(bytes: Uint8Array, path: string): VolumeHeader | undefined {

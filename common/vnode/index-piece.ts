@@ -19,6 +19,8 @@ export const indexPieceSize = 1 << 20
 
 const at = vnodeRecordLayout.offsets
 const typeMask = 7
+/** An index without records may be its stamp alone. */
+const stampSize = 8
 const clonedBit = 8
 
 /** Consecutive slots of an index. `slot` counts from 0 within the piece. */
@@ -164,6 +166,10 @@ export function walkedSize(file: DiskFile, cls: VnodeClass): number {
 export function* indexPieces(file: DiskFile, cls: VnodeClass): Generator<IndexPiece> {
   const { recordSize } = vnodeClasses[cls]
   const size = walkedSize(file, cls)
+  if (size < recordSize && size !== stampSize) {
+    const where = { path: file.path, offset: size }
+    throw new FormatError(`${cls} vnode index`, where, `${size} bytes`, `${stampSize} bytes or whole records`)
+  }
   for (let offset = recordSize; offset < size; offset += indexPieceSize) {
     yield readIndexPiece(file, cls, offset, Math.min(indexPieceSize, size - offset))
   }

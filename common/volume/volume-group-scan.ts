@@ -8,13 +8,13 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { type Clock, secondsOf } from "../clock.ts"
-import { type Disk, isDiskError } from "../disk/disk.ts"
+import { isDiskError } from "../disk/disk.ts"
 import { FormatError, isAfsError } from "../error.ts"
 import { lockHeadersLater } from "../lock/header-lock.ts"
 import { headerPath, listHeaderNames, type Partition } from "../partition/partition.ts"
 import type { PackageLog } from "./package-context.ts"
 import { type GroupAnswer, type GroupCacheState, type RemoveResult, VolumeGroupCache } from "./volume-group.ts"
-import { parseVolumeHeader, type VolumeHeader, volumeHeaderLayout } from "./volume-header.ts"
+import { parseVolumeHeader, readHeaderBytes, type VolumeHeader } from "./volume-header.ts"
 
 /** The event loop is given back after so long, or after one header. */
 const sliceMs = 2
@@ -162,7 +162,7 @@ export class PartitionGroups {
   /** Undefined for a file that is gone. */
   #parse(name: string): VolumeHeader | undefined {
     const path = this.#path(name)
-    const bytes = readStart(this.partition.disk, path)
+    const bytes = readHeaderBytes(this.partition, path)
     if (bytes === undefined) return undefined
     const header = parseVolumeHeader(bytes, path)
     if (header.id === 0) throw new FormatError("volume header", { path, offset: 8 }, "volume id 0", "a volume id")
@@ -204,23 +204,11 @@ export class PartitionGroups {
   #parentOnDisk(volume: number): number | undefined {
     const path = headerPath(this.partition, volume)
     try {
-      const bytes = readStart(this.partition.disk, path)
+      const bytes = readHeaderBytes(this.partition, path)
       return bytes === undefined ? undefined : parseVolumeHeader(bytes, path).parent
     } catch (error) {
       if (error instanceof FormatError || isDiskError(error)) return undefined
       throw error
     }
-  }
-}
-
-/** As many bytes of a file as a header has, or undefined if there is no such file: what claims to be a header may be huge. */
-function readStart(disk: Disk, path: string): Uint8Array | undefined {
-  try {
-    using file = disk.open(path, "read")
-    const bytes = new Uint8Array(volumeHeaderLayout.size)
-    return bytes.subarray(0, file.read(bytes, 0))
-  } catch (error) {
-    if (isDiskError(error, "ENOENT")) return undefined
-    throw error
   }
 }

@@ -94,7 +94,13 @@ export function readVolumeHeader(partition: Partition, volume: number): VolumeHe
   throw new FormatError("volume header", where, `volume id ${header.id}`, `${volume} (${headerName(volume)})`)
 }
 
-/** The bytes of a header file, no more than a header has, however long the file is; undefined if there is none. @throws DiskError */
+/** What opening or reading something that is no file ends with: a pipe, a socket, a device, links in a circle. */
+const noFileCodes = ["ESPIPE", "ENXIO", "ENODEV", "ELOOP"] as const
+
+/**
+ * The bytes of a header file, no more than a header has, however long the file is; undefined if there is none. What is neither
+ * file nor folder has none: it is as bad a header as an empty one. @throws DiskError
+ */
 export function readHeaderBytes(partition: Partition, path: string): Uint8Array | undefined {
   const bytes = new Uint8Array(volumeHeaderLayout.size)
   try {
@@ -102,6 +108,7 @@ export function readHeaderBytes(partition: Partition, path: string): Uint8Array 
     return bytes.subarray(0, file.read(bytes, 0))
   } catch (error) {
     if (isDiskError(error, "ENOENT", "ENOTDIR")) return undefined
+    if (isDiskError(error, ...noFileCodes)) return new Uint8Array(0)
     throw error
   }
 }

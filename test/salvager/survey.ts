@@ -1,5 +1,6 @@
 /** Which volumes a partition has. */
-import { mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
 import { openPartition } from "../../common/partition/partition.ts"
@@ -39,6 +40,25 @@ test("survey: a header without any data is a group's, so that somebody deals wit
   const survey = surveyOf(directory)
   t.true(survey.allGroups().includes(base.docs))
   t.true(survey.allGroups().includes(536_879_999))
+  t.deepEqual(survey.membersOf(base.docs), [base.docs])
+})
+
+// One pipe under a header's name ended the salvage of the whole partition.
+test("survey: what is no file under a header's name is a header that cannot be read, a link to a folder none", (t) => {
+  const directory = damagedPartition(t, "base")
+  for (const [id, target] of [
+    [536_879_990, "/"],
+    [536_879_991, "/nowhere"],
+    [536_879_992, "V0536879992.vol"],
+  ] as const)
+    symlinkSync(target, header(directory, id))
+  execFileSync("mkfifo", [header(directory, 536_879_993), header(directory, 536_879_994)])
+  rmSync(header(directory, base.docs))
+  execFileSync("mkfifo", [header(directory, base.docs)])
+  const survey = surveyOf(directory)
+  const unreadable = survey.headers.filter((file) => file.header === undefined).map(({ volume }) => volume)
+  t.deepEqual(unreadable, [base.docs, 536_879_992, 536_879_993, 536_879_994])
+  t.is(survey.headers.length, 7 + 3)
   t.deepEqual(survey.membersOf(base.docs), [base.docs])
 })
 

@@ -151,6 +151,22 @@ test("index piece: an empty index has none; half a record is damage; beyond the 
   })
 })
 
+// A dump of a volume whose index had been cut within its first record lacked all files, and said nothing.
+test("index piece: an index that ends within its first record is damage, not an empty one", (t) => {
+  for (const [cls, sizes] of [
+    ["small", [9, 63]],
+    ["large", [9, 255]],
+  ] as const) {
+    const file = indexOf(t, cls, {})
+    for (const size of sizes) {
+      truncateSync(file.path, size)
+      t.throws(() => [...indexPieces(file, cls)], { instanceOf: FormatError, message: new RegExp(`${size} bytes`) })
+    }
+    truncateSync(file.path, 8)
+    t.deepEqual([...indexPieces(file, cls)], [])
+  }
+})
+
 test("index piece: a hole larger than all vnode numbers is damage, not a walk of hours", (t) => {
   const file = indexOf(t, "small", {})
   truncateSync(file.path, 2 ** 40)
