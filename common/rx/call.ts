@@ -202,7 +202,7 @@ export class Call implements Carrier {
     this.#send?.finish()
     if (this.isClient || this.isOver) return
     this.#move("hold")
-    this.connection.endpoint.calls--
+    this.connection.endpoint.callEnds(this.connection.peer)
     this.#settleReply()
     if (!this.isOver) this.connection.endpoint.hold(this)
   }
@@ -452,7 +452,7 @@ export class Call implements Carrier {
     const { endpoint } = this.connection
     const channel = this.#channel
     const isCounted = this.#state !== "hold" && this.#state !== "dally"
-    if (isCounted) endpoint.calls--
+    if (isCounted) endpoint.callEnds(this.connection.peer)
     else endpoint.release(this)
     endpoint.forgetHalfOpen(this)
     endpoint.timers.drop(this.#timers)
@@ -631,7 +631,7 @@ export class Call implements Carrier {
     const { endpoint } = this.connection
     this.#replyBegins()
     this.#move("dally")
-    endpoint.calls--
+    endpoint.callEnds(this.connection.peer)
     endpoint.timers.clear(this.#timers, timer.keepAlive)
     endpoint.timers.clear(this.#timers, timer.deadline)
     this.#debt.isOwed = true

@@ -103,7 +103,7 @@ export class Connection {
       throw new RxError(rxCodes.busy, "too many calls", "newCall")
     this.lastUsed = this.endpoint.currentTime()
     const call = new Call(this, true)
-    this.endpoint.calls++
+    this.endpoint.callBegins(this.peer)
     this.#waiting.push(call)
     this.startWaiting()
     return call
@@ -258,13 +258,13 @@ export class Connection {
       return channel.sendBusy(header.callNumber)
     }
     const { endpoint } = this
-    const refusal = endpoint.refusal()
+    const refusal = endpoint.refusal(this.peer)
     if (refusal !== 0) {
       endpoint.statistics.callsRefused++
       return endpoint.sendAbortFor(header, this.peer, refusal)
     }
     const call = new Call(this, false)
-    endpoint.calls++
+    endpoint.callBegins(this.peer)
     channel.begin(call, header.callNumber)
     if (this.security.isAuthenticated && endpoint.isReached(this.peer)) {
       call.admit()

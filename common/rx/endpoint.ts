@@ -247,10 +247,24 @@ export class Endpoint {
     this.#refusal = code
   }
 
-  /** The code for a new call that cannot be taken, 0 if it can. */
-  refusal(): number {
+  /**
+   * The code for a peer's new call that cannot be taken, 0 if it can. A host may have as many calls as are free: so whatever some
+   * hosts do, there is room for the next one.
+   */
+  refusal(peer: Peer): number {
     if (this.#refusal !== 0) return this.#refusal
-    return this.calls >= this.limits.calls ? rxCodes.busy : 0
+    return peer.flight.calls >= this.limits.calls - this.calls ? rxCodes.busy : 0
+  }
+
+  callBegins({ flight }: Peer): void {
+    this.calls++
+    flight.calls++
+  }
+
+  /** It is finished, or has failed. */
+  callEnds({ flight }: Peer): void {
+    this.calls--
+    flight.calls--
   }
 
   /** Makes a connection of ours. It sends nothing before its first call. */

@@ -4,7 +4,10 @@
 export interface RxLimits {
   /** Server and client connections together; the ones not used for longest make room, those with calls do not. */
   readonly connections: number
-  /** Calls that run or wait; more are answered with VBUSY without keeping anything. */
+  /**
+   * Calls that run or wait. Each host may have as many as the others leave free, a lone one half of them; more are answered with
+   * VBUSY without keeping anything.
+   */
   readonly calls: number
   /** Calls of which only a part has come from peers that never answered us; the oldest ends for a new one. */
   readonly halfOpenCalls: number
@@ -23,7 +26,7 @@ export interface RxLimits {
 /** 65,536 connections, each of a peer of its own, are 75 MB; the rest follows from 32 packets of 1444 bytes for each busy call. */
 export const rxLimits: RxLimits = {
   connections: 65_536,
-  calls: 16_384,
+  calls: 8_192,
   halfOpenCalls: 2_048,
   heldReplies: 4_096,
   unreadBytes: 64 << 20,

@@ -25,6 +25,8 @@ export class HostFlight {
   inFlight = 0
   /** Peers of this host. */
   peers = 0
+  /** Calls with this host that are not finished, on both sides. */
+  calls = 0
   #progress = 0
   /** Above it growth is slow. */
   #ceiling: number = hostFlight.safe

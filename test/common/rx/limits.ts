@@ -56,7 +56,7 @@ test("limits: replies to senders who do not exist are held up to a limit", (t) =
 
 test("limits: calls above the limit get 110 and leave nothing", (t) => {
   const calls: Call[] = []
-  const { endpoint, raw } = flooded({ calls: 2 }, (call) => calls.push(call))
+  const { endpoint, raw } = flooded({ calls: 4 }, (call) => calls.push(call))
   for (const channel of [0, 1, 2]) raw.data(1, "x", 0, { cid: 0x1000 + channel })
   t.deepEqual(raw.words(1), ["ABORT 110"])
   t.is(endpoint.statistics.callsRefused, 1)
@@ -65,6 +65,32 @@ test("limits: calls above the limit get 110 and leave nothing", (t) => {
   raw.data(1, "x", 0, { cid: 0x1002 })
   raw.words(1)
   t.is(calls.length, 3)
+})
+
+test("limits: a host that holds all the calls it can get leaves room for every other", (t) => {
+  const calls: Call[] = []
+  const limits = { calls: 16 }
+  const { network, endpoint, raw } = flooded(limits, (call) => calls.push(call))
+  const hostile = (index: number) => raw.data(1, "x", 0, { cid: 0x1000 + 4 * index })
+  for (let index = 0; index < 100; index++) hostile(index)
+  raw.words(1)
+  t.is(endpoint.calls, 8)
+  const others = [1, 2, 3].map((index) => new RawPeer(network, { host: 0x0a00_0100 + index, port: 7001 }))
+  for (const other of others) {
+    for (let index = 0; index < 100; index++) other.data(1, "x", 0, { epoch: other.address.host, cid: 4 * index })
+    other.words(1)
+  }
+  t.deepEqual(
+    others.map(({ address }) => calls.filter(({ connection }) => connection.peer.host === address.host).length),
+    [4, 2, 1],
+  )
+  for (const call of calls.slice(0, 8)) call.abort(5)
+  hostile(200)
+  raw.words(1)
+  t.is(calls.length, 16, "what ends is free again")
+  for (const call of calls) call.abort(5)
+  t.is(endpoint.calls, 0)
+  t.true(endpoint.peers.every(({ flight }) => flight.calls === 0))
 })
 
 test("limits: unread bytes are bounded, and a call that is read goes on whatever the others hold", (t) => {
