@@ -36,7 +36,12 @@ class Entry implements Ranked<Entry> {
 export class OpenFileCache {
   readonly #limit: number
   readonly #entries = new Map<object, Entry>()
+  /** Those that nobody has pinned. */
   readonly #byUse = new RecencyList<Entry>()
+  /** Files that somebody keeps open, in the cache or beside it. */
+  #kept = 0
+  /** Those beside it. */
+  #besides = 0
   readonly #onSyncError: (error: unknown, path: string) => void
   readonly #closing = new Set<Promise<void>>()
 
@@ -55,10 +60,15 @@ export class OpenFileCache {
     return this.#limit
   }
 
+  /** Who would keep one more file open over several turns has to do without: the rest is for those who need one for a turn. */
+  get isFull(): boolean {
+    return this.#kept >= Math.max(this.#limit >> 1, this.#limit - leastFiles)
+  }
+
   get(key: object): DiskFile | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
-    this.#byUse.touch(entry)
+    if (entry.pins === 0) this.#byUse.touch(entry)
     return entry.file
   }
 
@@ -67,7 +77,7 @@ export class OpenFileCache {
     const entry = new Entry(key, file)
     this.#entries.set(key, entry)
     this.#byUse.add(entry)
-    if (this.#entries.size > this.#limit) this.#closeOldest()
+    while (this.#entries.size + this.#besides > this.#limit && this.#closeOldest(entry));
     return file
   }
 
@@ -75,8 +85,26 @@ export class OpenFileCache {
   pin(key: object): Disposable {
     const entry = this.#entries.get(key)
     if (entry === undefined) throw new Error("a file that is not open cannot be kept open")
-    entry.pins++
+    if (entry.pins++ === 0) {
+      this.#kept++
+      if (!entry.dropped) this.#byUse.remove(entry)
+    }
     return { [Symbol.dispose]: () => this.#unpin(entry) }
+  }
+
+  /** Counts a file that somebody keeps open beside the cache, until the result is disposed of. */
+  hold(): Disposable {
+    this.#kept++
+    this.#besides++
+    let isHeld = true
+    return {
+      [Symbol.dispose]: () => {
+        if (!isHeld) return
+        isHeld = false
+        this.#kept--
+        this.#besides--
+      },
+    }
   }
 
   /** What was written to the file has to be on the platter once it is closed. */
@@ -90,7 +118,7 @@ export class OpenFileCache {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     this.#entries.delete(key)
-    this.#byUse.remove(entry)
+    if (entry.pins === 0) this.#byUse.remove(entry)
     if (isGone) entry.unsynced = false
     entry.dropped = true
     if (entry.pins === 0) this.#close(entry)
@@ -102,14 +130,18 @@ export class OpenFileCache {
   }
 
   #unpin(entry: Entry): void {
-    entry.pins--
-    if (entry.dropped && entry.pins === 0) this.#close(entry)
+    if (--entry.pins > 0) return
+    this.#kept--
+    if (entry.dropped) this.#close(entry)
+    else this.#byUse.add(entry)
   }
 
-  #closeOldest(): void {
-    let entry = this.#byUse.oldest
-    while (entry !== undefined && entry.pins > 0) entry = entry.newer
-    if (entry !== undefined) this.drop(entry.key)
+  /** Never the one that was just added: it is about to be used. False if there is no other. */
+  #closeOldest(added: Entry): boolean {
+    const { oldest } = this.#byUse
+    if (oldest === undefined || oldest === added) return false
+    this.drop(oldest.key)
+    return true
   }
 
   #close(entry: Entry): void {

@@ -29,8 +29,8 @@ export interface StoreRequest extends StatusChanges {
   readonly author: number
   /** The client wants the bytes on the platter before the reply (docs/serving.md). */
   readonly fsync: boolean
-  /** Aborted: the copying of a shared file ends. */
-  readonly signal?: AbortSignal | undefined
+  /** False: nobody wants the store any more, and the copying of a shared file ends. */
+  readonly isWanted?: (() => boolean) | undefined
 }
 
 /** Bytes on their way into a file. Hold the vnode's lock for writing from before `beginStore` until after `end`. */
@@ -65,6 +65,7 @@ interface Copy {
 /** @throws AfsError EISDIR, EINVAL, EFBIG, VOVERQUOTA, VDISKFULL, VREADONLY: nothing was changed */
 export function beginStore(core: VolumeCore, vnode: Vnode, request: StoreRequest): Eventually<Store> {
   core.requireWritable("storeData")
+  requireRoomForTransfer(core, vnode, "storeData")
   if (!vnode.isFile) throw failure(core, "EISDIR", "storeData", vnode, "only files take data")
   const kept = Math.min(request.fileLength, vnode.length)
   const end = request.position + request.length
@@ -98,7 +99,7 @@ function copyThenStore(
   kept: number,
 ): Eventually<Store> {
   try {
-    using pin = pinned(core, vnode)
+    using pin = keptOpen(core, vnode)
     const copy = change.makeCopy(vnode, new Uint8Array(0))
     const store = (): Store => new FileStore(core, vnode, { request, kept, file: copy.file, change, copy })
     if (kept > copiedAtOnce) return copyLater(core, vnode, change, request, kept, copy).then(store)
@@ -110,12 +111,22 @@ function copyThenStore(
   }
 }
 
+/** @throws AfsError VBUSY if so many files are kept open by transfers already that others would find none */
+function requireRoomForTransfer(core: VolumeCore, vnode: Vnode, operation: string): void {
+  if (core.caches.dataFiles.isFull) throw failure(core, "VBUSY", operation, vnode, "too many transfers")
+}
+
 interface PinnedFile extends Disposable {
   readonly file: DiskFile
 }
 
-/** The data file of a vnode, which stays open. */
+/** The data file of a vnode for a transfer, which stays open. @throws AfsError VBUSY if there are too many */
 export function pinned(core: VolumeCore, vnode: Vnode): PinnedFile {
+  requireRoomForTransfer(core, vnode, "readData")
+  return keptOpen(core, vnode)
+}
+
+function keptOpen(core: VolumeCore, vnode: Vnode): PinnedFile {
   const file = core.dataFile(vnode)
   const pin = core.caches.dataFiles.pin(vnode)
   return { file, [Symbol.dispose]: () => pin[Symbol.dispose]() }
@@ -142,16 +153,16 @@ async function copyLater(
   core: VolumeCore,
   vnode: Vnode,
   change: VolumeChange,
-  { signal }: StoreRequest,
+  { isWanted = () => true }: StoreRequest,
   length: number,
   copy: Copy,
 ): Promise<void> {
-  using pin = pinned(core, vnode)
+  using pin = keptOpen(core, vnode)
   try {
     const bytes = new Uint8Array(copyPiece)
     for (let at = 0; at < length; at += bytes.length) {
       core.requireUsable()
-      if (signal?.aborted === true) throw failure(core, "INTERRUPTED", "storeData", vnode)
+      if (!isWanted()) throw failure(core, "INTERRUPTED", "storeData", vnode)
       const piece = bytes.subarray(0, Math.min(bytes.length, length - at))
       const count = await pin.file.readLater(piece, at)
       await writeNoHolesLater(copy.file, piece.subarray(0, count), at)
@@ -184,8 +195,8 @@ class FileStore implements Store {
   readonly #core: VolumeCore
   readonly #vnode: Vnode
   readonly #parts: StoreParts
-  /** A file in place stays open meanwhile; a copy belongs to its change. */
-  readonly #pin: Disposable | undefined
+  /** A file in place stays open meanwhile; a copy belongs to its change, and counts as an open file. */
+  readonly #pin: Disposable
   /** Blocks that were taken from the quota in advance, so that stores at the same time cannot all have them. */
   readonly #reserved: number
   #received = 0
@@ -197,7 +208,8 @@ class FileStore implements Store {
     this.#core = core
     this.#vnode = vnode
     this.#parts = parts
-    this.#pin = copy === undefined ? core.caches.dataFiles.pin(vnode) : undefined
+    const { dataFiles } = core.caches
+    this.#pin = copy === undefined ? dataFiles.pin(vnode) : dataFiles.hold()
     this.#reserved = blocksOf(Math.max(kept, request.position + request.length)) - blocksOf(vnode.length)
     core.usage.adjust(this.#reserved, 0)
   }
@@ -237,7 +249,7 @@ class FileStore implements Store {
       throw change === undefined && !this.#vnode.isGone ? this.#core.broken(error) : error
     } finally {
       change?.[Symbol.dispose]()
-      this.#pin?.[Symbol.dispose]()
+      this.#pin[Symbol.dispose]()
     }
   }
 

@@ -38,6 +38,8 @@ const streamEndedEarly = -32
 const oldLimit = 2 ** 31
 /** On every packet of the call: the store is sure to fit. */
 const willFit = 1
+/** Of a call that is over: nobody gets it. */
+const callDead = -1
 
 /** Takes what comes, at most `wanted` bytes, and writes it a buffer at a time. */
 function receive(store: Store, bulk: BulkSource, buffer: Uint8Array, wanted: number): Eventually<void> {
@@ -80,7 +82,7 @@ function settled(store: Store, work: () => Eventually<void>): Eventually<void> {
   store.end()
 }
 
-function begin(request: Request, vnode: Vnode, ask: StoreAsk): Eventually<Store> {
+function begin(request: Request, call: RpcCall, vnode: Vnode, ask: StoreAsk): Eventually<Store> {
   const { user } = request.caller
   return request.volume.beginStore(vnode, {
     ...storeChanges(vnode.record, ask.InStatus, user, request.now),
@@ -89,6 +91,7 @@ function begin(request: Request, vnode: Vnode, ask: StoreAsk): Eventually<Store>
     fileLength: ask.FileLength,
     author: user.id,
     fsync: (ask.InStatus.Mask & storeMask.fsync) !== 0,
+    isWanted: () => !call.isOver,
   })
 }
 
@@ -102,7 +105,7 @@ function storeInto(
 ): Eventually<StoreReply> {
   const { counters, clock } = request.serving
   const started = clock.now()
-  return then(begin(request, vnode, ask), (store) => {
+  return then(begin(request, call, vnode, ask), (store) => {
     call.userStatus = willFit
     return lastly(
       () =>
@@ -124,6 +127,8 @@ function store(serving: Serving, call: RpcCall, ask: StoreAsk, bulk: BulkSource)
   const work = (request: Request): Eventually<StoreReply> => {
     request.requireWritable()
     const find = (): Vnode => {
+      // Its client went while it waited for others: nothing of it has happened, and nothing shall.
+      if (call.isOver) throw new RpcError(callDead, "RXAFS_StoreData")
       const vnode = request.find(ask.Fid)
       if (!vnode.isFile) throw new AfsError("EISDIR", "storeData", { volume: request.volume.id, vnode: vnode.number })
       request.require(judgeStoreData(vnode.record, request.sightOf(vnode), ask.InStatus), vnode)

@@ -93,6 +93,31 @@ test("service: a store that stands still keeps readers of its file waiting, and 
   t.is(server.code, -6)
 })
 
+// It cut the file when its turn came, though nobody had sent what was to come instead.
+test("service: a store whose client goes while it waits for another does nothing", async (t) => {
+  const here = await servingHere(t, { file: "contents" })
+  const Fid = await here.fidOf("file")
+  const ask = request("StoreData64", { Fid, InStatus: unchanged, Pos: 0, Length: 4, FileLength: 4 })
+  const [first, second] = [MemoryCall.pair(), MemoryCall.pair()]
+  for (const { client, server } of [first, second]) {
+    client.write(ask)
+    here.service.onCall(server)
+  }
+  await turn()
+  second.client.abort(-6)
+  first.client.write(bytes("abcd"))
+  first.client.finish()
+  const { OutStatus } = await here.fs.FetchStatus({ Fid })
+  t.is(OutStatus.Length, 4)
+  t.is(OutStatus.DataVersion, 2)
+  t.is(here.told.length, 1)
+  while ((here.volumes.find(here.volume)?.users ?? 0) > 0) await turn()
+  t.deepEqual(
+    here.log.lines.filter(({ level }) => level === "error"),
+    [],
+  )
+})
+
 test("service: a volume that has to go offline ends stores and fetches that stand still, with its code", async (t) => {
   const here = await servingHere(t, { file: "contents" })
   const Fid = await here.fidOf("file")

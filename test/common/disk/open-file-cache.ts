@@ -49,6 +49,34 @@ test("open files: beyond the limit the one unused for longest is closed; a pinne
   t.deepEqual(second.calls, ["close"])
 })
 
+test("open files: whatever is kept open, the one just added stays open, and nothing is counted twice", (t) => {
+  const cache = cacheOf(64)
+  const files = Array.from({ length: 70 }, () => ({ key: {}, ...spied() }))
+  const [first] = files
+  const pins = files.slice(0, 40).map(({ key, file }) => {
+    cache.add(key, file)
+    return cache.pin(key)
+  })
+  t.true(cache.isFull)
+  const holds = Array.from({ length: 24 }, () => cache.hold())
+  for (const { key, file } of files.slice(40)) {
+    cache.add(key, file)
+    t.is(cache.get(key), file, "though all the others are kept open")
+  }
+  t.is(cache.size, 41)
+  if (first === undefined) throw new Error("no files")
+  cache.pin(first.key)[Symbol.dispose]()
+  cache.drop(first.key)
+  t.deepEqual(first.calls, [])
+  for (const hold of [...holds, ...holds]) hold[Symbol.dispose]()
+  for (const pin of pins) pin[Symbol.dispose]()
+  t.deepEqual(first.calls, ["close"])
+  t.false(cache.isFull)
+  for (let index = 0; index < 64; index++) cache.add({}, spied().file)
+  t.is(cache.size, 64)
+  t.true(files.slice(1, 40).every(({ calls }) => calls.length === 1))
+})
+
 test("open files: what was marked is synced before it is closed, and whoever waits for that can", async (t) => {
   const errors: unknown[] = []
   const cache = cacheOf(64, errors)

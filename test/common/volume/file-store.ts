@@ -129,13 +129,34 @@ test("store: a copy that is interrupted leaves the file as it was, and no other 
   const { home } = await sharedVolume(t, { file: { size: 3 << 20 } })
   const file = home.at("file")
   const before = home.content(file)
-  const stop = new AbortController()
-  const pending = home.volume.beginStore(file, storeOf({ length: 1, fileLength: 3 << 20, signal: stop.signal }))
-  stop.abort()
+  let isWanted = true
+  const ask = storeOf({ length: 1, fileLength: 3 << 20, isWanted: () => isWanted })
+  const pending = home.volume.beginStore(file, ask)
+  isWanted = false
   await t.throwsAsync(async () => pending, { code: "INTERRUPTED" })
   t.deepEqual(home.content(file), before)
   home.store(file, { length: 0, fileLength: 5 })
   t.is(file.length, 5)
+})
+
+// Files that transfers kept open filled the cache, and the next file that was opened was closed before it was used.
+test("store: transfers that stand still leave files to open for everybody else, and there are so many and no more", async (t) => {
+  const files = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`file ${index}`, `content ${index}`]))
+  const { home } = await sharedVolume(t, files)
+  const begin = (index: number) =>
+    home.volume.beginStore(home.at(`file ${index}`), storeOf({ length: 1, fileLength: 9 }))
+  const copied = Array.from({ length: 10 }, (_, index) => begin(index))
+  const read = Array.from({ length: 22 }, (_, index) => home.volume.openData(home.at(`file ${20 + index}`)))
+  t.throws(() => begin(50), { code: "VBUSY" })
+  t.throws(() => home.volume.openData(home.at("file 50")), { code: "VBUSY" })
+  for (let index = 0; index < 100; index++) t.is(home.text(home.at(`file ${index}`)), `content ${index}`)
+  t.is(home.text(home.put(home.root, "new")), "")
+  t.true(home.caches.dataFiles.size + copied.length <= 64)
+  for (const data of read) data[Symbol.dispose]()
+  for (const store of copied) (await store).end()
+  home.store(home.at("file 50"), { length: 3, fileLength: 3 }, bytes("abc"))
+  t.is(home.text(home.at("file 50")), "abc")
+  t.false(home.caches.dataFiles.isFull)
 })
 
 test("store: a file that is removed meanwhile stays removed", async (t) => {
