@@ -37,9 +37,8 @@ export class CallbackTable implements CallbackBreaker {
   readonly #hosts: PromiseHosts
   readonly #sender: BreakSender
   readonly #counters: CallbackCounters
-  /** What was told last, by seconds and lifetime: mostly it is told again. */
-  readonly #told = new Map<number, AFSCallBack>()
-  #toldAt = 0
+  /** What was told last: mostly it is told again. */
+  #told = noPromise
 
   constructor(store: PromiseStore, hosts: PromiseHosts, sender: BreakSender) {
     this.store = store
@@ -71,7 +70,7 @@ export class CallbackTable implements CallbackBreaker {
     const known = file === 0 ? 0 : store.find(file, host.index)
     if (known !== 0) store.renew(known, end)
     else if (!this.#add(host, Volume, vnode, unique, end, seconds)) return noPromise
-    return this.#tell(toldSeconds(end, seconds), seconds)
+    return this.#tell(toldSeconds(end, seconds))
   }
 
   #add(host: Host, volume: number, vnode: number, unique: number, end: number, seconds: number): boolean {
@@ -81,16 +80,10 @@ export class CallbackTable implements CallbackBreaker {
     return true
   }
 
-  #tell(told: number, seconds: number): AFSCallBack {
-    if (seconds !== this.#toldAt) {
-      this.#told.clear()
-      this.#toldAt = seconds
-    }
-    const known = this.#told.get(told)
-    if (known !== undefined) return known
-    const made = Object.freeze({ CallBackVersion: 1, ExpirationTime: told, CallBackType: callBackTypes.shared })
-    this.#told.set(told, made)
-    return made
+  #tell(seconds: number): AFSCallBack {
+    if (this.#told === noPromise || this.#told.ExpirationTime !== seconds)
+      this.#told = Object.freeze({ CallBackVersion: 1, ExpirationTime: seconds, CallBackType: callBackTypes.shared })
+    return this.#told
   }
 
   /** The host does not want to know any more. (volume, 0, 0) stands for the promise on a read-only volume. */

@@ -30,6 +30,7 @@ const promiseWords = 8
 /** In the word of the end: the promise was broken, and its host could not be told yet. */
 const delayedBit = 0x8000_0000
 const wordBytes = 4
+const fewPromises = 3
 
 /** A full table has less than two records in a bucket. */
 function bucketsFor(capacity: number): number {
@@ -106,9 +107,14 @@ export class PromiseStore {
     return 0
   }
 
-  /** The promise on an object to a host, 0 if there is none. */
+  /** The promise on an object to a host, 0 if there is none. Where few have one their list is shorter than the way by the table. */
   find(fileAt: number, host: number): number {
     const promises = this.#promises
+    if (this.countOf(fileAt) <= fewPromises) {
+      let at = this.firstOf(fileAt)
+      while (at !== 0 && promises[at * promiseWords + promise.host] !== host) at = this.nextOf(at)
+      return at
+    }
     let at = this.#pairBuckets[this.#pairBucket(fileAt, host)] ?? 0
     for (; at !== 0; at = promises[at * promiseWords + promise.hashNext] ?? 0) {
       const base = at * promiseWords

@@ -26,6 +26,9 @@ export interface Sight extends Standing {
   readonly anonymous: number
 }
 
+/** Gives nobody any right. */
+const noAccessList = new Uint8Array(0)
+
 /** A volume in use by one call. Vnodes that it gives are good for the present turn (common/vnode/vnode.ts). */
 export class Request {
   readonly serving: Serving
@@ -34,6 +37,11 @@ export class Request {
   readonly volume: AttachedVolume
   /** Seconds since 1970. */
   readonly now: number
+  /** The directory that was looked for last, and the sight under the access list that was. */
+  #parent: Vnode | undefined
+  #sight: Sight | undefined
+  #area: Uint8Array | undefined
+  #hostCps: readonly number[] | undefined
 
   constructor(serving: Serving, caller: Caller, use: VolumeUse) {
     this.serving = serving
@@ -70,15 +78,31 @@ export class Request {
     if (!this.volume.readWrite) throw new AfsError("VREADONLY", "request", { volume: this.volume.id })
   }
 
+  /** What is under the same access list is seen alike, as long as nothing changes in who asks. */
   sightOf(vnode: Vnode): Sight {
     const { user, host } = this.caller
-    const area = this.volume.accessListOf(vnode)
-    return {
+    const area = vnode.accessList ?? this.#parentOf(vnode).accessList ?? noAccessList
+    const isVolumeOwner = this.volume.rootOwner === user.id
+    const known = this.#sight
+    if (area === this.#area && host.cps === this.#hostCps && known?.user === user) {
+      if (known.isVolumeOwner === isVolumeOwner) return known
+    }
+    this.#area = area
+    this.#hostCps = host.cps
+    this.#sight = {
       rights: rightsOf(area, user, host.cps),
       anonymous: anonymousRightsOf(area, this.serving.protection.anyUser, host.cps),
       user,
-      isVolumeOwner: this.volume.rootOwner === user.id,
+      isVolumeOwner,
     }
+    return this.#sight
+  }
+
+  #parentOf(vnode: Vnode): Vnode {
+    const known = this.#parent
+    if (known !== undefined && known.number === vnode.record.parent && !known.isGone) return known
+    this.#parent = this.volume.parentOf(vnode)
+    return this.#parent
   }
 
   /** @throws AfsError with the refusal, if there is one */
@@ -88,7 +112,7 @@ export class Request {
 
   /** The status of a vnode that `sight` is of, or of one under the same access list. */
   statusOf(vnode: Vnode, sight: Sight, caller = callerAccess(vnode.record, sight)): AFSFetchStatus {
-    const parent = vnode.isDirectory ? vnode : this.volume.parentOf(vnode)
+    const parent = vnode.isDirectory ? vnode : this.#parentOf(vnode)
     return fetchStatus(vnode.record, parent, { caller, anonymous: sight.anonymous }, this.now)
   }
 

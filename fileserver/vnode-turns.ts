@@ -22,13 +22,15 @@ export interface Plan<R> {
 
 const none: readonly Vnode[] = []
 
-/** True if nobody else is at the vnodes of a plan; `held` are locked by the asker. */
+/** True if nobody else is at the vnodes of a plan; `held` are locked by the asker. Makes no locks: most vnodes never have one. */
 function isFree({ reads = none, writes = none }: Plan<unknown>, held?: ReadonlyMap<Vnode, VnodeLockHold>): boolean {
-  return (
-    writes.every((vnode) => held?.has(vnode) === true || !vnode.lock.isHeld) &&
-    reads.every((vnode) => held?.has(vnode) === true || !vnode.lock.isWritten)
-  )
+  for (const vnode of writes) if (vnode.isLocked && held?.has(vnode) !== true) return false
+  for (const vnode of reads) if (!isReadable(vnode) && held?.has(vnode) !== true) return false
+  return true
 }
+
+/** Nobody writes to it over several turns, or waits to: it may be looked at in this turn. */
+export const isReadable = (vnode: Vnode): boolean => !(vnode.isLocked && vnode.lock.isWritten)
 
 /** Runs a plan as soon as nobody is in its way: mostly at once. `plan` is asked again after each wait. */
 export function whenFree<R>(request: Pick<Request, "use">, plan: () => Plan<R>): Eventually<R> {

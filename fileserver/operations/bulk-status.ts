@@ -32,6 +32,7 @@ class BulkLook {
   #use: VolumeUse | undefined
   #request: Request | undefined
   #isFound = false
+  readonly #take = (status: AFSFetchStatus, promise: AFSCallBack): void => this.#found(status, promise)
 
   constructor(serving: Serving, caller: Caller, isInline: boolean) {
     this.#serving = serving
@@ -68,20 +69,22 @@ class BulkLook {
 
   #look(fid: AFSFid): Eventually<void> {
     requireFid(fid)
-    return then(this.#requestOf(fid.Volume), (request) =>
-      then(
-        guarded(this.#serving, request.use, () => promisedStatus(request, fid, true)),
-        ({ OutStatus, CallBack, Sync }) => {
-          this.#put(OutStatus, CallBack)
-          if (!this.#isFound) this.reply.Sync = Sync
-          this.#isFound = true
-        },
-      ),
-    )
+    const request = this.#request
+    if (request !== undefined && request.volume.id === fid.Volume) return this.#lookIn(request, fid)
+    return then(this.#requestOf(fid.Volume), (other) => this.#lookIn(other, fid))
+  }
+
+  #lookIn(request: Request, fid: AFSFid): Eventually<void> {
+    return guarded(this.#serving, request.use, () => promisedStatus(request, fid, true, this.#take))
+  }
+
+  #found(status: AFSFetchStatus, promise: AFSCallBack): void {
+    this.#put(status, promise)
+    if (!this.#isFound && this.#request !== undefined) this.reply.Sync = this.#request.sync
+    this.#isFound = true
   }
 
   #requestOf(volume: number): Eventually<Request> {
-    if (this.#request !== undefined && this.#use?.volume.id === volume) return this.#request
     this.leave()
     return then(this.#serving.volumes.acquire(volume), (use) => {
       this.#use = use
