@@ -82,6 +82,13 @@ function fail(error: unknown, json: boolean): void {
   process.exitCode = exitCodeOf(error)
 }
 
+/** What yargs says of a command line that it cannot use; where it only counts words, the help says which. */
+function usageText(message: string, words: readonly string[]): string {
+  const names = words.slice(0, 2).filter((word) => !word.startsWith("-"))
+  if (message === "Which command?") return `${message} See dafs ${names[0]} --help`
+  return message.startsWith("Not enough non-option") ? `a word is missing: see dafs ${names.join(" ")} --help` : message
+}
+
 /** yargs lays the help out at every run, wanted or not; without wrapping that costs a tenth. */
 function helpWidth(words: readonly string[]): number | null {
   const wanted = words.length === 0 || words.includes("--help") || words.includes("-h")
@@ -142,9 +149,9 @@ async function main(words: string[]): Promise<void> {
     )
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new AfsError("USAGE", first ?? "dafs", {}, { detail: message })
+      throw error ?? new AfsError("USAGE", first ?? "dafs", {}, { detail: usageText(message, words) })
     })
-  const row = first === undefined ? undefined : commands[first]
+  const row = first !== undefined && Object.hasOwn(commands, first) ? commands[first] : undefined
   if (row === undefined) for (const [name, { describe }] of Object.entries(commands)) parser.command(name, describe)
   else parser.command((await row.load()) as Command)
   await parser.parseAsync()

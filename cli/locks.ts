@@ -6,6 +6,7 @@ import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError } from "../common/error.ts"
 import { type LockHolder, listLocks, listVolumeLocks } from "../common/lock/lock-holder.ts"
 import { headerLockPath, salvageLockPath } from "../common/lock/lock-path.ts"
+import { requirePath } from "../common/partition/partition.ts"
 
 interface LocksArguments {
   partition: string
@@ -88,6 +89,7 @@ function requireVolume(value: number | undefined): void {
 
 function showLocks({ partition, volumeid, json, ...rest }: LocksArguments): void {
   requireVolume(volumeid)
+  requirePath(partition, "locks")
   const directory = requireDirectory(partition, "partition")
   const state = rest["state-dir"] === undefined ? undefined : requireDirectory(rest["state-dir"], "state-dir")
   const rows = findLocks(directory, volumeid, state)

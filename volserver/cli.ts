@@ -76,7 +76,7 @@ export async function runPlainly(words: readonly string[]): Promise<boolean> {
 /** The subcommand that the command line names: the first word that is the name of one. */
 function namedCommand(): string | undefined {
   const words = process.argv.slice(2)
-  return words.slice(words.indexOf("vos") + 1).find((word) => word in vosCommands)
+  return words.slice(words.indexOf("vos") + 1).find((word) => Object.hasOwn(vosCommands, word))
 }
 
 export const vosCommand: CommandModule = {

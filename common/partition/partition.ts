@@ -61,10 +61,11 @@ export function fullPartitionName(word: string): string {
 
 /**
  * Opens a partition directory.
- * @throws AfsError ENOENT if it is not a directory; EACCES if this process may not use its files: an OpenAFS partition
+ * @throws AfsError EINVAL if no path is given; ENOENT if it is not a directory; EACCES if this process may not use its files: an OpenAFS partition
  * needs root, a development partition its owner or root.
  */
 export function openPartition(path: string, disk: Disk = nodeDisk): Partition {
+  requirePath(path, "openPartition")
   const directory = resolve(path)
   const stat = disk.stat(directory)
   if (stat === undefined || !stat.isDirectory) throw new AfsError("ENOENT", "openPartition", { partition: directory })
@@ -79,6 +80,14 @@ export function openPartition(path: string, disk: Disk = nodeDisk): Partition {
     ownerEncoding: development ? "development" : "openafs",
     owner: { uid: stat.uid, gid: stat.gid },
   }
+}
+
+/**
+ * An empty path would be the current folder: what a script meant when its variable was unset was something else.
+ * @throws AfsError EINVAL
+ */
+export function requirePath(path: string, operation: string): void {
+  if (path === "") throw new AfsError("EINVAL", operation, {}, { detail: "the partition's path is empty" })
 }
 
 /** What another user's `.dafs/` holds cannot be seen; then the partition cannot be used either, whichever kind it is. */
@@ -108,6 +117,7 @@ function requireUsable(directory: string, development: boolean, uid: number): vo
  * could not use it. The directory is then as it was.
  */
 export function createPartition(path: string, options: { development: boolean }, disk: Disk = nodeDisk): Partition {
+  requirePath(path, "createPartition")
   const directory = resolve(path)
   const stat = disk.stat(directory)
   if (!isRoot()) requireUsable(directory, options.development, stat?.uid ?? process.geteuid?.() ?? -1)

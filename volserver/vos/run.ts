@@ -33,10 +33,13 @@ export function timeoutOf({ timeout }: CommonValues): number | undefined {
   throw new AfsError("USAGE", "vos", {}, { detail: `--timeout takes a number of seconds up to ${timeoutMax}` })
 }
 
-/** @throws AfsError USAGE if a number is none */
-function requireNumbers(command: AnyVosCommand, values: Values): void {
+/** @throws AfsError USAGE if a number is none, or an option of several values has none */
+function requireUsable(command: AnyVosCommand, values: Values): void {
   for (const [name, option] of Object.entries({ ...command.options, ...commonOptions })) {
     const value = values[name]
+    if (Array.isArray(value) && value.length === 0) {
+      throw new AfsError("USAGE", "vos", {}, { detail: `--${name}: which one?` })
+    }
     if (option.type === "number" && value !== undefined && !Number.isFinite(value)) {
       throw new AfsError("USAGE", "vos", {}, { detail: `--${name} takes one number` })
     }
@@ -50,7 +53,7 @@ export async function runCommand(
   listener: Listener,
   extras: { readonly signal: AbortSignal } & Partial<Pick<VolserverContext["claimant"], "reserve">>,
 ): Promise<unknown> {
-  requireNumbers(command, values)
+  requireUsable(command, values)
   const { signal, ...claims } = extras
   const stateDirectory = stateDirectoryOf(values)
   const fileserver =
