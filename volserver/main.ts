@@ -3,12 +3,14 @@
  * It never touches a volume itself, so nothing it does can wait for a disk.
  */
 import { type ChildProcess, fork } from "node:child_process"
+import { resolve } from "node:path"
 import type { Logger } from "../common/log.ts"
-import type { Partition } from "../common/partition/partition.ts"
+import { fullPartitionName, type Partition } from "../common/partition/partition.ts"
 import { type JsonChannel, type JsonServer, listenJson } from "../fssync/json-channel.ts"
 import {
   type ClientMessage,
   clientMessage,
+  type Failure,
   type RunMessage,
   type ServerMessage,
   volserverSocketName,
@@ -34,6 +36,12 @@ interface Running {
   child: ChildProcess | undefined
   /** It has sent its result. */
   isDone: boolean
+}
+
+/** What a request says of partitions; undefined if nothing. */
+function wantedPartitions({ values }: RunMessage): string[] | undefined {
+  const words = values["partition"]
+  return Array.isArray(words) ? words.map(String) : undefined
 }
 
 /** Workers that do not end after a signal are killed; what they leave a salvage mends. */
@@ -98,11 +106,11 @@ export class Volserver implements AsyncDisposable {
   }
 
   #add(client: JsonChannel, request: RunMessage): void {
-    const job =
-      this.#allEnded === undefined ? this.#table.add(request.command, Math.floor(Date.now() / 1000)) : undefined
+    const refusal = this.#refusal(request)
+    const job = refusal === undefined ? this.#table.add(request.command, Math.floor(Date.now() / 1000)) : undefined
     if (job === undefined) {
-      const message = this.#allEnded === undefined ? "too many jobs wait already" : "the volserver is stopping"
-      send(client, { type: "failed", code: "VBUSY", message, exit: 11 })
+      const tooMany: Failure = { code: "VBUSY", message: "too many jobs wait already", exit: 11 }
+      send(client, { type: "failed", ...(refusal ?? tooMany) })
       return
     }
     this.#running.set(job.number, { job, request, client, child: undefined, isDone: false })
@@ -131,13 +139,35 @@ export class Volserver implements AsyncDisposable {
   }
 
   /** The volserver says where; a job may only choose among its partitions. */
-  #valuesOf({ values }: RunMessage): Readonly<Record<string, unknown>> {
+  #valuesOf(request: RunMessage): Readonly<Record<string, unknown>> {
     const { partitions, stateDirectory } = this.#options
-    const wanted = Array.isArray(values["partition"]) ? values["partition"] : undefined
-    const chosen = partitions.filter(
-      ({ path, name }) => wanted?.some((word) => [path, name].includes(String(word))) ?? true,
+    const wanted = wantedPartitions(request)?.map((word) => this.#find(word, request.cwd))
+    const chosen = partitions.filter((partition) => wanted?.includes(partition) ?? true)
+    return {
+      ...request.values,
+      partition: chosen.map(({ path }) => path),
+      "state-dir": resolve(stateDirectory), // jobs run in their clients' folders
+      volserver: false,
+    }
+  }
+
+  /** The partition that people mean by a word typed in the folder `cwd`: a path there, else a name. */
+  #find(word: string, cwd: string): Partition | undefined {
+    const { partitions } = this.#options
+    const path = resolve(cwd, word)
+    return (
+      partitions.find((partition) => partition.path === path) ??
+      partitions.find(({ name }) => name === fullPartitionName(word))
     )
-    return { ...values, partition: chosen.map(({ path }) => path), "state-dir": stateDirectory, volserver: false }
+  }
+
+  /** Why a request cannot become a job; undefined if it can. */
+  #refusal(request: RunMessage): Failure | undefined {
+    if (this.#allEnded !== undefined) return { code: "VBUSY", message: "the volserver is stopping", exit: 11 }
+    const unknown = wantedPartitions(request)?.find((word) => this.#find(word, request.cwd) === undefined)
+    if (unknown === undefined) return undefined
+    const names = this.#options.partitions.map(({ path }) => path).join(", ")
+    return { code: "ENOENT", message: `the volserver works on ${names}, not on ${JSON.stringify(unknown)}`, exit: 10 }
   }
 
   #heard(running: Running, message: WorkerMessage | undefined): void {

@@ -1,6 +1,6 @@
 /** `dafs vos` beside a fileserver, by itself and by way of the volserver. */
 import { existsSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import test from "ava"
 import { type FileserverProcess, startFileserver } from "../support/fileserver-process.ts"
 import { partitionProblems } from "../support/partition-state.ts"
@@ -25,8 +25,8 @@ async function started(t: Context): Promise<Servers> {
   }
 }
 
-async function startVolserver(t: Context, { where }: Servers): Promise<Spawned> {
-  const volserver = spawnDafs(t, ["volserver", ...where])
+async function startVolserver(t: Context, { where }: Pick<Servers, "where">, directory?: string): Promise<Spawned> {
+  const volserver = spawnDafs(t, ["volserver", ...where], directory === undefined ? {} : { directory })
   await volserver.line(/volserver ready/)
   return volserver
 }
@@ -122,6 +122,27 @@ test("volserver: runs operations for others, with the same results, errors and s
   t.false(existsSync(join(servers.fileserver.stateDirectory, "volser.sock")))
   const gone = await vos(servers, "examine", "fresh", "--volserver")
   t.regex(gone.stderr, /no volserver answers/)
+})
+
+// A partition named from the client's folder was none of the volserver's: the job ran on no partition, and said so of none.
+test("volserver: a partition is named by a path in the client's folder, or by its name; another one is refused", async (t) => {
+  const servers = await started(t)
+  const { stateDirectory } = servers.fileserver
+  const where = ["--partition", servers.path, "--state-dir", basename(stateDirectory)]
+  await startVolserver(t, { where }, dirname(stateDirectory))
+  const [folder, name] = [dirname(servers.path), basename(servers.path)]
+  const examine = (partition: string, directory = folder) => {
+    const where = ["--partition", partition, "--state-dir", stateDirectory, "--volserver", "--json"]
+    return runDafs(["vos", "examine", "v.cl", ...where], { directory })
+  }
+  for (const word of [name, `./${name}/`, servers.path, `/${name}`]) {
+    const { status, stderr } = await examine(word)
+    t.is(status, 0, `${word}: ${stderr}`)
+  }
+  t.is((await examine(".", servers.path)).status, 0)
+  const refused = await examine("other")
+  t.is(refused.status, 10)
+  t.true(refused.stderr.includes(servers.path) && refused.stderr.includes("other"), refused.stderr)
 })
 
 test("volserver: one operation has a volume at a time; others run beside it; status tells, endtrans ends", async (t) => {

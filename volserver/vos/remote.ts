@@ -105,10 +105,14 @@ function showNotice(text: string, bar: ProgressBar | undefined): void {
   process.stderr.write(`dafs: ${text}\n`)
 }
 
-/** The worker's error again: its message has operation, sentence and code in front, which the new one says itself. */
+/**
+ * A job's error again. A worker's message has operation, sentence and code in front, which the new one says itself; the
+ * volserver's own has not.
+ */
 function remoteError(command: AnyVosCommand, { code, message }: Extract<ServerMessage, { type: "failed" }>): Error {
   if (code === undefined) return new Error(message)
-  const detail = message.slice(message.indexOf(`(${code})`) + code.length + 2).replace(/^[,:]? /, "")
+  const codeAt = message.indexOf(`(${code})`)
+  const detail = codeAt < 0 ? message : message.slice(codeAt + code.length + 2).replace(/^[,:]? /, "")
   return new AfsError(code, nameOfCommand(command), {}, detail === "" ? {} : { detail })
 }
 
