@@ -1,5 +1,7 @@
 /** The suite's log: one pino logger per daemon, one JSON object per line, facts in fields with fixed names. */
-import { destination, type Logger, pino, stdTimeFunctions } from "pino"
+import { destination, type Logger, pino, stdSerializers, stdTimeFunctions } from "pino"
+import { isDiskError } from "./disk/disk.ts"
+import { FormatError, isAfsError } from "./error.ts"
 import { followLogSignals } from "./log-signals.ts"
 
 export type { Logger } from "pino"
@@ -15,6 +17,12 @@ export interface LogOptions {
   readonly isDaemon?: boolean
 }
 
+/** Where a program was when it met a bug is worth a line; damage, refusals and failures of the disk say what and where themselves. */
+function errorFields(error: Error): object {
+  const { stack, ...fields } = stdSerializers.err(error)
+  return error instanceof FormatError || isAfsError(error) || isDiskError(error) ? fields : { ...fields, stack }
+}
+
 /**
  * Opens the log of a program.
  * @param name the program's name, in every line as `name`.
@@ -24,7 +32,15 @@ export function openLog(name: string, options: LogOptions = {}): Logger {
     options.file === undefined
       ? destination({ dest: 2, sync: false })
       : destination({ dest: options.file, append: true, mkdir: true, sync: false })
-  const log = pino({ name, level: options.level ?? "info", timestamp: stdTimeFunctions.isoTime }, stream)
+  const log = pino(
+    {
+      name,
+      level: options.level ?? "info",
+      timestamp: stdTimeFunctions.isoTime,
+      serializers: { err: errorFields },
+    },
+    stream,
+  )
   if (options.isDaemon === true) followLogSignals(log, () => options.file === undefined || stream.reopen())
   return log
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
+import { AfsError, FormatError } from "../../common/error.ts"
 import { openLog, silentLog } from "../../common/log.ts"
 import { spawnSource } from "../support/spawned.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
@@ -50,6 +51,21 @@ test("log: an error is logged with its message, code and cause", async (t) => {
   openLog("volserver", { file }).error({ err: new Error("outer", { cause: new Error("inner") }) }, "operation failed")
   const [line] = await linesOf(file, 1)
   t.regex(JSON.stringify(line?.["err"]), /outer.*inner/)
+})
+
+// A hostile client filled the log with stack traces, one for each malformed request.
+test("log: only a bug is logged with the place where it happened; damage and refusals say theirs", async (t) => {
+  const file = join(temporaryDirectory(t), "log")
+  const log = openLog("fileserver", { file })
+  log.error({ err: new TypeError("a mistake") }, "failed")
+  log.error({ err: new FormatError("frame", { offset: 7 }, "a byte", "another") }, "failed")
+  log.error({ err: new AfsError("VNOVOL", "attach", { volume: 7 }) }, "failed")
+  const errors = (await linesOf(file, 3)).map((line) => line["err"] as Record<string, unknown>)
+  t.deepEqual(
+    errors.map(({ stack }) => typeof stack),
+    ["string", "undefined", "undefined"],
+  )
+  t.regex(String(errors[1]?.["message"]), /frame in offset 7: found a byte, wanted another/)
 })
 
 test("log: without a file it goes to standard error, all of it before the process ends", async (t) => {
