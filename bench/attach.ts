@@ -4,7 +4,8 @@
  * server; the difference of the two is the attach itself.
  */
 import { join } from "node:path"
-import { FssyncClient, requireOk } from "../fssync/fssync-client.ts"
+import { requireOk } from "../fssync/answer-meaning.ts"
+import { FssyncClient } from "../fssync/fssync-client.ts"
 import { fssyncReasons } from "../fssync/message.ts"
 import { impatientRule } from "../fssync/retry-rule.ts"
 import { withBoth } from "./both-servers.ts"

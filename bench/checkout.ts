@@ -5,7 +5,8 @@
  */
 import { join } from "node:path"
 import { attachModes, programTypes } from "../common/protocol/codes.ts"
-import { FssyncClient, requireOk } from "../fssync/fssync-client.ts"
+import { requireOk } from "../fssync/answer-meaning.ts"
+import { FssyncClient } from "../fssync/fssync-client.ts"
 import { fssyncCommands } from "../fssync/message.ts"
 import { impatientRule } from "../fssync/retry-rule.ts"
 import { verifyCheckout } from "../fssync/verify-checkout.ts"

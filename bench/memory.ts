@@ -5,7 +5,8 @@
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { FssyncClient, requireOk } from "../fssync/fssync-client.ts"
+import { requireOk } from "../fssync/answer-meaning.ts"
+import { FssyncClient } from "../fssync/fssync-client.ts"
 import { type FilledCell, type FilledPartition, withBoth } from "./both-servers.ts"
 import { startFileserver } from "./fileserver-process.ts"
 import { type Answer, answer, inTemporaryDirectory, report } from "./measure.ts"

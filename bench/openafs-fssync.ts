@@ -3,7 +3,8 @@
  * connection, one request at a time: dafileserver understands no more.
  */
 import type { AttachMode, ProgramType } from "../common/protocol/codes.ts"
-import { FssyncClient, requireOk } from "../fssync/fssync-client.ts"
+import { requireOk } from "../fssync/answer-meaning.ts"
+import { FssyncClient } from "../fssync/fssync-client.ts"
 import type { VolumeReport } from "../fssync/payload.ts"
 import { impatientRule } from "../fssync/retry-rule.ts"
 

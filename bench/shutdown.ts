@@ -4,7 +4,8 @@
  */
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
-import { FssyncClient, requireOk } from "../fssync/fssync-client.ts"
+import { requireOk } from "../fssync/answer-meaning.ts"
+import { FssyncClient } from "../fssync/fssync-client.ts"
 import { type FilledCell, type FilledPartition, isAlive, withBoth } from "./both-servers.ts"
 import { startFileserver } from "./fileserver-process.ts"
 import { answer, inTemporaryDirectory, report, type Side } from "./measure.ts"

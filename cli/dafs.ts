@@ -95,11 +95,11 @@ function helpWidth(words: readonly string[]): number | null {
   return wanted ? Math.min(120, process.stdout.columns ?? 100) : null
 }
 
-/** `dafs vos` is run by scripts, many times: what is plain goes without yargs, which takes a third of a start. */
-async function ranPlainly(words: readonly string[]): Promise<boolean> {
-  if (words[0] !== "vos") return false
-  const { runPlainly } = await import("../volserver/cli.ts")
-  return runPlainly(words.slice(1))
+/** These are run by scripts and servers, many times: what is plain goes without yargs, which takes a third of a start. */
+async function ranPlainly([name, ...words]: readonly string[]): Promise<boolean> {
+  if (name === "vos") return (await import("../volserver/cli.ts")).runPlainly(words)
+  if (name === "salvager") return (await import("../salvager/cli.ts")).runPlainly(words)
+  return false
 }
 
 /** What a launcher was given, in words of ours; undefined: there is nothing more to do. */

@@ -7,7 +7,7 @@ import { attachModes, programTypeName, volumeTypes } from "../common/protocol/co
 import { vnodeRecordLayout, vnodeTypes } from "../common/vnode/vnode-record.ts"
 import { generations } from "../common/volume/volume-lru.ts"
 import { volumeStateOf } from "../common/volume/volume-state.ts"
-import { reasonName } from "../fssync/fssync-client.ts"
+import { reasonName } from "../fssync/answer-meaning.ts"
 import { fssyncCommands, nameIn, salvsyncReasons, volumeOperationStates } from "../fssync/message.ts"
 import type { VnodeReport } from "../fssync/payload.ts"
 

@@ -2,14 +2,14 @@
 import type { Argv, CommandModule } from "yargs"
 import { type Column, printJson, printTable } from "../common/cli/output.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
-import { fullPartitionName } from "../common/partition/partition.ts"
 import { attachModes, programTypeName, programTypes } from "../common/protocol/codes.ts"
 import { generations } from "../common/volume/volume-lru.ts"
 import { volumeStateOf } from "../common/volume/volume-state.ts"
+import { reasonName, requireOk } from "../fssync/answer-meaning.ts"
 import type { RequestFields, SyncReply } from "../fssync/client.ts"
 import { type CommandRow, fssyncRows } from "../fssync/command-table.ts"
 import { fssyncSocketName } from "../fssync/fileserver-link.ts"
-import { FssyncClient, reasonName, requireOk } from "../fssync/fssync-client.ts"
+import { FssyncClient } from "../fssync/fssync-client.ts"
 import { fssyncCommands, nameIn, responses } from "../fssync/message.ts"
 import type { VolumeRow } from "../fssync/payload.ts"
 import { impatientRule } from "../fssync/retry-rule.ts"
@@ -24,6 +24,7 @@ import {
   modeOf,
   numberOf,
   type Option,
+  partitionNameOf,
   usage,
   type Wanted,
 } from "./fssync-options.ts"
@@ -39,7 +40,7 @@ function openClient(wanted: Wanted): FssyncClient {
 /** "volume 5 on /vicepa", as far as it was said. */
 function aboutWhat({ volumeid, child, partition }: Wanted): string {
   const volume = volumeid === 0 && child === 0 ? "" : `volume ${volumeid === 0 ? child : volumeid}`
-  return [volume, partition === "" ? "" : `on ${fullPartitionName(partition)}`].filter((word) => word !== "").join(" ")
+  return [volume, partition === "" ? "" : `on ${partitionNameOf(partition)}`].filter((word) => word !== "").join(" ")
 }
 
 /** The volume that a command was about; members of groups come with their group. */
@@ -56,7 +57,7 @@ function printReply(wanted: Wanted, command: string, { response, reason, payload
       type: "fssync",
       command,
       ...subjectOf(wanted, command),
-      partition: fullPartitionName(wanted.partition),
+      partition: partitionNameOf(wanted.partition),
       response: how,
       reason: why,
     }
@@ -72,7 +73,7 @@ function printReply(wanted: Wanted, command: string, { response, reason, payload
 function requireAnswer<T>(wanted: Wanted, command: string, reply: SyncReply<T>): SyncReply<T> {
   const id = wanted.volumeid === 0 ? wanted.child : wanted.volumeid
   const volume = id === 0 ? undefined : id
-  const partition = wanted.partition === "" ? undefined : fullPartitionName(wanted.partition)
+  const partition = wanted.partition === "" ? undefined : partitionNameOf(wanted.partition)
   return requireOk(reply, command, { volume, partition })
 }
 
@@ -211,7 +212,7 @@ function owner({ command, reason, programType, pid }: NonNullable<VolumeRow["pen
 
 async function listVolumes(client: FssyncClient, wanted: Wanted): Promise<void> {
   const { payload = [] } = await send(client, wanted, fssyncRows.VOL_LIST, {
-    partition: fullPartitionName(wanted.partition),
+    partition: partitionNameOf(wanted.partition),
   })
   if (wanted.json) printJson({ type: "volumes", volumes: payload.map(withNames) })
   else printTable(payload, columns)
@@ -264,7 +265,7 @@ const subsystems: Readonly<Record<string, Statistics>> = {
   pkg: generalStatistics,
   vicep: statistics(fssyncRows.VOL_STATS_VICEP, ({ partition }) => {
     if (partition === "") throw usage("stats vicep: --partition is wanted")
-    return { partition: fullPartitionName(partition) }
+    return { partition: partitionNameOf(partition) }
   }),
   hash: statistics(fssyncRows.VOL_STATS_HASH, ({ bucket }) => ({ volume: bucket })),
   hdr: statistics(fssyncRows.VOL_STATS_HDR, () => ({})),

@@ -6,7 +6,7 @@ import { type Disk, isDiskError } from "../common/disk/disk.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
 import type { ProgramType } from "../common/protocol/codes.ts"
-import { FssyncClient, type FssyncClientOptions } from "./fssync-client.ts"
+import type { FssyncClient, FssyncClientOptions } from "./fssync-client.ts"
 import { impatientRule, type RetryRule, restartRule } from "./retry-rule.ts"
 import type { Waiting } from "./waiting.ts"
 
@@ -39,6 +39,7 @@ export async function openFileserver(options: FileserverLinkOptions): Promise<Fs
   if (!exists) throw absent(path, "there is no such socket")
   const { program: programType, rule = restartRule } = options
   const { timeoutMs, onWait } = options
+  const { FssyncClient } = await import("./fssync-client.ts") // where no fileserver runs it need not be loaded
   const answers = await isAnswering({ path, programType, timeoutMs, onWait })
   if (answers === true && !options.offline) return new FssyncClient({ path, programType, rule, timeoutMs, onWait })
   if (answers === true) {
@@ -61,6 +62,7 @@ function isThere(disk: Disk, path: string): boolean {
 
 /** True, or why there is no answer. */
 async function isAnswering(options: FssyncClientOptions): Promise<true | string> {
+  const { FssyncClient } = await import("./fssync-client.ts")
   await using client = new FssyncClient({ ...options, rule: impatientRule })
   try {
     await client.list()

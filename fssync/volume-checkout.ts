@@ -30,7 +30,8 @@ import {
 import { requireHeader } from "../common/volume/volume.ts"
 import { infoInode } from "../common/volume/volume-header.ts"
 import { readVolumeInfo } from "../common/volume/volume-info.ts"
-import { type FssyncClient, reasonName, requireOk } from "./fssync-client.ts"
+import { reasonName, requireOk } from "./answer-meaning.ts"
+import type { FssyncClient } from "./fssync-client.ts"
 import { fssyncCommands, fssyncReasons, nameIn, responses } from "./message.ts"
 import { type CheckoutClaim, verifyCheckout } from "./verify-checkout.ts"
 

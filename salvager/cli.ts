@@ -1,6 +1,5 @@
 /** `dafs salvager`: options, and what they start. */
 
-import { availableParallelism } from "node:os"
 import type { Argv, CommandModule } from "yargs"
 import { exitCodes } from "../common/cli/exit-codes.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
@@ -11,37 +10,14 @@ import { findPartitions, openPartition, type Partition } from "../common/partiti
 import type { ProgramType } from "../common/protocol/codes.ts"
 import { openFileserver } from "../fssync/fileserver-link.ts"
 import type { FssyncClient } from "../fssync/fssync-client.ts"
-import { type OrphanPolicy, orphanPolicies } from "./model.ts"
 import { reportOperation } from "./operation-report.ts"
 import { salvagePartitions } from "./partition-run.ts"
 import { progressLine } from "./progress-line.ts"
 import { type ReportStyle, reporter, summaryOf } from "./report.ts"
 import { type Emit, type GroupResult, type SalvageOptions, salvageVolume } from "./salvage.ts"
 import { SalvageLog } from "./salvage-log.ts"
-import { runUndo } from "./undo/command.ts"
+import { readPlainly, type SalvagerArguments, salvagerOptions } from "./salvager-options.ts"
 import type { UndoLimits } from "./undo/recorder.ts"
-
-const salvagerPrograms = ["salvager", "salvageServer", "volumeSalvager"] as const
-
-interface SalvagerArguments {
-  partition: string[] | undefined
-  volumeid: number | undefined
-  force: boolean
-  nowrite: boolean
-  orphans: OrphanPolicy
-  salvagedirs: boolean
-  showlog: boolean
-  undo: string | undefined
-  "undo-days": number
-  "undo-size": number
-  parallel: number
-  json: boolean
-  progress: boolean
-  logfile: string | undefined
-  "state-dir": string
-  offline: boolean
-  "program-type": (typeof salvagerPrograms)[number] | undefined
-}
 
 /** The fileserver, if one answers; nobody is waited for. */
 async function findFileserver(wanted: SalvagerArguments): Promise<FssyncClient | undefined> {
@@ -95,6 +71,7 @@ async function run(wanted: SalvagerArguments): Promise<void> {
   void untilStopped().then(() => stop.abort())
   if (wanted.undo !== undefined) {
     const claimant = { program: programOf(wanted, fileserver), fileserver, report: reportOperation }
+    const { runUndo } = await import("./undo/command.ts")
     await runUndo(partitions, wanted.undo, claimant, wanted.json)
     return
   }
@@ -213,65 +190,23 @@ function exitCodeOf(results: readonly GroupResult[], wanted: SalvagerArguments):
 export const salvagerCommand: CommandModule<object, SalvagerArguments> = {
   command: "salvager",
   describe: "Check and repair volumes",
-  builder: (parser: Argv): Argv<SalvagerArguments> =>
+  builder: (parser: Argv) =>
     parser
-      .option("partition", {
-        type: "string",
-        array: true,
-        describe: "a partition's directory; may be given several times (default: all /vicepX)",
-      })
-      .option("volumeid", { type: "number", describe: "salvage the group of this volume only; implies --force" })
-      .option("force", {
-        type: "boolean",
-        alias: "f",
-        default: false,
-        describe: "look at groups that are marked as consistent too",
-      })
-      .option("nowrite", {
-        type: "boolean",
-        alias: "dry-run",
-        default: false,
-        describe: "say what would be done; write nothing",
-      })
-      .option("orphans", {
-        choices: orphanPolicies,
-        default: "attach" as const,
-        describe: "what to do with vnodes that no directory leads to",
-      })
-      .option("salvagedirs", { type: "boolean", default: false, describe: "rebuild every directory" })
-      .option("undo", {
-        type: "string",
-        describe: "take back the salvage of this name, where the volumes have not changed since; list: show all names",
-      })
-      .option("undo-days", { type: "number", default: 30, describe: "days for which a salvage can be taken back" })
-      .option("undo-size", { type: "number", default: 1024, describe: "MiB of a partition that are kept for that" })
-      .option("parallel", {
-        type: "number",
-        default: availableParallelism(),
-        describe: "processes that work at a time, on groups of all partitions",
-      })
-      .option("showlog", { type: "boolean", default: false, describe: "print lines as in OpenAFS's SalvageLog" })
-      .option("logfile", {
-        type: "string",
-        describe: "append these lines to this file (default: SalvageLog in the state directory, if that is there)",
-      })
-      .option("json", { type: "boolean", default: false, describe: "print one JSON object per finding, group and run" })
-      .option("state-dir", {
-        type: "string",
-        default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
-        describe: "folder of the servers' sockets and locks",
-      })
-      .option("offline", { type: "boolean", default: false, describe: "insist on working without a fileserver" })
-      .option("progress", { type: "boolean", default: false, hidden: true, describe: "tell phases in JSON too" })
-      .option("program-type", {
-        choices: salvagerPrograms,
-        hidden: true,
-        describe: "in whose place this salvager works",
-      })
+      .options(salvagerOptions)
       .example("$0 salvager --partition /vicepa --force --nowrite", "what is wrong on a partition?")
       .example("$0 salvager --partition /vicepa --volumeid 536870915", "repair the group of one volume")
       .epilog(
         "Exit status: 0 all may be served, 3 some groups were not salvaged, 4 damage found and nothing written, 11 somebody has the volumes.",
       ),
   handler: run,
+}
+
+/**
+ * Runs a salvage whose command line leaves no doubt. `words` are those after `salvager`.
+ * @returns false if nothing was done: yargs has to read them
+ */
+export async function runPlainly(words: readonly string[]): Promise<boolean> {
+  const wanted = readPlainly(words)
+  if (wanted !== undefined) await run(wanted)
+  return wanted !== undefined
 }

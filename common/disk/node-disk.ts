@@ -304,10 +304,11 @@ export const nodeDisk: Disk = {
   symlink: (target, path) => attempt("symlink", path, () => symlinkSync(target, path)),
   readLink(path) {
     try {
-      return attempt("readlink", path, () => readlinkSync(path))
-    } catch (error) {
-      if (isDiskError(error, "ENOENT", "ENOTDIR", "EINVAL")) return undefined
-      throw error
+      return readlinkSync(path)
+    } catch (cause) {
+      const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+      if (code === "ENOENT" || code === "ENOTDIR" || code === "EINVAL") return undefined
+      throw new DiskError("readlink", path, cause)
     }
   },
   syncDirectory(path) {

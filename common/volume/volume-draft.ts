@@ -200,8 +200,9 @@ export type DraftFound = "none" | "complete" | "unfinished"
 export function findDraft(store: InodeStore, volume: number): DraftFound {
   const { disk } = store.partition
   const folder = switchFolder(store, volume)
-  if (disk.readLink(`${folder}/${now}`) === "new") return "complete"
-  return [folder, draftFolder(store, volume)].some((path) => disk.stat(path) !== undefined) ? "unfinished" : "none"
+  const isSwitching = disk.stat(folder) !== undefined
+  if (isSwitching && disk.readLink(`${folder}/${now}`) === "new") return "complete"
+  return isSwitching || disk.stat(draftFolder(store, volume)) !== undefined ? "unfinished" : "none"
 }
 
 /**
