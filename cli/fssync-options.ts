@@ -1,9 +1,10 @@
 /** The options of `dafs fssync`, and what may be said with them. */
+import { basename } from "node:path"
 import type { Argv, Options } from "yargs"
 import { AfsError } from "../common/error.ts"
 import { fullPartitionName } from "../common/partition/partition.ts"
 import { attachModes } from "../common/protocol/codes.ts"
-import { commonReasons, fssyncReasons, type SyncRequest } from "../fssync/message.ts"
+import { commonReasons, fssyncReasons, partitionNameMax, type SyncRequest } from "../fssync/message.ts"
 
 /** What people may say; strings are names or numbers. */
 export interface Wanted {
@@ -31,7 +32,12 @@ export type Option = Exclude<keyof Wanted, "state-dir" | "json" | "programtype" 
 
 const options: Readonly<Record<Option, Options>> = {
   volumeid: { type: "number", requiresArg: true, default: 0, describe: "the volume" },
-  partition: { type: "string", requiresArg: true, default: "", describe: "the partition's name, /vicepa or a" },
+  partition: {
+    type: "string",
+    requiresArg: true,
+    default: "",
+    describe: "the partition: its directory, or a name as in /vicepa or a",
+  },
   mode: { type: "string", requiresArg: true, default: "", describe: "attach mode, by name or number" },
   address: { type: "string", requiresArg: true, default: "0", describe: "IPv4 address of the new site" },
   vnodeid: { type: "number", requiresArg: true, default: 0, describe: "the vnode" },
@@ -74,6 +80,16 @@ export const defaults: Wanted = {
 /** Seconds; a day. */
 const timeoutMax = 86_400
 
+/**
+ * The name by which a fileserver knows a partition, from what people type: a name, a letter, or the path of its directory.
+ * @throws AfsError USAGE for a name longer than a message has room for
+ */
+export function partitionNameOf(word: string): string {
+  const name = word.includes("/", 1) ? `/${basename(word)}` : fullPartitionName(word)
+  if (name.length <= partitionNameMax) return name
+  throw usage(`--partition ${word}: a name has at most ${partitionNameMax} characters`)
+}
+
 export function usage(detail: string): AfsError {
   return new AfsError("USAGE", "fssync", {}, { detail })
 }
@@ -100,7 +116,7 @@ export function addressOf(word: string): number {
 
 /** The fields that most commands send. */
 export function commonFields(wanted: Wanted): Pick<SyncRequest, "volume" | "partition" | "reason"> {
-  return { volume: wanted.volumeid, partition: fullPartitionName(wanted.partition), reason: reasonOf(wanted.reason) }
+  return { volume: wanted.volumeid, partition: partitionNameOf(wanted.partition), reason: reasonOf(wanted.reason) }
 }
 
 /** Numbers that the protocol can carry. @throws AfsError USAGE */

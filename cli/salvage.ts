@@ -2,7 +2,6 @@
 import type { Argv, CommandModule } from "yargs"
 import { printJson } from "../common/cli/output.ts"
 import { AfsError } from "../common/error.ts"
-import { fullPartitionName } from "../common/partition/partition.ts"
 import { programTypes } from "../common/protocol/codes.ts"
 import { SyncClient, type SyncReply } from "../fssync/client.ts"
 import { type CommandRow, salvsyncProtocol, salvsyncRows } from "../fssync/command-table.ts"
@@ -10,6 +9,7 @@ import { nameIn, responses, salvsyncReasons } from "../fssync/message.ts"
 import type { SalvageStatus } from "../fssync/payload.ts"
 import { impatientRule } from "../fssync/retry-rule.ts"
 import { salvageStates } from "../salvager/schedule.ts"
+import { partitionNameOf } from "./fssync-options.ts"
 import { showHistory, showStatus } from "./salvage-jobs.ts"
 
 interface SalvageArguments {
@@ -61,7 +61,7 @@ function known(status: SalvageStatus, state: string): string {
 
 /** Runs one command; where told to, waits until the salvage has ended. */
 async function ask(name: string, row: Row, wanted: SalvageArguments): Promise<void> {
-  const partition = fullPartitionName(wanted.partition)
+  const partition = partitionNameOf(wanted.partition)
   const fields = {
     volume: wanted.volumeid,
     parent: wanted.parent === 0 ? wanted.volumeid : wanted.parent,
@@ -93,7 +93,11 @@ function common(parser: Argv): Argv<SalvageArguments> {
       default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
       describe: "folder of the salvage server's socket",
     })
-    .option("partition", { type: "string", default: "", describe: "the partition's name, /vicepa or a" })
+    .option("partition", {
+      type: "string",
+      default: "",
+      describe: "the partition: its directory, or a name as in /vicepa or a",
+    })
     .option("volumeid", { type: "number", default: 0, describe: "the volume" })
     .option("parent", { type: "number", default: 0, describe: "link: the read-write volume of its group" })
     .option("priority", { type: "number", default: 0, describe: "higher is sooner" })

@@ -122,6 +122,8 @@ const commands: readonly (readonly [string, Partial<SyncRequest>, RegExp])[] = [
   ["needvolume --volumeid 5 --mode readonly", { command: 65539, reason: 1 }, /OK/],
   ["mode --volumeid 5 --mode 4", { command: 65539, reason: 4 }, /OK/],
   ["detach --volumeid 5 --partition /vicepb", { command: 65542, partition: "/vicepb" }, /VOL_DONE OK/],
+  ["detach --volumeid 5 --partition run/vicepb", { command: 65542, partition: "/vicepb" }, /VOL_DONE OK/],
+  ["detach --volumeid 5 --partition /srv/afs/vicepb/", { command: 65542, partition: "/vicepb" }, /VOL_DONE OK/],
   ["callback --volumeid 5", { command: 65541, volume: 5 }, /VOL_BREAKCBKS OK/],
   ["cbk --volumeid 5", { command: 65541 }, /OK/],
   ["move --volumeid 5 --address 192.168.0.1", { command: 65540, reason: 0xc0a80001 }, /VOL_MOVE OK/],
@@ -309,6 +311,7 @@ for (const [words, message] of [
   [[], /Which command\?/],
   [["stats", "vicep"], /stats vicep: --partition is wanted/],
   [["stats", "nothing"], /subsystem/],
+  [["attach", "--volumeid", "5", "--partition", "/data/a-partition-of-mine"], /a name has at most 15 characters/],
   [["query", "--volumeid", "4294967296"], /--volumeid: a number from 0 to 4294967295/],
 ] as const) {
   test(`dafs ${["fssync", ...words].join(" ")}: wrong usage ends with status 2 and says what is wanted`, async (t) => {
