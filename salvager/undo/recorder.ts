@@ -98,9 +98,10 @@ export class UndoRecorder {
 
   /** Gives a file that is about to go, or to be replaced, a second name. */
   save(path: string): void {
-    const size = this.isKept(path) ? this.#partition.disk.stat(path)?.size : undefined
-    if (size === undefined) return
+    if (!this.isKept(path)) return
     this.#try(() => {
+      const size = this.#partition.disk.stat(path)?.size
+      if (size === undefined) return
       this.#count(size)
       this.#open()
       const saved = String(this.#saved++)

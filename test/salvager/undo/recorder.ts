@@ -1,6 +1,6 @@
 /** What a salvage overwrites and cuts off is kept as it was. */
 import { randomBytes } from "node:crypto"
-import { readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
 import { openPartition } from "../../../common/partition/partition.ts"
@@ -28,4 +28,17 @@ test("what is cut off in several pieces comes back whole", async (t) => {
   t.is(readFileSync(file).length, 390)
   await undoSalvage(partition, recorder.name ?? "", standaloneOptions.claimant)
   t.true(readFileSync(file).equals(before))
+})
+
+// A link that leads to itself could not be looked at, and so its removal, and the salvage of its group, failed.
+test("what cannot be kept goes all the same", (t) => {
+  const path = join(temporaryDirectory(t), "vicepa")
+  newPartition(path)
+  const link = join(path, "V0000000007.vol")
+  symlinkSync(link, link)
+  const recorder = new UndoRecorder(openPartition(path), 7, salvageTime, 2 ** 30)
+  recorder.store().partition.disk.unlink(link)
+  recorder.close()
+  t.regex(recorder.failure ?? "", /ELOOP/)
+  t.false(readdirSync(path).includes("V0000000007.vol"))
 })
