@@ -12,6 +12,7 @@ import { fileserverPort } from "../client/fileserver.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
 import { AfsError } from "../common/error.ts"
 import { createPartition, listHeaderNames, openPartition, type Partition } from "../common/partition/partition.ts"
+import { socketPathMax } from "../fssync/socket-path.ts"
 
 interface StartArguments {
   dir: string
@@ -49,11 +50,18 @@ const stopTimeoutMs = 60_000
 
 function prepare(wanted: StartArguments): Folders {
   const root = resolve(wanted.dir)
-  const folders = { partition: join(root, wanted.partition), state: join(root, "state"), logs: join(root, "log") }
+  const folders = { partition: join(root, wanted.partition), state: stateFolder(root), logs: join(root, "log") }
   mkdirSync(root, { recursive: true })
   mkdirSync(folders.state, { recursive: true, mode: 0o700 })
   mkdirSync(folders.logs, { recursive: true })
   return folders
+}
+
+/** A socket's path is short (socket-path.ts): in a checkout that lies deep only its path from here may be short enough. */
+function stateFolder(root: string): string {
+  const state = join(root, "state")
+  const isShort = Object.values(sockets).every((name) => Buffer.byteLength(join(state, name)) <= socketPathMax)
+  return isShort ? state : shown(state)
 }
 
 /** The partition of an earlier run, or a new one: for development unless root runs it. */

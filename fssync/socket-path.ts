@@ -17,7 +17,7 @@ import { socketHolder } from "./socket-holder.ts"
 type Found = "nothing" | "stale" | "server"
 
 /** Longest path of a Unix socket in bytes (sun_path with its NUL is 108). */
-const socketPathMax = 107
+export const socketPathMax = 107
 
 /** Tries to get the state directory's flock, and the pause between them: other servers hold it for a few milliseconds. */
 const turnTries = 200

@@ -1,5 +1,5 @@
 /** The whole suite as `npm start` runs it: three daemons on one partition, driven by commands. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import test, { type ExecutionContext } from "ava"
@@ -49,6 +49,17 @@ test("the suite makes its partition and first volume, runs three daemons, and st
   t.deepEqual(suite.pids.filter(isAlive), [])
   for (const socket of ["fssync", "salvsync", "volser"])
     t.false(existsSync(join(suite.directory, "state", `${socket}.sock`)))
+})
+
+// A socket's path has 107 bytes: a checkout that lay deep could not be started.
+test("the suite starts below a folder of any length", async (t) => {
+  const directory = join(temporaryDirectory(t), "d".repeat(100))
+  mkdirSync(directory)
+  const suite = spawnDafs(t, ["start", "--dir", "run"], { directory })
+  await suite.line(/Ctrl-C stops all/)
+  const listed = await runDafs(["fssync", "listvolumes", "--state-dir", "run/state"], { directory })
+  t.regex(listed.stdout, new RegExp(`${firstVolume}`))
+  t.is((await suite.stop("SIGINT")).status, 0)
 })
 
 test("what the suite prints about files works as it is printed", async (t) => {
