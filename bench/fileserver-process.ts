@@ -1,6 +1,7 @@
 /** Our fileserver as a process of its own, as it is in use. */
 import { spawn } from "node:child_process"
 import { join } from "node:path"
+import { fileserverSwitches } from "../cli/node-switches.ts"
 
 export interface FileserverProcess extends AsyncDisposable {
   /** Its FSSYNC socket. */
@@ -22,7 +23,7 @@ export async function startFileserver(
 ): Promise<FileserverProcess> {
   const dafs = join(import.meta.dirname, "..", "cli", "dafs.js")
   const words = ["fileserver", "--partition", partition, "--state-dir", stateDirectory, "--log-level", "error"]
-  const [program, all] = run(process.execPath, dafs, ...words, ...options)
+  const [program, all] = run(process.execPath, ...fileserverSwitches, dafs, ...words, ...options)
   const child = spawn(program, all, { stdio: ["ignore", "inherit", "inherit", "ipc"] })
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve))
   await new Promise<void>((resolve, reject) => {

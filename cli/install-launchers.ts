@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import type { Argv, CommandModule } from "yargs"
 import { printJson } from "../common/cli/output.ts"
+import { fileserverSwitches } from "./node-switches.ts"
 import { openafsPrograms } from "./openafs-programs.ts"
 
 interface InstallArguments {
@@ -14,7 +15,9 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
 
 /** The process that bosserver starts becomes ours: it has the process id that bosserver knows. */
 function launcherOf(name: string): string {
-  const command = [process.execPath, resolve(process.argv[1] ?? "dafs"), "launch", name].map(quoted).join(" ")
+  const switches = name === "dafileserver" ? fileserverSwitches : []
+  const words = [process.execPath, ...switches, resolve(process.argv[1] ?? "dafs"), "launch", name]
+  const command = words.map(quoted).join(" ")
   return `#!/bin/sh\n# Starts dafs in the place of OpenAFS's ${name}, with its switches.\nexec ${command} "$@"\n`
 }
 

@@ -13,6 +13,7 @@ import { untilStopped } from "../common/cli/stopping.ts"
 import { AfsError } from "../common/error.ts"
 import { createPartition, listHeaderNames, openPartition, type Partition } from "../common/partition/partition.ts"
 import { socketPathMax } from "../fssync/socket-path.ts"
+import { fileserverSwitches } from "./node-switches.ts"
 
 interface StartArguments {
   dir: string
@@ -74,7 +75,10 @@ function startDaemon(daemon: Daemon, folders: Folders, port: number): Promise<Ru
   const log = join(folders.logs, `${daemon}.log`)
   const output = openSync(log, "a")
   const words = [dafsProgram, daemon, "--partition", folders.partition, "--state-dir", folders.state]
-  if (daemon === "fileserver") words.push("--port", String(port))
+  if (daemon === "fileserver") {
+    words.unshift(...fileserverSwitches)
+    words.push("--port", String(port))
+  }
   // A session of its own: Ctrl-C reaches this program only, which then stops the daemons in order.
   const child = spawn(process.execPath, words, { stdio: ["ignore", output, output, "ipc"], detached: true })
   return new Promise<Running>((resolve, reject) => {
