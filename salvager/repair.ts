@@ -10,6 +10,7 @@
  * Each step is on the platter before the next begins. A second salvage after a kill finds what is left to do, and comes to
  * the same end.
  */
+import { basename } from "node:path"
 import {
   type Inode,
   inodeParts,
@@ -19,7 +20,7 @@ import {
 } from "../common/partition/inode-number.ts"
 import type { InodeStore } from "../common/partition/inode-store.ts"
 import { countIn, linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../common/partition/link-table.ts"
-import { headerVolume } from "../common/partition/partition.ts"
+import { headerVolume, makeOwnFolder } from "../common/partition/partition.ts"
 import type { ProgramTypeNumber } from "../common/protocol/codes.ts"
 import { newVnodeIndex } from "../common/vnode/vnode-index.ts"
 import {
@@ -166,7 +167,7 @@ class Repair {
     const inode = specialInode(id, "linkTable")
     if (this.#group.kept.length === 0) return
     this.#commit((transaction) => {
-      if (linkTable === "missing") transaction.createWhole(inode, id, tableBytes(plannedRows))
+      if (linkTable === "missing") this.#make(transaction, inode, id, tableBytes(plannedRows))
       else if (linkTable === "empty") transaction.write(inode, 0, tableBytes(plannedRows))
       else if (linkTable === "stamp") transaction.write(inode, 0, stampBytes())
       if (linkTableTooLong) transaction.add({ kind: "truncate", inode, size: endOfRows(plannedRows) })
@@ -175,6 +176,17 @@ class Repair {
         transaction.add({ kind: "owner", inode, parameter: id, number: specialTypes.linkTable })
     })
     this.#setCounts((found, wanted) => wanted > found)
+  }
+
+  /** Makes a special file that is missing. What lies in its place is no file, or it would have been found: it is put aside. */
+  #make(transaction: VolumeTransaction, inode: Inode, parameter: number, bytes: Uint8Array): void {
+    const { partition } = this.#store
+    const path = this.#store.path(inode)
+    if ((partition.disk.readLink(path) ?? partition.disk.stat(path)) !== undefined) {
+      const aside = makeOwnFolder(partition, "aside")
+      partition.disk.rename(path, `${aside}/${this.#group.id}-${basename(path)}-${this.#options.now}`)
+    }
+    transaction.createWhole(inode, parameter, bytes)
   }
 
   /** Sets the counts for which `isDue`. A table that was made anew has them already. */
@@ -278,7 +290,8 @@ class Repair {
 
   #writeVolume(transaction: VolumeTransaction, volume: VolumeModel): void {
     if (!volume.specials.has("volumeInfo"))
-      transaction.createWhole(
+      this.#make(
+        transaction,
         infoInode(volume),
         volume.id,
         this.#infoBytes(volume, { ...this.#changes(volume, 1), ...this.#mark }),
@@ -296,7 +309,7 @@ class Repair {
   #writeIndex(transaction: VolumeTransaction, volume: VolumeModel, cls: VnodeClass): void {
     const inode = specialInode(volume.id, indexType[cls])
     const { stampRight } = volume.indexes[cls]
-    if (!volume.specials.has(indexType[cls])) transaction.createWhole(inode, volume.id, newVnodeIndex(cls))
+    if (!volume.specials.has(indexType[cls])) this.#make(transaction, inode, volume.id, newVnodeIndex(cls))
     else if (!stampRight) transaction.write(inode, 0, newVnodeIndex(cls))
     for (const { offset, bytes } of recordWrites(volume, cls)) transaction.write(inode, offset, bytes)
   }
