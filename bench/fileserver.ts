@@ -12,6 +12,7 @@ import { startFileserver } from "./fileserver-process.ts"
 import { buildLoadClient, type LoadClient, loadClientAbsence, startLoadClient } from "./load-client.ts"
 import { type Answer, answer, type Goal, inTemporaryDirectory, report, type Side } from "./measure.ts"
 import { canHaveCell, type PeerCell, startPeerCell } from "./peer-cell.ts"
+import { costAnswer, ServerCost } from "./processor-time.ts"
 
 const ourPort = 7100
 const peerPort = 7000
@@ -86,24 +87,43 @@ const bulk = (suffix: string, goals: readonly [number, number, number, number]):
 const plain = [...questions, ...bulk("", [1.4, 2, 2, 2.3])]
 const jumbo = bulk(", jumbograms", [1.3, 1.3, 1.3, 1.3])
 
-async function ask(asked: readonly Asked[], ours: LoadClient, peer: LoadClient): Promise<Answer[]> {
+/** A server, and who asks it. */
+interface Asking {
+  readonly name: string
+  readonly client: LoadClient
+  readonly pid: number
+}
+
+/** Pieces of work in a question: calls, names or MB. */
+function piecesOf({ unit, question }: Asked): number {
+  const [, callers, count] = question.split(" ").map(Number)
+  return unit === "MB/s" ? ((callers ?? 0) * (count ?? 0)) / 1e6 : (count ?? 0)
+}
+
+async function ask(asked: readonly Asked[], ours: Asking, peer: Asking): Promise<Answer[]> {
   const answers: Answer[] = []
-  for (const { what, unit, before, question, atLeast, rounds = 5 } of asked) {
-    for (const client of [ours, peer]) {
+  for (const one of asked) {
+    const { what, unit, before, question, atLeast, rounds = 5 } = one
+    for (const { client } of [ours, peer]) {
       if (before !== undefined) await client.ask(before)
       for (let time = 0; time < warmUps; time++) await client.ask(question)
     }
     const goal: Goal | undefined = atLeast === undefined ? undefined : { atLeast }
-    answers.push(
-      await answer({
-        what,
-        unit,
-        rounds,
-        ours: { name: "dafs fileserver", round: () => ours.ask(question) },
-        peer: { name: "dafileserver", round: () => peer.ask(question) },
-        ...(goal === undefined ? {} : { goal }),
-      }),
-    )
+    const costs = { ours: new ServerCost(ours.pid), peer: new ServerCost(peer.pid) }
+    const side = ({ name, client }: Asking, cost: ServerCost): Side => ({
+      name,
+      round: () => cost.round(() => client.ask(question)),
+    })
+    const rate = await answer({
+      what,
+      unit,
+      rounds,
+      ours: side(ours, costs.ours),
+      peer: side(peer, costs.peer),
+      ...(goal === undefined ? {} : { goal }),
+    })
+    const perPiece = unit.replace(/^(\w+?)s?\/s$/, "µs/$1")
+    answers.push(rate, costAnswer(rate, piecesOf(one), perPiece, costs.ours, costs.peer))
   }
   return answers
 }
@@ -186,7 +206,8 @@ async function measure(directory: string, only: string | undefined): Promise<Ans
     using ours = startLoadClient(cell, program, ourPort, volume)
     using peer = startLoadClient(cell, program, peerPort, volume)
     const memory = isMemoryAsked ? [await compareMemory(cell, program, volume, server.pid)] : []
-    return [...memory, ...(await ask(asked, ours, peer))]
+    const asking = { name: "dafs fileserver", client: ours, pid: server.pid }
+    return [...memory, ...(await ask(asked, asking, { name: "dafileserver", client: peer, pid: cell.pid("fs") }))]
   }
   const answers = await round(wanted(plain), [])
   if (wanted(jumbo).length === 0) return answers
