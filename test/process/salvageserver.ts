@@ -109,7 +109,10 @@ test("a damaged volume is salvaged at its next access, without an operator, and 
   }
   t.is(await coming, "ok")
   t.is(paused, 0)
-  const history = readHistory(nodeDisk, join(made.fileserver.stateDirectory, salvageHistoryName))
+  // A worker gives the volume back before it ends, and is noted when it has ended.
+  const noted = () => readHistory(nodeDisk, join(made.fileserver.stateDirectory, salvageHistoryName))
+  while (noted().length < made.volumes.length) await delay(20)
+  const history = noted()
   t.deepEqual(
     history.map(({ volume, state, outcome }) => [volume, state, outcome?.status]),
     [[damaged, "done", "repaired"]],
@@ -131,7 +134,10 @@ test("20 damaged volumes are salvaged in the order of their priorities, each of 
   ])
   t.is((await request.ended).status, 0)
   for (const volume of made.volumes) t.is(await served(made, volume, 200_000), "ok")
-  const history = readHistory(nodeDisk, join(made.fileserver.stateDirectory, salvageHistoryName))
+  // A worker gives the volume back before it ends, and is noted when it has ended.
+  const noted = () => readHistory(nodeDisk, join(made.fileserver.stateDirectory, salvageHistoryName))
+  while (noted().length < made.volumes.length) await delay(20)
+  const history = noted()
   t.deepEqual(
     history.map(({ volume }) => volume).sort((a, b) => a - b),
     made.volumes,
