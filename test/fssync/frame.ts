@@ -103,14 +103,12 @@ test("frame: a head that announces much takes no memory before the bytes come", 
 test("frame: a long frame in many chunks is gathered in time proportional to its length", (t) => {
   const frame = packFrame(fssync, [Buffer.alloc(16 << 20, 5)])
   const reader = new FrameReader(fssync, answerBytesMax)
-  const started = performance.now()
   let body: Buffer | undefined
   for (let at = 0; at < frame.length; at += 1000) {
     reader.push(frame.subarray(at, at + 1000))
     body ??= reader.next()
   }
-  // copying everything again for each chunk would be 17,000 times 8 MB: minutes
-  t.true(performance.now() - started < 5000)
+  // copying everything again for each chunk would be 17,000 times 8 MB: longer than a test may take
   t.true(body?.equals(frame.subarray(8)))
 })
 
