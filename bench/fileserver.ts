@@ -19,7 +19,7 @@ const peerPort = 7000
 const large = 16 << 20
 const small = 4 << 20
 const names = 10_000
-const warmUps = 3
+const warmUpsMin = 3
 const hosts = 10
 const dafs = join(import.meta.dirname, "..", "cli", "dafs.js")
 
@@ -31,6 +31,8 @@ interface Asked {
   readonly question: string
   readonly atLeast?: number
   readonly rounds?: number
+  /** For what takes few calls a round: `warmUpsMin` of it would be too little. */
+  readonly warmUps?: number
 }
 
 const questions: readonly Asked[] = [
@@ -38,8 +40,8 @@ const questions: readonly Asked[] = [
   { what: "GetTime, 16 callers", unit: "calls/s", question: "time 16 20000" },
   { what: "FetchStatus, 1 caller", unit: "calls/s", question: "status 1 3000" },
   { what: "FetchStatus, 16 callers", unit: "calls/s", question: "status 16 20000", atLeast: 2 },
-  { what: "create and remove, 1 caller", unit: "pairs/s", question: "create 1 500", atLeast: 1 },
-  { what: "create and remove, 4 callers", unit: "pairs/s", question: "create 4 1000", atLeast: 1 },
+  { what: "create and remove, 1 caller", unit: "pairs/s", question: "create 1 500", atLeast: 1, warmUps: 8 },
+  { what: "create and remove, 4 callers", unit: "pairs/s", question: "create 4 1000", atLeast: 1, warmUps: 8 },
   {
     what: "InlineBulkStatus of 10,000 names, 1 caller",
     unit: "names/s",
@@ -103,7 +105,7 @@ function piecesOf({ unit, question }: Asked): number {
 async function ask(asked: readonly Asked[], ours: Asking, peer: Asking): Promise<Answer[]> {
   const answers: Answer[] = []
   for (const one of asked) {
-    const { what, unit, before, question, atLeast, rounds = 5 } = one
+    const { what, unit, before, question, atLeast, rounds = 5, warmUps = warmUpsMin } = one
     for (const { client } of [ours, peer]) {
       if (before !== undefined) await client.ask(before)
       for (let time = 0; time < warmUps; time++) await client.ask(question)
