@@ -27,11 +27,15 @@ export interface PoolOptions {
   /** Does one task in this process. */
   readonly work: (task: GroupTask) => Promise<GroupResult>
   readonly signal?: AbortSignal | undefined
+  /** Milliseconds for which this process works alone, to see whether others are worth their start; default 0. */
+  readonly aloneMs?: number
   /** Program that a worker runs; for tests. */
   readonly program?: string
 }
 
 const workerProgram = fileURLToPath(new URL("./group-worker.js", import.meta.url))
+/** With less left to do, a worker is hardly there before the end, and costs more than it does. */
+const worthStartMs = 1000
 /** Tasks that a worker gets at once at most: more save nothing, and are lost time if it dies. */
 const batchMax = 16
 
@@ -60,6 +64,8 @@ class Pool {
   readonly #waiting: GroupTask[]
   readonly #workers = new Set<PoolWorker>()
   readonly #results: GroupResult[] = []
+  readonly #begun = performance.now()
+  #hasStarted = false
   #changed: () => void = () => undefined
 
   constructor(tasks: readonly GroupTask[], options: PoolOptions, emit: Emit) {
@@ -73,7 +79,7 @@ class Pool {
     const dismiss = (): void => this.#dismiss()
     this.#options.signal?.addEventListener("abort", dismiss)
     try {
-      this.#startWorkers()
+      if ((this.#options.aloneMs ?? 0) === 0) this.#startWorkers()
       do {
         await this.#workHere()
         if (this.#workers.size > 0) await this.#nextChange()
@@ -96,8 +102,17 @@ class Pool {
       const task = this.#waiting.shift()
       if (task === undefined) return
       this.#results.push(await this.#options.work(task))
+      if (!this.#hasStarted && this.#isLong()) this.#startWorkers()
       await new Promise((resolve) => setImmediate(resolve))
     }
+  }
+
+  /** At the pace so far, what is left takes long enough. */
+  #isLong(): boolean {
+    const elapsed = performance.now() - this.#begun
+    return (
+      elapsed >= (this.#options.aloneMs ?? 0) && (elapsed / this.#results.length) * this.#waiting.length > worthStartMs
+    )
   }
 
   /** They finish what they have in hand. */
@@ -106,6 +121,7 @@ class Pool {
   }
 
   #startWorkers(): void {
+    this.#hasStarted = true
     while (this.#workers.size < this.#options.parallel - 1 && this.#waiting.length > this.#workers.size + 1)
       this.#startWorker()
   }

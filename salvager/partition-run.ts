@@ -5,7 +5,10 @@
  */
 import { isDiskError } from "../common/disk/disk.ts"
 import { AfsError } from "../common/error.ts"
+import { specialInode } from "../common/partition/inode-number.ts"
+import { InodeStore } from "../common/partition/inode-store.ts"
 import type { Partition } from "../common/partition/partition.ts"
+import { vnodeClasses } from "../common/vnode/vnode-record.ts"
 import { type GroupTask, salvageGroups } from "./group-pool.ts"
 import type { WorkerOrder } from "./group-worker.ts"
 import { type Emit, expireOld, type GroupResult, type SalvageOptions, salvageGroup } from "./salvage.ts"
@@ -17,7 +20,16 @@ export interface PartitionRunOptions {
   readonly parallel: number
   /** What further processes are told. */
   readonly order: Pick<WorkerOrder, "stateDirectory" | "hasFileserver">
+  /** See PoolOptions; default: none where there is much to do. */
+  readonly aloneMs?: number
 }
+
+/** More work than this is not begun alone. */
+const muchMs = 2000
+const aloneMsMax = 500
+/** What a salvage takes, roughly: to take a group, look at it and give it back; and for each vnode. */
+const groupMs = 3
+const vnodeMs = 0.015
 
 const forceFile = (partition: Partition): string => `${partition.path}/FORCESALVAGE`
 /** Temporary files of OpenAFS's salvager, which holds the partition while it needs them. */
@@ -29,7 +41,7 @@ const leftover = /^salvage\.(inodes|temp)\..*\d$/
  */
 export async function salvagePartitions(
   partitions: readonly Partition[],
-  { salvage, parallel, order }: PartitionRunOptions,
+  { salvage, parallel, order, aloneMs }: PartitionRunOptions,
   emit: Emit,
 ): Promise<GroupResult[]> {
   const surveys = new Map(partitions.map((partition) => [partition.path, new Survey(partition)]))
@@ -47,6 +59,7 @@ export async function salvagePartitions(
     order: { type: "order", options, program: claimant.program, ...order },
     work,
     signal,
+    aloneMs: aloneMs ?? (estimatedMs(surveys.values()) < muchMs ? aloneMsMax : 0),
   } as const
   const results = await salvageGroups(tasks, pool, emit)
   if (signal?.aborted === true) throw new AfsError("INTERRUPTED", "salvage", {})
@@ -55,6 +68,19 @@ export async function salvagePartitions(
     if (!salvage.readOnly) settle(partition, results, tasks)
   }
   return results
+}
+
+/** Told from the sizes of the vnode indexes. */
+function estimatedMs(surveys: Iterable<Survey>): number {
+  let sum = 0
+  for (const { partition, groups } of surveys)
+    for (const [group, volumes] of groups) {
+      const store = new InodeStore(partition, group)
+      const bytes = (id: number): number => store.stat(specialInode(id, "smallIndex"))?.size ?? 0
+      sum += groupMs + volumes.reduce((vnodes, id) => vnodes + bytes(id) / vnodeClasses.small.recordSize, 0) * vnodeMs
+      if (sum >= muchMs) return sum
+    }
+  return sum
 }
 
 function tasksOf(partition: Partition, survey: Survey | undefined, isForced: boolean): GroupTask[] {

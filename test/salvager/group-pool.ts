@@ -23,7 +23,7 @@ function run(
   emit: (event: SalvageEvent) => void = () => undefined,
 ) {
   const order = { stateDirectory: "/nowhere", hasFileserver: false }
-  return salvagePartitions(partitions, { salvage: standaloneOptions, parallel, order }, emit)
+  return salvagePartitions(partitions, { salvage: standaloneOptions, parallel, order, aloneMs: 0 }, emit)
 }
 
 async function manyVolumes(t: ExecutionContext, count: number): Promise<Partition> {
@@ -89,6 +89,25 @@ function slowWork(partition: Partition): (task: GroupTask) => Promise<GroupResul
   }
 }
 
+test("little work is done by one process; where it turns out to be long, others join in", async (t) => {
+  const partition = await manyVolumes(t, 8)
+  const tasks = tasksOf(partition, new Survey(partition).allGroups())
+  const doneHere = async (pauseMs: number, aloneMs: number): Promise<number> => {
+    let count = 0
+    const survey = new Survey(partition)
+    const work = async ({ group }: GroupTask): Promise<GroupResult> => {
+      count++
+      await delay(pauseMs)
+      return salvageGroup(survey, group, standaloneOptions, () => undefined)
+    }
+    const results = await salvageGroups(tasks, { parallel: 2, order: orderOf(), work, aloneMs }, () => undefined)
+    t.deepEqual(new Set(results.map(({ status }) => status)), new Set(["clean"]))
+    return count
+  }
+  t.is(await doneHere(0, 600_000), tasks.length)
+  t.true((await doneHere(1000, 1)) < tasks.length)
+})
+
 test("a process that dies takes down the group that it had in hand and no other, and it is told which", async (t) => {
   const partition = await manyVolumes(t, 12)
   const groups = new Survey(partition).allGroups()
@@ -109,7 +128,9 @@ test("a run that is told to stop finishes what it has in hand and says that it w
   const emit = (event: SalvageEvent): void => {
     if (event.type === "group") stop.abort()
   }
-  await t.throwsAsync(salvagePartitions([partition], { salvage, parallel: 2, order }, emit), { message: /INTERRUPTED/ })
+  await t.throwsAsync(salvagePartitions([partition], { salvage, parallel: 2, order, aloneMs: 0 }, emit), {
+    message: /INTERRUPTED/,
+  })
   t.deepEqual(partitionProblems(partition.path), [])
 })
 
