@@ -47,7 +47,7 @@ needsCell.serial(
     await other.exec("touch", "/vicepa/of-the-other")
     t.false(existsSync(join(cell().partition("a"), "of-the-other")))
     t.true(existsSync(join(other.partition("a"), "of-the-other")))
-    t.notRegex(readFileSync("/proc/mounts", "utf8"), /\/vicep[ab] /)
+    t.notRegex(readFileSync("/proc/mounts", "utf8"), / \/vicep[ab] /)
     t.false(readdirSync("/vicepa").includes("of-the-other"))
   },
 )

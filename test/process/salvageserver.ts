@@ -80,6 +80,15 @@ async function workerOf({ salvageserver }: Rig, volume: number): Promise<number>
   return Number(/"worker":(\d+)/.exec(line)?.[1])
 }
 
+/** What the salvage server noted. A worker gives its volume back before it ends, and is noted when it has ended. */
+async function historyOf({ fileserver }: Rig, count: number): Promise<ReturnType<typeof readHistory>> {
+  for (;;) {
+    const noted = readHistory(nodeDisk, join(fileserver.stateDirectory, salvageHistoryName))
+    if (noted.length >= count) return noted
+    await delay(20)
+  }
+}
+
 async function settled(t: ExecutionContext, made: Rig): Promise<void> {
   for (const volume of made.volumes) {
     t.is(await served(made, volume), "ok", `volume ${volume}`)
@@ -109,10 +118,7 @@ test("a damaged volume is salvaged at its next access, without an operator, and 
   }
   t.is(await coming, "ok")
   t.is(paused, 0)
-  // A worker gives the volume back before it ends, and is noted when it has ended.
-  const noted = () => readHistory(nodeDisk, join(made.fileserver.stateDirectory, salvageHistoryName))
-  while (noted().length < made.volumes.length) await delay(20)
-  const history = noted()
+  const history = await historyOf(made, 1)
   t.deepEqual(
     history.map(({ volume, state, outcome }) => [volume, state, outcome?.status]),
     [[damaged, "done", "repaired"]],
@@ -134,10 +140,7 @@ test("20 damaged volumes are salvaged in the order of their priorities, each of 
   ])
   t.is((await request.ended).status, 0)
   for (const volume of made.volumes) t.is(await served(made, volume, 200_000), "ok")
-  // A worker gives the volume back before it ends, and is noted when it has ended.
-  const noted = () => readHistory(nodeDisk, join(made.fileserver.stateDirectory, salvageHistoryName))
-  while (noted().length < made.volumes.length) await delay(20)
-  const history = noted()
+  const history = await historyOf(made, made.volumes.length)
   t.deepEqual(
     history.map(({ volume }) => volume).sort((a, b) => a - b),
     made.volumes,
