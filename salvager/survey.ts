@@ -141,7 +141,11 @@ export class Survey {
 
   /** Ids of all volumes of a group: with files in its folder, or with a header that says so and no files elsewhere. */
   membersOf(group: number): number[] {
-    const members = new Set(new InodeStore(this.partition, group).volumes())
+    return this.#membersWith(group, this.#volumesIn(group))
+  }
+
+  #membersWith(group: number, inFolder: readonly number[]): number[] {
+    const members = new Set(inFolder)
     for (const { volume } of this.#headersIn(group))
       if (!members.has(volume) && this.homesOf(volume).length === 0) members.add(volume)
     return [...members].sort((a, b) => a - b)
@@ -149,14 +153,15 @@ export class Survey {
 
   /** The same partition with a new look at what belongs to one group; the rest is taken as it was. */
   forGroup(group: number): Survey {
-    const members = this.membersOf(group)
+    const volumes = this.#volumesIn(group)
+    const members = this.#membersWith(group, volumes)
     const known = new Map<string, number>(members.map((id) => [headerName(id), id]))
     for (const { name, volume } of [...members.flatMap((id) => this.headersOf(id)), ...this.#headersIn(group)])
       known.set(name, volume)
     const headers = [...known].map(([name, volume]) => readHeaderFile(this.partition, name, volume))
     return new Survey(this.partition, this.#base, {
       group,
-      volumes: new InodeStore(this.partition, group).volumes(),
+      volumes,
       names: new Set(known.keys()),
       headers: headers.filter((file) => file !== undefined).sort(byVolume),
     })

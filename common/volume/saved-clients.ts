@@ -7,6 +7,7 @@ import { type Disk, isDiskError } from "../disk/disk.ts"
 /** Removes what was saved. @returns its path if there was anything @throws DiskError if it cannot be removed */
 export function removeSavedClients(stateDirectory: string, disk: Disk): string | undefined {
   const path = `${stateDirectory}/fsstate.dat`
+  if (disk.stat(path) === undefined) return undefined
   try {
     disk.unlink(path)
     return path

@@ -3,6 +3,7 @@
  * is made again from what another volume of the group says. Counts, uniquifier and flags follow in the last pass.
  */
 import { specialInode } from "../../common/partition/inode-number.ts"
+import { InodeStore } from "../../common/partition/inode-store.ts"
 import { volumeTypes } from "../../common/protocol/codes.ts"
 import {
   destroyMeMark,
@@ -37,6 +38,8 @@ function readInfo(group: GroupModel, volume: VolumeModel): void {
     const isUsable = length >= usableLength && info.magic === volumeInfoMagic && info.id === volume.id
     group.findings.add("info-damaged", { ...subject, detail: `it has ${length} bytes of ${size}` })
     if (isUsable) volume.info = { ...info, offlineMessage: "" }
+  } else if (isOthers(group, volume, info)) {
+    group.findings.add("info-damaged", { ...subject, detail: `it is that of volume ${info.id}` })
   } else if (stampRight || isPlausible(info, volume)) {
     const stamp = `magic 0x${info.magic.toString(16)}, version ${info.version}`
     if (!stampRight) group.findings.add("info-stamp", { ...subject, detail: stamp })
@@ -51,6 +54,21 @@ const usableLength = volumeInfoLayout.offsets["dayUse"] ?? size
 function isPlausible(info: VolumeInfo, { id, group }: VolumeModel): boolean {
   const said = [info.magic === volumeInfoMagic, info.id === id, info.parentId === group, isVolumeName(info.name)]
   return said.filter(Boolean).length >= 2
+}
+
+/** Another volume's was written over it: it says that volume's id and name. A wrong id alone is a wrong field. */
+function isOthers({ partition, survey }: GroupModel, volume: VolumeModel, { id, name }: VolumeInfo): boolean {
+  if (id === volume.id || name === "") return false
+  return survey.homesOf(id).some((home) => {
+    const store = new InodeStore(partition, home)
+    const inode = specialInode(id, "volumeInfo")
+    if (store.stat(inode) === undefined) return false
+    const bytes = new Uint8Array(size)
+    using file = store.open(inode, "read")
+    file.read(bytes, 0)
+    const other = volumeInfoLayout.read(bytes)
+    return other.id === id && other.name === name
+  })
 }
 
 /** Printable, not empty, no spaces: what every program of a cell accepts. */
@@ -88,7 +106,7 @@ function typeOf(group: GroupModel, volume: VolumeModel, info: VolumeInfo | undef
   const said = info?.type
   const isClone = said === volumeTypes.RO || said === volumeTypes.BK
   // a read-only volume that was restored alone is its own group
-  if (volume.isReadWrite) return isClone && group.kept.length === 1 ? said : volumeTypes.RW
+  if (volume.isReadWrite) return said === volumeTypes.RO && group.kept.length === 1 ? said : volumeTypes.RW
   if (isClone) return said
   const master = group.volume(group.id)?.info
   if (info?.name.endsWith(".backup") === true || master?.backupId === volume.id) return volumeTypes.BK

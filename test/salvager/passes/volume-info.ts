@@ -1,5 +1,5 @@
 /** VolumeInfo: judged field by field, made again where it is lost. */
-import { rmSync, truncateSync } from "node:fs"
+import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import test from "ava"
 import type { VolumeInfo } from "../../../common/volume/volume-info.ts"
 import { isVolumeName } from "../../../salvager/passes/volume-info.ts"
@@ -42,6 +42,25 @@ for (const { volume, spoilt, code } of cases) {
     t.deepEqual(partitionProblems(directory), [])
   })
 }
+
+const { docs, proj } = base
+
+for (const [what, group, id, otherGroup, other, name] of [
+  ["a volume alone in its group, that of another group's backup volume", docs, docs, proj.rw, proj.bk, `bogus.${docs}`],
+  ["a read-write volume, that of its backup volume", rw, rw, rw, bk, "ann"],
+  ["a read-only volume, that of its read-write volume", rw, ro, rw, rw, "ann.readonly"],
+] as const)
+  test(`VolumeInfo of ${what}: it does not become that volume`, async (t) => {
+    const directory = damagedPartition(t, "base")
+    const { type } = volumeInfoOnDisk(directory, group, id)
+    const foreign = readFileSync(specialPath(directory, otherGroup, other, "volumeInfo"))
+    writeFileSync(specialPath(directory, group, id, "volumeInfo"), foreign)
+    t.true(found(await salvageAll(directory)).includes(`info-damaged ${id}`))
+    const after = volumeInfoOnDisk(directory, group, id)
+    t.deepEqual([after.name, after.id, after.parentId, after.type], [name, id, group, type])
+    t.deepEqual(partitionProblems(directory), [])
+    t.deepEqual(found(await salvageAll(directory)), [])
+  })
 
 /** OpenAFS's salvager turns every volume on that it has looked at, also one that an operator had taken offline. */
 test("a volume that an operator took out of service stays so", async (t) => {
