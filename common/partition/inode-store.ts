@@ -283,7 +283,7 @@ export class InodeStore {
 }
 
 /** No file of the group lies in a hidden folder: it is what a switch of a volume's contents left there (volume-draft.ts). */
-const isHidden = ({ name, isDirectory }: DiskEntry): boolean => isDirectory && name.startsWith(".")
+export const isHidden = ({ name, isDirectory }: DiskEntry): boolean => isDirectory && name.startsWith(".")
 
 /** Removes a folder and all that is in it. */
 export function removeTree(disk: Disk, folder: string): void {

@@ -12,6 +12,7 @@ import {
   tagCount,
   vnodeMask,
 } from "../../common/partition/inode-number.ts"
+import { isHidden } from "../../common/partition/inode-store.ts"
 import { linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../../common/partition/link-table.ts"
 import { decodeInode, decodeNumber, specialFolder } from "../../common/partition/namei-path.ts"
 import type { DataFolder, Oddity, ScanSink } from "../folder-scan.ts"
@@ -29,6 +30,7 @@ export function scanInodes(group: GroupModel, threads = 1): void {
   const folders: DataFolder[] = []
   group.hasFolder = top !== undefined
   for (const first of top ?? []) {
+    if (isHidden(first)) continue
     if (!first.isDirectory) foreign(group, `${group.store.root}/${first.name}`)
     else if (first.name === specialFolder) scanSpecial(group)
     else scanFirst(group, first.name, folders)

@@ -22,12 +22,16 @@ test("access list text: what lies behind the NUL, or behind the last entry, does
   t.is(parseAccessList(wire("1\n0\nann\t1\nbob\t2\n\0rest")).positive.length, 1)
 })
 
+test("access list text: blanks separate a name from its rights as well as a tab does", (t) => {
+  t.deepEqual(parseAccessList(wire("1\n0\nann 1\n\0")), parseAccessList(wire("1\n0\nann\t1\n\0")))
+})
+
 test("access list text: bad syntax is EINVAL, and so are more than 20 entries", (t) => {
   const entry = "x\t1\n"
   const wrong = [
     "",
     "1\n0\nann\t1\n",
-    "1\n0\nann 1\n\0",
+    "1\n0\nann1\n\0",
     "1\n0\nann\t1\0",
     "2\n0\nann\t1\n\0",
     "-1\n1\nann\t1\n\0",
