@@ -16,7 +16,7 @@ import { progressLine } from "./progress-line.ts"
 import { type ReportStyle, reporter, summaryOf } from "./report.ts"
 import { type Emit, type GroupResult, type SalvageOptions, salvageVolume } from "./salvage.ts"
 import { SalvageLog } from "./salvage-log.ts"
-import { readPlainly, type SalvagerArguments, salvagerOptions } from "./salvager-options.ts"
+import { readPlainly, type SalvagerArguments, salvagerOptions } from "./salvager-cli.ts"
 import type { UndoLimits } from "./undo/recorder.ts"
 
 /** The fileserver, if one answers; nobody is waited for. */

@@ -1,7 +1,7 @@
 /** Plain command lines of `dafs salvager` mean what yargs takes them to mean. */
 import test from "ava"
 import yargs from "yargs"
-import { readPlainly, salvagerOptions } from "../../salvager/salvager-options.ts"
+import { readPlainly, salvagerOptions } from "../../salvager/salvager-cli.ts"
 
 function asYargsReads(words: readonly string[]): Record<string, unknown> {
   const read: Record<string, unknown> = yargs([...words])
