@@ -46,11 +46,13 @@ async function judge(t: ExecutionContext, cell: Cell): Promise<void> {
   t.is(await digestOf(cell, cellTree), mine, "dafileserver serves the same")
 }
 
-needsCellAndFuse("FUSE client: a git repository is cloned into AFS, checks out clean and passes fsck", async (t) => {
-  const cell = await served(t)
-  await shell(
-    cell,
-    `export HOME=${cell.directory} GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+needsCellAndFuse.serial(
+  "FUSE client: a git repository is cloned into AFS, checks out clean and passes fsck",
+  async (t) => {
+    const cell = await served(t)
+    await shell(
+      cell,
+      `export HOME=${cell.directory} GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
      export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@test GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@test
      cp -r ${join(projectDirectory, "common")} ${cell.directory}/source && cd ${cell.directory}/source
      git init -q && for name in *; do git add "$name" && git commit -qm "add $name"; done
@@ -58,11 +60,12 @@ needsCellAndFuse("FUSE client: a git repository is cloned into AFS, checks out c
      cd ${cellTree}/clone && git fsck --full --strict && test -z "$(git status --porcelain)"
      echo more >>ids.ts && git commit -qam more && git gc -q && git fsck --full
      diff -r --exclude=.git --exclude=ids.ts ${cell.directory}/source .`,
-  )
-  await judge(t, cell)
-})
+    )
+    await judge(t, cell)
+  },
+)
 
-needsCellAndFuse(
+needsCellAndFuse.serial(
   "FUSE client: an archive is unpacked and equal to what it was made of; a program is built",
   async (t) => {
     const cell = await served(t)
@@ -86,21 +89,21 @@ needsCellAndFuse(
   },
 )
 
-needsCellAndFuse("FUSE client: many files in one tree and many in one directory are all there", async (t) => {
+needsCellAndFuse.serial("FUSE client: many files in one tree and many in one directory are all there", async (t) => {
   const cell = await served(t, isLarge ? 60 : 5)
   await work(cell, "tree", `${cellTree}/tree`, isLarge ? 50_000 : 600)
   await work(cell, "crowd", `${cellTree}/crowd`, isLarge ? 20_000 : 600)
   await judge(t, cell)
 })
 
-needsCellAndFuse("FUSE client: random reads, writes, truncations and renames agree with a model", async (t) => {
+needsCellAndFuse.serial("FUSE client: random reads, writes, truncations and renames agree with a model", async (t) => {
   const cell = await served(t, 20)
   const { seed } = seededRandom(t)
   await work(cell, "random", `${cellTree}/random`, isLarge ? 600 : Math.max(10, fuzzMs / 1000), seed)
   await judge(t, cell)
 })
 
-needsCellAndFuse("FUSE client: two clients see each other's changes at once", async (t) => {
+needsCellAndFuse.serial("FUSE client: two clients see each other's changes at once", async (t) => {
   const cell = await served(t)
   await startSecondClient(cell)
   const other = cellTree.replace("/afs/", "/afs2/")
@@ -118,15 +121,18 @@ needsCellAndFuse("FUSE client: two clients see each other's changes at once", as
 })
 
 for (const how of ["ended cleanly", "killed"] as const) {
-  needsCellAndFuse(`FUSE client: goes on with its work when the server is ${how} and started again`, async (t) => {
-    const cell = await served(t)
-    await startSalvages(cell)
-    const done = work(cell, "tree", `${cellTree}/tree`, 400)
-    await cell.exec("timeout", "60", "sh", "-c", `until test -e ${cellTree}/tree/d0/d1; do sleep 0.05; done`)
-    await (how === "killed" ? cell.kill("fs") : cell.stop("fs"))
-    await startOurs(cell)
-    await done
-    t.pass()
-    await judge(t, cell)
-  })
+  needsCellAndFuse.serial(
+    `FUSE client: goes on with its work when the server is ${how} and started again`,
+    async (t) => {
+      const cell = await served(t)
+      await startSalvages(cell)
+      const done = work(cell, "tree", `${cellTree}/tree`, 400)
+      await cell.exec("timeout", "60", "sh", "-c", `until test -e ${cellTree}/tree/d0/d1; do sleep 0.05; done`)
+      await (how === "killed" ? cell.kill("fs") : cell.stop("fs"))
+      await startOurs(cell)
+      await done
+      t.pass()
+      await judge(t, cell)
+    },
+  )
 }
