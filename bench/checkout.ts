@@ -17,7 +17,7 @@ import { OpenafsFssync } from "./openafs-fssync.ts"
 import { startPeerClient } from "./peer-client.ts"
 
 const partition = "/vicepa"
-const cyclesPerRound = 100
+const cyclesPerRound = 400
 const volumeCount = 3
 
 /** Has the volume attached, and in use by nobody. */
