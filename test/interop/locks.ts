@@ -130,10 +130,19 @@ needsCell.serial("locks: a volume that dasalvager is at work on is refused to us
   )
 })
 
+/** A worker of the salvageserver may be left, which waits for a fileserver that is gone; beside it dasalvager would give up. */
+async function noSalvageLock(): Promise<void> {
+  for (;;) {
+    const held = listLocks(nodeDisk, salvageLockPath(cell().stateDirectory))
+    if (held.length === 0) return
+    for (const { pid } of held) if (pid !== undefined && isAlive(pid)) process.kill(pid, "SIGKILL")
+    await pause(20)
+  }
+}
+
 needsCell.serial("locks: dasalvager waits for a partition that we salvage, and goes on when we are done", async (t) => {
   await cell().stop("vol", "fs", "sal")
-  // A worker of the salvageserver may still be at work; beside it dasalvager would give up.
-  while (listLocks(nodeDisk, salvageLockPath(cell().stateDirectory)).length > 0) await pause(5)
+  await noSalvageLock()
   const partition = partitionOf(cell())
   const ours = lockPartition(partition)
   const salvage = spawnProgram(t, cell().script, [
