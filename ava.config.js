@@ -1,13 +1,9 @@
-import { availableParallelism } from "node:os"
-
 // fcntl locks and signals belong to a process, so every test file runs in one of its own.
 const build = process.env.DAFS_BUILD ?? "build"
 
 export default {
   files: [`${build}/test/**/*.js`, `!${build}/test/support/**`, `!${build}/test/**/*.program.js`],
   workerThreads: false,
-  // Many tests wait for other programs, which leaves the processors free for one more.
-  concurrency: availableParallelism() + 1,
   timeout: "120s",
   // Fileservers that tests start side by side take any port, unless they say which.
   environmentVariables: { DAFS_PORT: "0" },
