@@ -91,9 +91,9 @@ const operationsOf: Readonly<Record<Side, Operations>> = {
 
 /** A user of another volume, from the first moment to the last: what was acknowledged must be there in the end. */
 const userProgram = `
-mkdir -p /afs/.test.cell/work
+mkdir -p /afs/.test.cell/lines
 for ((n = 1; ; n++)); do
-  until echo "line $n" 2>/dev/null >/afs/.test.cell/work/$n; do sleep 0.1; done
+  until echo "line $n" 2>/dev/null >/afs/.test.cell/lines/$n; do sleep 0.1; done
   echo $n >>"$1"
   sleep 0.05
 done`
@@ -105,10 +105,10 @@ async function startUser(cell: Cell, acknowledged: string): Promise<void> {
 }
 
 async function requireNothingLost(t: ExecutionContext, cell: Cell, acknowledged: string): Promise<void> {
-  await until(cell, "timeout 5 ls /afs/.test.cell/work >/dev/null 2>&1")
+  await until(cell, "timeout 5 ls /afs/.test.cell/lines >/dev/null 2>&1")
   const lost = await shell(
     cell,
-    `while read n; do [ "$(timeout 20 cat /afs/.test.cell/work/$n)" = "line $n" ] || echo "lost $n"; done <${acknowledged}`,
+    `while read n; do [ "$(timeout 20 cat /afs/.test.cell/lines/$n)" = "line $n" ] || echo "lost $n"; done <${acknowledged}`,
   )
   t.is(lost, "")
   t.true(readFileSync(acknowledged, "utf8").split("\n").length > 20, "the user was at work")
