@@ -2,12 +2,11 @@
 import type { ExecutionContext } from "ava"
 import { accessOverRx } from "../support/afs-access.ts"
 import { sharedCell, wholeCell } from "../support/cell.ts"
-import { builtProgram } from "../support/project.ts"
+import { inPlaceOf } from "../support/in-place-of.ts"
 import { needsCell } from "../support/requirements.ts"
 import { differences, type Transcript, transcriptOf } from "../support/sync-debug.ts"
 
 const cell = sharedCell(...wholeCell)
-const dafs = builtProgram("cli/dafs.ts")
 
 /** The volumes that the commands speak of. */
 interface Volumes {
@@ -111,21 +110,6 @@ async function recordFileserver(volumes: Volumes, attach: Attach): Promise<Trans
   return new Map([...first, ...[...then].map(([name, lines]) => [`attached: ${name}`, lines] as const)])
 }
 
-/** Runs a server of ours in place of one of OpenAFS's while `work` lasts. */
-async function inPlaceOf<T>(server: "fs" | "sal", words: readonly string[], socket: string, work: () => Promise<T>) {
-  const there = cell()
-  await there.stop(server)
-  await there.exec("rm", "-f", `/var/lib/openafs/local/${socket}`)
-  await there.run("ours", process.execPath, dafs, ...words)
-  await there.exec("bash", "-c", `until [ -S /var/lib/openafs/local/${socket} ]; do sleep 0.05; done`)
-  try {
-    return await work()
-  } finally {
-    await there.stop("ours")
-    await there.start(server)
-  }
-}
-
 function report(t: ExecutionContext, found: readonly string[]): void {
   t.deepEqual(found, [], found.join("\n"))
 }
@@ -161,7 +145,7 @@ needsCell.serial("dafssync-debug: our fileserver answers every command as dafile
     t.deepEqual(await accessOverRx(there, ids), [0, 0])
   }
   const theirs = await recordFileserver(volumes, access)
-  const ours = await inPlaceOf("fs", ["fileserver", "--port", "7000"], "fssync.sock", () =>
+  const ours = await inPlaceOf(cell(), "fs", ["fileserver", "--port", "7000"], "fssync.sock", () =>
     recordFileserver(volumes, access),
   )
   t.true(theirs.size > 150)
@@ -196,7 +180,7 @@ needsCell.serial("salvsync-debug: our salvage server answers every command as Op
   await there.start("sal")
   const record = (): Promise<Transcript> => transcriptOf(there, "salvsync-debug", salvages(volumes))
   const theirs = await record()
-  const ours = await inPlaceOf("sal", ["salvageserver"], "salvsync.sock", record)
+  const ours = await inPlaceOf(cell(), "sal", ["salvageserver"], "salvsync.sock", record)
   const known = [
     // OpenAFS's remembers every name of a partition that it was ever given; ours does not grow by that
     / -partition \/vicepz/,

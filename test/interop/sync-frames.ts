@@ -13,12 +13,11 @@ import { answerHeadLayout } from "../../fssync/openafs-layouts.ts"
 import { encodeRequest } from "../../fssync/openafs-request.ts"
 import { impatientRule } from "../../fssync/retry-rule.ts"
 import { sharedCell, wholeCell } from "../support/cell.ts"
-import { builtProgram } from "../support/project.ts"
+import { inPlaceOf } from "../support/in-place-of.ts"
 import { needsCell } from "../support/requirements.ts"
 import { sampleRequest } from "../support/sync-samples.ts"
 
 const cell = sharedCell(...wholeCell)
-const dafs = builtProgram("cli/dafs.ts")
 
 /** Sends bytes in one write to a fresh connection and gives the first answer, or what became of the connection. */
 function answerTo(path: string, bytes: Uint8Array, patienceMs = 5000): Promise<string> {
@@ -102,21 +101,6 @@ async function answersOf(path: string, frames: Readonly<Record<string, Buffer>>)
   return answers
 }
 
-/** Runs a server of ours in place of one of OpenAFS's while `work` lasts. */
-async function inPlaceOf<T>(server: "fs" | "sal", words: readonly string[], socket: string, work: () => Promise<T>) {
-  const there = cell()
-  await there.stop(server)
-  await there.exec("rm", "-f", `/var/lib/openafs/local/${socket}`)
-  await there.run("ours", process.execPath, dafs, ...words)
-  await there.exec("bash", "-c", `until [ -S /var/lib/openafs/local/${socket} ]; do sleep 0.05; done`)
-  try {
-    return await work()
-  } finally {
-    await there.stop("ours")
-    await there.start(server)
-  }
-}
-
 function requireEqual(t: ExecutionContext, theirs: Record<string, unknown>, ours: Record<string, unknown>): void {
   const different = Object.keys(theirs).filter((what) => JSON.stringify(theirs[what]) !== JSON.stringify(ours[what]))
   const shown = different.map((what) => `${what}: ${JSON.stringify(theirs[what])} | ${JSON.stringify(ours[what])}`)
@@ -128,7 +112,7 @@ needsCell.serial("FSSYNC: what is malformed is answered by our fileserver as by 
   const path = join(cell().stateDirectory, "fssync.sock")
   const frames = framesOf(fssyncProtocol, openafsOnly(fssyncCommands))
   const theirs = await answersOf(path, frames)
-  const ours = await inPlaceOf("fs", ["fileserver"], "fssync.sock", () => answersOf(path, frames))
+  const ours = await inPlaceOf(cell(), "fs", ["fileserver"], "fssync.sock", () => answersOf(path, frames))
   requireEqual(t, theirs, ours)
 })
 
@@ -137,7 +121,7 @@ needsCell.serial("SALVSYNC: what is malformed is answered by our salvage server 
   const path = join(cell().stateDirectory, "salvsync.sock")
   const frames = framesOf(salvsyncProtocol, salvsyncCommands)
   const theirs = await answersOf(path, frames)
-  const ours = await inPlaceOf("sal", ["salvageserver"], "salvsync.sock", () => answersOf(path, frames))
+  const ours = await inPlaceOf(cell(), "sal", ["salvageserver"], "salvsync.sock", () => answersOf(path, frames))
   requireEqual(t, theirs, ours)
 })
 
@@ -195,7 +179,7 @@ needsCell.serial("our client has the same conversation with dafileserver as with
   await cell().start("fs")
   const path = join(cell().stateDirectory, "fssync.sock")
   const theirs = await converse(path, rw)
-  const ours = await inPlaceOf("fs", ["fileserver"], "fssync.sock", () => converse(path, rw))
+  const ours = await inPlaceOf(cell(), "fs", ["fileserver"], "fssync.sock", () => converse(path, rw))
   t.true(Object.keys(theirs).length > 30)
   requireEqual(t, theirs, ours)
 })
@@ -213,5 +197,5 @@ needsCell.serial("our client asks OpenAFS's salvage server as it asks ours", asy
     return said
   }
   const theirs = await ask()
-  requireEqual(t, theirs, await inPlaceOf("sal", ["salvageserver"], "salvsync.sock", ask))
+  requireEqual(t, theirs, await inPlaceOf(cell(), "sal", ["salvageserver"], "salvsync.sock", ask))
 })
