@@ -1,5 +1,6 @@
 /** One connection of a client: frames out, answers in, and one end. Knows nothing of what is asked. */
-import { createConnection, type Socket } from "node:net"
+import type { Socket } from "node:net"
+import { openClientSocket, untilConnected } from "./client-socket.ts"
 import type { SyncProtocol } from "./command-table.ts"
 import { answerBytesMax, FrameReader } from "./frame.ts"
 import { channelClose } from "./message.ts"
@@ -55,27 +56,14 @@ export class ClientConnection implements SyncConnection {
     this.#protocol = protocol
     this.#events = events
     this.#reader = new FrameReader(protocol.mark, answerBytesMax)
-    // one buffer for all reads: a new one for each costs more than the rest of receiving
-    const callback = (length: number, buffer: Uint8Array): boolean => {
-      this.#receive(Buffer.from(buffer.buffer, buffer.byteOffset, length))
-      return true
-    }
-    this.#socket = createConnection({ path, onread: { buffer: Buffer.allocUnsafeSlow(readBytes), callback } })
+    this.#socket = openClientSocket(path, readBytes, (chunk) => this.#receive(chunk))
   }
 
   /** Connects once. Rejects with the socket's error (`code` ENOENT, ECONNREFUSED, EACCES, …). */
-  static open(path: string, protocol: SyncProtocol, events: ConnectionEvents): Promise<ClientConnection> {
-    return new Promise((resolve, reject) => {
-      const connection = new ClientConnection(path, protocol, events)
-      const socket = connection.#socket
-      socket.once("error", reject)
-      socket.once("connect", () => {
-        socket.removeListener("error", reject)
-        socket.on("error", (error) => connection.#break(error))
-        socket.on("close", () => connection.#break(new Error("the server closed the connection")))
-        resolve(connection)
-      })
-    })
+  static async open(path: string, protocol: SyncProtocol, events: ConnectionEvents): Promise<ClientConnection> {
+    const connection = new ClientConnection(path, protocol, events)
+    await untilConnected(connection.#socket, (cause) => connection.#break(cause))
+    return connection
   }
 
   /** Sends a request; all of one turn of the event loop leave in one write. @throws TypeError if a field is out of range */

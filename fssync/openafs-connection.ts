@@ -2,9 +2,10 @@
  * One connection of a client to a server of OpenAFS's: requests leave one at a time, each in one write, and the next one
  * when the last has been answered; OpenAFS's servers understand no more. OpenAFS vol/daemon_com.c (SYNC_ask).
  */
-import { createConnection, type Socket } from "node:net"
+import type { Socket } from "node:net"
 import { FormatError } from "../common/error.ts"
 import type { ConnectionEvents, SyncConnection } from "./client-connection.ts"
+import { openClientSocket, untilConnected } from "./client-socket.ts"
 import type { SyncProtocol } from "./command-table.ts"
 import { channelClose, type SyncRequest } from "./message.ts"
 import { requireCall, type SyncCall } from "./message-codec.ts"
@@ -33,26 +34,14 @@ export class OpenafsConnection implements SyncConnection {
   private constructor(path: string, protocol: SyncProtocol, events: ConnectionEvents) {
     this.#protocol = protocol
     this.#events = events
-    const callback = (length: number, buffer: Uint8Array): boolean => {
-      this.#receive(Buffer.from(buffer.buffer, buffer.byteOffset, length))
-      return true
-    }
-    this.#socket = createConnection({ path, onread: { buffer: Buffer.allocUnsafeSlow(readBytes), callback } })
+    this.#socket = openClientSocket(path, readBytes, (chunk) => this.#receive(chunk))
   }
 
   /** Connects once. Rejects with the socket's error (`code` ENOENT, ECONNREFUSED, EACCES, …). */
-  static open(path: string, protocol: SyncProtocol, events: ConnectionEvents): Promise<OpenafsConnection> {
-    return new Promise((resolve, reject) => {
-      const connection = new OpenafsConnection(path, protocol, events)
-      const socket = connection.#socket
-      socket.once("error", reject)
-      socket.once("connect", () => {
-        socket.removeListener("error", reject)
-        socket.on("error", (error) => connection.#break(error))
-        socket.on("close", () => connection.#break(new Error("the server closed the connection")))
-        resolve(connection)
-      })
-    })
+  static async open(path: string, protocol: SyncProtocol, events: ConnectionEvents): Promise<OpenafsConnection> {
+    const connection = new OpenafsConnection(path, protocol, events)
+    await untilConnected(connection.#socket, (cause) => connection.#break(cause))
+    return connection
   }
 
   /** @throws TypeError if a field is out of range */
