@@ -89,6 +89,15 @@ async function historyOf({ fileserver }: Rig, count: number): Promise<ReturnType
   }
 }
 
+/** Two volumes, and a worker at the salvage of one. */
+async function salvaging(t: ExecutionContext): Promise<{ made: Rig; damaged: number; worker: number }> {
+  const made = await rig(t, 2)
+  const [damaged = 0] = made.volumes
+  damage(made, damaged)
+  await made.fileserver.access(damaged)
+  return { made, damaged, worker: await workerOf(made, damaged) }
+}
+
 async function settled(t: ExecutionContext, made: Rig): Promise<void> {
   for (const volume of made.volumes) {
     t.is(await served(made, volume), "ok", `volume ${volume}`)
@@ -151,11 +160,8 @@ test("20 damaged volumes are salvaged in the order of their priorities, each of 
 
 test("a worker that is killed fails its volume alone; a request by hand brings it back", async (t) => {
   t.timeout(120_000)
-  const made = await rig(t, 2)
-  const [damaged = 0] = made.volumes
-  damage(made, damaged)
-  await made.fileserver.access(damaged)
-  process.kill(await workerOf(made, damaged), "SIGKILL")
+  const { made, damaged, worker } = await salvaging(t)
+  process.kill(worker, "SIGKILL")
   await made.salvageserver.line(/salvage failed|salvage done/)
   const words = ["--partition", made.partition.name, "--volumeid", String(damaged), "--wait"]
   const request = spawnDafs(t, ["salvage", "request", ...words, "--state-dir", made.fileserver.stateDirectory])
@@ -165,11 +171,7 @@ test("a worker that is killed fails its volume alone; a request by hand brings i
 
 test("a salvage server that is killed is asked again when it is back: its worker finished, or the next one does", async (t) => {
   t.timeout(120_000)
-  const made = await rig(t, 2)
-  const [damaged = 0] = made.volumes
-  damage(made, damaged)
-  await made.fileserver.access(damaged)
-  const worker = await workerOf(made, damaged)
+  const { made, worker } = await salvaging(t)
   process.kill(made.salvageserver.pid, "SIGKILL")
   while (isAlive(worker)) await delay(20)
   await made.startSalvageserver()
@@ -178,11 +180,7 @@ test("a salvage server that is killed is asked again when it is back: its worker
 
 test("a fileserver that is killed during a salvage and started again serves the volume when it is done", async (t) => {
   t.timeout(120_000)
-  const made = await rig(t, 2)
-  const [damaged = 0] = made.volumes
-  damage(made, damaged)
-  await made.fileserver.access(damaged)
-  await workerOf(made, damaged)
+  const { made } = await salvaging(t)
   await made.fileserver.kill()
   await made.fileserver.start()
   await settled(t, made)
