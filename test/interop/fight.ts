@@ -81,21 +81,41 @@ async function fight(
   }
 }
 
-/** Kills a salvager or the volserver of this cell, and starts the volserver again. */
+/** Prints the pids of programs of this cell, whose command line matches; those of other cells are in other namespaces. */
+const pidsOf = (pattern: string): string =>
+  `for p in $(pgrep -f '${pattern}'); do [ "$(readlink /proc/$p/ns/mnt)" = "$(readlink /proc/self/ns/mnt)" ] && echo $p; done`
+
+/** Time for a vos, whose volserver was killed, to find out by itself. */
+const vosGraceSeconds = 3
+
+/**
+ * Kills the volserver of this cell and starts it again. A vos that waited for the answer to a call never gets one, and
+ * OpenAFS's vos dump waits ten minutes for it (the dead time it sets for its connections): it is killed too.
+ */
+async function killVolserver(cell: Cell): Promise<void> {
+  const waiting = await cell.exec("bash", "-c", `${pidsOf("^vos ")}; true`)
+  await cell.kill("vol")
+  await cell.start("vol")
+  const pids = waiting.trim().replaceAll("\n", " ")
+  if (pids === "") return
+  await cell.exec(
+    "bash",
+    "-c",
+    `sleep ${vosGraceSeconds}; for p in ${pids}; do [ "$(cat /proc/$p/comm 2>&1)" = vos ] && kill -KILL $p; done; true`,
+  )
+}
+
+/** Kills a salvager or the volserver, now and then. */
 async function kill(cell: Cell, random: Random, end: number): Promise<void> {
   while (Date.now() < end) {
     await delay(200 + random.below(1500))
-    if (random.below(3) === 0) {
-      await cell.kill("vol")
-      await cell.start("vol")
-      continue
-    }
-    // those of other cells are in other namespaces
-    await cell.exec(
-      "bash",
-      "-c",
-      `for p in $(pgrep -f '^[^ ]*node .*dafs.js [s]alvager '); do [ "$(readlink /proc/$p/ns/mnt)" = "$(readlink /proc/self/ns/mnt)" ] && kill -KILL $p && break; done; true`,
-    )
+    if (random.below(3) === 0) await killVolserver(cell)
+    else
+      await cell.exec(
+        "bash",
+        "-c",
+        `p=$(${pidsOf("^[^ ]*node .*dafs.js [s]alvager ")} | head -1); [ -z "$p" ] || kill -KILL $p; true`,
+      )
   }
 }
 
