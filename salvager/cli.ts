@@ -2,6 +2,7 @@
 
 import type { Argv, CommandModule } from "yargs"
 import { exitCodes } from "../common/cli/exit-codes.ts"
+import { outliveReaders } from "../common/cli/lost-reader.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
@@ -64,6 +65,7 @@ function lockOthersOut(
 
 async function run(wanted: SalvagerArguments): Promise<void> {
   requireSense(wanted)
+  outliveReaders()
   const partitions = openPartitions(wanted.partition)
   await using fileserver = await findFileserver(wanted)
   using _locks = lockOthersOut(wanted, partitions, fileserver !== undefined)

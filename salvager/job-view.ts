@@ -37,15 +37,19 @@ export interface JobView {
   readonly startedAt?: number
   readonly endedAt?: number
   readonly salvages: number
+  /** Workers that broke off since it was asked for, where any did: it is tried again, or was too often. */
+  readonly brokenOff?: number
   readonly failure?: string
   readonly progress?: JobProgress
   readonly outcome?: JobOutcome
 }
 
 export function viewOf(job: SalvageJob, progress?: JobProgress, outcome?: JobOutcome): JobView {
-  const { volume, partition, group, state, priority, reason, requestedAt, startedAt, endedAt, salvages, failure } = job
-  const known = { volume, partition, state, priority, reason: nameIn(salvsyncReasons, reason), salvages }
-  const rest = { group: group?.volume, requestedAt, startedAt, endedAt, failure, progress, outcome }
+  const { volume, partition, state, priority, salvages, brokenOff } = job
+  const known = { volume, partition, state, priority, reason: nameIn(salvsyncReasons, job.reason), salvages }
+  const { requestedAt, startedAt, endedAt, failure } = job
+  const times = { requestedAt, startedAt, endedAt }
+  const rest = { group: job.group?.volume, ...times, brokenOff: brokenOff || undefined, failure, progress, outcome }
   const present = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
   return { ...known, ...present }
 }

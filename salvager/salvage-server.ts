@@ -1,7 +1,8 @@
 /**
  * The salvage server: takes requests over SALVSYNC, keeps them in a SalvageSchedule and runs each in a worker process of
- * its own, so that a worker that crashes takes nothing with it. A failed salvage puts the volume into the fileserver's
- * error state (FORCE_ERROR): only an operator decides what comes next.
+ * its own, so that a worker that crashes takes nothing with it. One that was killed, or that lost its fileserver, is followed
+ * by another (worker-end.ts). A failed salvage puts the volume into the fileserver's error state (FORCE_ERROR): only an
+ * operator decides what comes next.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { isDiskError } from "../common/disk/disk.ts"
@@ -27,6 +28,7 @@ import { JobBoard } from "./job-board.ts"
 import { type JobView, salvageBoardName, salvageHistoryName, viewOf } from "./job-view.ts"
 import { appendHistory } from "./salvage-history.ts"
 import { type SalvageJob, SalvageSchedule, salvageStates } from "./schedule.ts"
+import { judgeEnd, pauseAfter, type WorkerEnd } from "./worker-end.ts"
 import { WorkerTalk } from "./worker-talk.ts"
 
 /** How the server tells the fileserver that a salvage failed. */
@@ -52,8 +54,6 @@ export interface SalvageServerOptions {
   readonly now?: () => number
 }
 
-/** Exit status of a worker that found its volume to be a clone and linked it to its group. */
-const linkedStatus = 10
 const defaultFinishMs = 20_000
 
 /** A running salvage server. */
@@ -67,6 +67,8 @@ export class SalvageServer implements AsyncDisposable {
   #server: SyncServer | undefined
   #stopping = false
   #idle: (() => void) | undefined
+  /** Set while a postponed job waits for its time. */
+  #due: NodeJS.Timeout | undefined
 
   constructor(options: SalvageServerOptions) {
     this.#options = options
@@ -117,6 +119,7 @@ export class SalvageServer implements AsyncDisposable {
   /** Stops taking requests; running workers may finish, then are told to stop. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true
+    clearTimeout(this.#due)
     await this.#server?.close()
     await this.#board[Symbol.asyncDispose]()
     if (this.#workers.size === 0) return
@@ -194,9 +197,15 @@ export class SalvageServer implements AsyncDisposable {
   #startWorkers(): void {
     while (!this.#stopping && this.#workers.size < this.#options.parallel) {
       const job = this.schedule.take(this.#now())
-      if (job === undefined) return
+      if (job === undefined) return this.#startLater()
       this.#startWorker(job)
     }
+  }
+
+  #startLater(): void {
+    clearTimeout(this.#due)
+    const due = this.schedule.nextDue(this.#now())
+    if (due !== undefined) this.#due = setTimeout(() => this.#startWorkers(), due - this.#now())
   }
 
   #startWorker(job: SalvageJob): void {
@@ -204,7 +213,7 @@ export class SalvageServer implements AsyncDisposable {
     const words = partition === undefined ? [] : this.#options.worker(partition, job.volume)
     const [program, ...rest] = words
     if (program === undefined) {
-      this.#ended(job, "no such partition")
+      this.#ended(job, { kind: "failed", why: "no such partition" })
       return
     }
     const worker = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"] })
@@ -213,24 +222,39 @@ export class SalvageServer implements AsyncDisposable {
     log.info("salvage started")
     const talk = new WorkerTalk(worker, log, this.#now, () => this.#board.changed())
     this.#talks.set(job, talk)
-    worker.once("error", (error) => this.#ended(job, error.message))
-    worker.once("close", (code, signal) => this.#ended(job, failureOf(code, signal, talk.lastWords)))
+    worker.once("error", (error) => this.#ended(job, { kind: "failed", why: error.message }))
+    worker.once("close", (code, signal) => this.#ended(job, judgeEnd(code, signal, talk)))
   }
 
-  #ended(job: SalvageJob, failure: string | undefined): void {
+  #ended(job: SalvageJob, end: WorkerEnd): void {
     if (job.state !== "salvaging") return
     this.#workers.delete(job)
-    this.schedule.ended(job, failure, this.#now())
-    const facts = { volume: job.volume, partition: job.partition, ms: this.#now() - (job.startedAt ?? 0) }
-    if (failure === undefined) this.#options.log.info(facts, "salvage done")
-    else {
-      this.#options.log.error({ ...facts, failure }, "salvage failed")
-      this.#reportFailure(job)
-    }
-    this.#remember(job)
+    if (!this.#triesAgain(job, end)) this.#close(job, end)
     this.#board.changed()
     this.#startWorkers()
     if (this.#workers.size === 0) this.#idle?.()
+  }
+
+  /** True if another worker will try. */
+  #triesAgain(job: SalvageJob, end: WorkerEnd): boolean {
+    if (end.kind !== "brokenOff" || this.#stopping) return false
+    const pauseMs = pauseAfter(end.cause, job.brokenOff + 1)
+    if (pauseMs === undefined) return false
+    this.schedule.postpone(job, end.why, this.#now() + pauseMs)
+    const { volume, partition, brokenOff } = job
+    this.#options.log.warn({ volume, partition, brokenOff, pauseMs, failure: end.why }, "salvage will be tried again")
+    return true
+  }
+
+  #close(job: SalvageJob, end: WorkerEnd): void {
+    const failure = end.kind === "done" ? undefined : end.why
+    this.schedule.ended(job, failure, this.#now())
+    const facts = { volume: job.volume, partition: job.partition, ms: this.#now() - (job.startedAt ?? 0) }
+    if (failure === undefined) this.#options.log.info(facts, "salvage done")
+    else this.#options.log.error({ ...facts, failure }, "salvage failed")
+    // a fileserver that was away finds the damage by itself, and asks again
+    if (end.kind === "failed" || (end.kind === "brokenOff" && end.cause !== "noFileserver")) this.#reportFailure(job)
+    this.#remember(job)
   }
 
   #remember(job: SalvageJob): void {
@@ -252,16 +276,6 @@ export class SalvageServer implements AsyncDisposable {
       })
     }
   }
-}
-
-function failureOf(
-  code: number | null,
-  signal: NodeJS.Signals | null,
-  lastWords: string | undefined,
-): string | undefined {
-  if (code === 0 || code === linkedStatus) return undefined
-  const how = signal === null ? `the worker ended with status ${code}` : `the worker was killed by ${signal}`
-  return lastWords === undefined ? how : `${how}: ${lastWords}`
 }
 
 /** The group that a volume's header names; undefined if there is no header that says it. */

@@ -1,6 +1,8 @@
 /**
  * The salvage server's queue, pure: which volumes wait for a salvage, in which order, and which are being salvaged.
  *
+ *                              ┌──postponed──┐
+ *                              ▼             │
  *     unknown ──salvage──► queued ──start──► salvaging ──ended──► done | error
  *        ▲                   │ ▲                                     │
  *        └─────cancel────────┘ └──────────────salvage────────────────┘
@@ -30,6 +32,10 @@ export interface SalvageJob {
   /** Why the latest salvage failed. */
   failure: string | undefined
   salvages: number
+  /** Workers that broke off since it was asked for: it waits for the next one. */
+  brokenOff: number
+  /** Not to be started before this time. */
+  notBefore: number
 }
 
 /** Partitions' queues, the jobs they hold and what runs. Time is an argument (milliseconds since 1970). */
@@ -78,7 +84,7 @@ export class SalvageSchedule {
     job.priority = priority >= before ? priority : before + 1
     job.reason = reason
     if (job.state === "salvaging") return job
-    job.requestedAt = fresh ? now : job.requestedAt
+    if (fresh) this.#begin(job, now)
     this.#enqueue(job)
     return job
   }
@@ -115,7 +121,7 @@ export class SalvageSchedule {
     clone.group = group
     if (wanted && group.state !== "salvaging") {
       group.priority = group.state === "queued" ? Math.max(group.priority, clone.priority) : clone.priority
-      group.requestedAt = now
+      this.#begin(group, now)
       this.#enqueue(group)
     }
     return true
@@ -123,12 +129,12 @@ export class SalvageSchedule {
 
   /**
    * Takes the next job to run, or undefined if none may run now. A group whose linked clone is still being salvaged has
-   * to wait for that worker, which holds the clone's lock.
+   * to wait for that worker, which holds the clone's lock; one that was postponed, for its time.
    */
   take(now: number): SalvageJob | undefined {
     for (const partition of this.#partitionsInTurn()) {
       const queue = this.#queues.get(partition) ?? []
-      const job = queue.find((candidate) => !this.#waitsForClone(candidate))
+      const job = queue.find((candidate) => candidate.notBefore <= now && !this.#waitsForClone(candidate))
       if (job === undefined) continue
       this.#served = partition
       this.#dequeue(job)
@@ -140,6 +146,23 @@ export class SalvageSchedule {
       return job
     }
     return undefined
+  }
+
+  /** The worker broke off, and another one shall try from `notBefore` on. */
+  postpone(job: SalvageJob, failure: string, notBefore: number): void {
+    this.#running.delete(job)
+    job.failure = failure
+    job.brokenOff++
+    job.notBefore = notBefore
+    this.#enqueue(job)
+  }
+
+  /** When the next of the postponed jobs may start; undefined if all that wait may start now. */
+  nextDue(now: number): number | undefined {
+    let due: number | undefined
+    for (const queue of this.#queues.values())
+      for (const { notBefore } of queue) if (notBefore > now && notBefore < (due ?? Infinity)) due = notBefore
+    return due
   }
 
   /** A worker ended: with `failure`, or well. A clone that was linked meanwhile stands for its group from now on. */
@@ -166,9 +189,18 @@ export class SalvageSchedule {
       endedAt: undefined,
       failure: undefined,
       salvages: 0,
+      brokenOff: 0,
+      notBefore: 0,
     }
     this.#jobs.set(key(volume, partition), job)
     return job
+  }
+
+  /** Whatever came before, this request is a new one. */
+  #begin(job: SalvageJob, now: number): void {
+    job.requestedAt = now
+    job.brokenOff = 0
+    job.notBefore = 0
   }
 
   /**

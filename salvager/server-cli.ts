@@ -9,6 +9,7 @@ import { findPartitions, openPartition, type Partition } from "../common/partiti
 import { programTypes } from "../common/protocol/codes.ts"
 import { SyncClient } from "../fssync/client.ts"
 import { fssyncProtocol, fssyncRows } from "../fssync/command-table.ts"
+import { impatientRule } from "../fssync/retry-rule.ts"
 import { prepareStateDirectory } from "../fssync/socket-path.ts"
 import { type ErrorReporter, SalvageServer, type WorkerCommand } from "./salvage-server.ts"
 
@@ -58,7 +59,9 @@ async function run(wanted: SalvageserverArguments): Promise<void> {
   prepareStateDirectory(state)
   using _salvageLock = lockSalvage(state, "read", "salvageserver")
   const sender = { programType: programTypes.salvageServer, pid: process.pid, thread: 0 }
-  await using client = new SyncClient({ path: `${state}/fssync.sock`, protocol: fssyncProtocol, sender })
+  // a fileserver that is away and comes back later must not hear of what failed before its time
+  const rule = impatientRule
+  await using client = new SyncClient({ path: `${state}/fssync.sock`, protocol: fssyncProtocol, sender, rule })
   await using server = new SalvageServer({
     partitions: openPartitions(wanted.partition, log),
     socket: `${state}/salvsync.sock`,

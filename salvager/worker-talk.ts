@@ -10,6 +10,8 @@ const lastWordsMax = 20
 export class WorkerTalk {
   progress: JobProgress | undefined
   outcome: JobOutcome | undefined
+  /** Code of the error that ended it, where it has one. */
+  errorCode: string | undefined
   readonly #lastWords: string[] = []
   readonly #log: Logger
   readonly #now: () => number
@@ -29,6 +31,8 @@ export class WorkerTalk {
   }
 
   #note(line: string): void {
+    const said = parsed(line)
+    if (said["type"] === "error") this.#noteCode(said["code"])
     this.#lastWords.push(line)
     if (this.#lastWords.length > lastWordsMax) this.#lastWords.shift()
     this.#log.warn({ line }, "worker")
@@ -39,10 +43,15 @@ export class WorkerTalk {
     if (said["type"] === "phase") this.#advance(said)
     else this.#log.debug({ line }, "worker")
     if (said["type"] === "group") {
-      const { status, counts, files } = said
+      const { status, counts, files, error } = said
+      if (typeof error === "object" && error !== null && "code" in error) this.#noteCode(error.code)
       this.outcome = { status: String(status), counts: numbersIn(counts), files: Number(files) || 0 }
     }
     this.#changed()
+  }
+
+  #noteCode(code: unknown): void {
+    if (typeof code === "string") this.errorCode = code
   }
 
   #advance(said: Readonly<Record<string, unknown>>): void {

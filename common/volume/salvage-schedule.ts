@@ -183,7 +183,17 @@ export class SalvageSchedule {
     const now = this.#context.clock.now()
     wish.toldAt = now
     volume.statistics.lastSalvageRequest = secondsOf(now)
-    void this.#tell(volume, wish, "RAISEPRIO") // never rejects; the next access tells again
+    void this.#tell(volume, wish, "RAISEPRIO").then((taken) => {
+      if (!taken) this.#untake(volume, wish)
+    }) // #tell never rejects
+  }
+
+  /** A salvage server that is gone has forgotten what it took; who has the volume by now goes on without it. */
+  #untake(volume: ServerVolume, wish: SalvageWish): void {
+    if (volume.salvage !== wish || volume.operation !== undefined || this.#closed) return
+    wish.scheduled = false
+    this.#untaken.add(volume)
+    this.#retryLater()
   }
 
   #tell(volume: ServerVolume, wish: SalvageWish, command: SalvageJob["command"]): Promise<boolean> {

@@ -86,22 +86,72 @@ test("salvage server: a requested salvage is run by a worker and ends as done", 
   t.deepEqual(failed, [])
 })
 
-for (const [how, source] of [
-  ["ends with status 1", "console.error('disk is full'); process.exit(1)"],
-  ["is killed", "process.kill(process.pid, 'SIGKILL')"],
+test("salvage server: a worker that fails is reported, and others go on", async (t) => {
+  const source = "console.error('disk is full'); process.exit(1)"
+  const worker: WorkerCommand = (_partition, volume) => [process.execPath, "-e", volume === 7 ? source : ""]
+  const { client, partition, server, failed, until } = await rig(t, worker)
+  await client.call(salvsyncRows.SALVAGE, request(partition, 7))
+  await client.call(salvsyncRows.SALVAGE, request(partition, 8))
+  await until(() => server.schedule.find(7, partition.name)?.state === "error")
+  await until(() => server.schedule.find(8, partition.name)?.state === "done")
+  t.deepEqual(failed, [7])
+  t.regex(server.schedule.find(7, partition.name)?.failure ?? "", /status 1: disk is full/)
+})
+
+test("salvage server: a worker that is killed is followed by another one, and nobody hears of it", async (t) => {
+  let workers = 0
+  const { client, partition, server, failed, until } = await rig(t, () => {
+    workers++
+    return [process.execPath, "-e", workers === 1 ? "process.kill(process.pid, 'SIGKILL')" : ""]
+  })
+  await client.call(salvsyncRows.SALVAGE, request(partition, 7))
+  await until(() => server.schedule.find(7, partition.name)?.state === "done")
+  t.is(workers, 2)
+  t.deepEqual(failed, [])
+  t.like(server.jobs()[0], { state: "done", brokenOff: 1, salvages: 1 })
+})
+
+test("salvage server: a volume that kills its workers fails after the third, and only one entry of the history says so", async (t) => {
+  let workers = 0
+  const { client, partition, server, failed, until } = await rig(t, () => {
+    workers++
+    return [process.execPath, "-e", "process.kill(process.pid, 'SIGKILL')"]
+  })
+  await client.call(salvsyncRows.SALVAGE, request(partition, 7))
+  await until(() => server.schedule.find(7, partition.name)?.state === "error")
+  t.is(workers, 3)
+  t.deepEqual(failed, [7])
+  t.regex(server.schedule.find(7, partition.name)?.failure ?? "", /SIGKILL/)
+  t.is(readHistory(nodeDisk, join(partition.path, "..", "state", salvageHistoryName)).length, 1)
+})
+
+/** The job of a worker whose fileserver was killed once ended in the error state, and put the volume there in the next fileserver. */
+for (const [what, source] of [
+  [
+    "finds no fileserver",
+    `console.error('{"type":"error","code":"UNREACHABLE","message":"no answer"}'); process.exit(1)`,
+  ],
+  [
+    "loses its fileserver half-way",
+    `console.log('{"type":"group","status":"failed","counts":{},"files":0,"error":{"code":"UNREACHABLE"}}'); process.exit(1)`,
+  ],
+  [
+    "finds the volume in somebody's hands",
+    `console.log('{"type":"group","status":"busy","counts":{},"files":0,"error":{"code":"LOCKED"}}'); process.exit(11)`,
+  ],
 ] as const) {
-  test(`salvage server: a worker that ${how} is reported, and others go on`, async (t) => {
-    const worker: WorkerCommand = (_partition, volume) => [process.execPath, "-e", volume === 7 ? source : ""]
-    const { client, partition, server, failed, until } = await rig(t, worker)
+  test(`salvage server: a worker that ${what} is followed by another one after a pause, and the fileserver is told of no failure`, async (t) => {
+    let workers = 0
+    const { client, partition, server, failed, until } = await rig(t, () => {
+      workers++
+      return [process.execPath, "-e", workers === 1 ? source : ""]
+    })
     await client.call(salvsyncRows.SALVAGE, request(partition, 7))
-    await client.call(salvsyncRows.SALVAGE, request(partition, 8))
-    await until(() => server.schedule.find(7, partition.name)?.state === "error")
-    await until(() => server.schedule.find(8, partition.name)?.state === "done")
-    t.deepEqual(failed, [7])
-    t.regex(
-      server.schedule.find(7, partition.name)?.failure ?? "",
-      how === "is killed" ? /SIGKILL/ : /status 1: disk is full/,
-    )
+    await until(() => server.schedule.find(7, partition.name)?.brokenOff === 1)
+    t.is((await client.call(salvsyncRows.QUERY, request(partition, 7))).payload?.state, salvageStates.queued)
+    await until(() => server.schedule.find(7, partition.name)?.state === "done")
+    t.is(workers, 2)
+    t.deepEqual(failed, [])
   })
 }
 

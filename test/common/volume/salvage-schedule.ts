@@ -108,6 +108,42 @@ test("salvage: a volserver that is refused for it makes it more urgent, too", as
   )
 })
 
+/** A volume once waited for a salvage that a restarted salvage server knew nothing of. */
+test("salvage: what a salvage server took that has ended since is offered again, until another one takes it", async (t) => {
+  const served = serve(t)
+  damage(served, clones.rw)
+  await served.access(clones.rw)
+  await settled()
+  t.is(served.volumes.salvages.waiting, 0)
+  served.salvager.answer = new Error("ECONNREFUSED")
+  served.clock.advance(3_001)
+  await served.access(clones.rw)
+  await settled()
+  t.is(served.volumes.salvages.waiting, 1)
+  served.salvager.answer = true
+  served.clock.advance(10_000)
+  await settled()
+  t.is(served.volumes.salvages.waiting, 0)
+  t.deepEqual(
+    served.salvager.jobs.map((job) => job.command),
+    ["SALVAGE", "RAISEPRIO", "SALVAGE"],
+  )
+})
+
+test("salvage: who has the volume is not disturbed because the salvage server ended meanwhile", async (t) => {
+  const served = serve(t)
+  damage(served, clones.rw)
+  await served.access(clones.rw)
+  await settled()
+  const worker = served.asker("salvageServer")
+  void worker.ask("VOL_OFF", { volume: clones.rw, reason: fssyncReasons.SALVAGE })
+  served.salvager.answer = new Error("ECONNREFUSED")
+  served.clock.advance(3_001)
+  await served.access(clones.rw)
+  await settled()
+  t.is(served.volumes.salvages.waiting, 0)
+})
+
 for (const [how, answer] of [
   ["refuses", false],
   ["is not there", new Error("ECONNREFUSED")],
