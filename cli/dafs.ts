@@ -102,28 +102,9 @@ async function ranPlainly([name, ...words]: readonly string[]): Promise<boolean>
   return false
 }
 
-/** What a launcher was given, in words of ours; undefined: there is nothing more to do. */
-async function launched(name: string, words: readonly string[]): Promise<string[] | undefined> {
-  const { LaunchError, launchWords, usageOf } = await import("./openafs-programs.ts")
-  try {
-    const wanted = launchWords(name, words)
-    if (wanted === undefined) process.stdout.write(usageOf(name))
-    return wanted && [...wanted]
-  } catch (error) {
-    if (!(error instanceof LaunchError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = error.status
-    return undefined
-  }
-}
-
 async function main(words: string[]): Promise<void> {
   const [verb, name = "", ...switches] = words
-  if (verb === "launch") {
-    const wanted = await launched(name, switches)
-    if (wanted !== undefined) await main(wanted)
-    return
-  }
+  if (verb === "launch") return (await import("./launch.ts")).launch(name, switches, main, fail)
   if (await ranPlainly(words)) return
   const { default: yargs } = await import("yargs")
   const first = words.find((word) => !word.startsWith("-"))

@@ -1,14 +1,14 @@
 /** The options of `dafs fssync`, and what may be said with them. */
 import { basename } from "node:path"
 import type { Argv, Options } from "yargs"
+import { type PlaceArguments, placeOptions } from "../common/cli/place-options.ts"
 import { AfsError } from "../common/error.ts"
 import { fullPartitionName } from "../common/partition/partition.ts"
 import { attachModes } from "../common/protocol/codes.ts"
 import { commonReasons, fssyncReasons, partitionNameMax, type SyncRequest } from "../fssync/message.ts"
 
 /** What people may say; strings are names or numbers. */
-export interface Wanted {
-  readonly "state-dir": string
+export interface Wanted extends PlaceArguments {
   readonly json: boolean
   readonly programtype: string
   readonly reason: string
@@ -28,7 +28,10 @@ export interface Wanted {
   readonly timeout: number | undefined
 }
 
-export type Option = Exclude<keyof Wanted, "state-dir" | "json" | "programtype" | "reason" | "subsystem" | "timeout">
+export type Option = Exclude<
+  keyof Wanted,
+  keyof PlaceArguments | "json" | "programtype" | "reason" | "subsystem" | "timeout"
+>
 
 const options: Readonly<Record<Option, Options>> = {
   volumeid: { type: "number", requiresArg: true, default: 0, describe: "the volume" },
@@ -57,7 +60,6 @@ const options: Readonly<Record<Option, Options>> = {
 
 /** What commands that do not take an option work with. */
 export const defaults: Wanted = {
-  "state-dir": "",
   json: false,
   programtype: "debugUtility",
   reason: "WHATEVER",
@@ -134,12 +136,7 @@ export function checkNumbers(wanted: Wanted): void {
 /** Options that every command has, and those it needs or takes. */
 export function addOptions(parser: Argv, needs: readonly Option[], takes: readonly Option[]): Argv<Partial<Wanted>> {
   let built: Argv = parser
-    .option("state-dir", {
-      type: "string",
-      requiresArg: true,
-      default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
-      describe: "folder of the fileserver's socket",
-    })
+    .options(placeOptions)
     .option("programtype", {
       type: "string",
       requiresArg: true,

@@ -1,6 +1,7 @@
 /** `dafs fssync`: asks the fileserver about volumes and tells it what to do with them, like OpenAFS's dafssync-debug. */
 import type { Argv, CommandModule } from "yargs"
 import { type Column, printJson, printTable } from "../common/cli/output.ts"
+import { stateDirectoryOf } from "../common/cli/place-options.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
 import { attachModes, programTypeName, programTypes } from "../common/protocol/codes.ts"
 import { generations } from "../common/volume/volume-lru.ts"
@@ -30,7 +31,7 @@ import {
 } from "./fssync-options.ts"
 
 function openClient(wanted: Wanted): FssyncClient {
-  const path = `${wanted["state-dir"]}/${fssyncSocketName}`
+  const path = `${stateDirectoryOf(wanted)}/${fssyncSocketName}`
   const programType = numberOf(wanted.programtype, programTypes, "programtype")
   const timeoutMs = wanted.timeout === undefined ? undefined : wanted.timeout * 1000
   const onWait = (waiting: Waiting): void => void process.stderr.write(`dafs: ${waitingText(waiting)}\n`)

@@ -2,16 +2,16 @@
 import { resolve } from "node:path"
 import type { CommandModule } from "yargs"
 import { type Column, printJson, printTable } from "../common/cli/output.ts"
+import { type PlaceArguments, placeOptions, stateDirectoryOf } from "../common/cli/place-options.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError } from "../common/error.ts"
 import { type LockHolder, listLocks, listVolumeLocks } from "../common/lock/lock-holder.ts"
 import { headerLockPath, salvageLockPath } from "../common/lock/lock-path.ts"
-import { requirePath } from "../common/partition/partition.ts"
+import { findPartitions, requirePath } from "../common/partition/partition.ts"
 
-interface LocksArguments {
-  partition: string
+interface LocksArguments extends PlaceArguments {
+  partition: string | undefined
   volumeid: number | undefined
-  "state-dir": string | undefined
   json: boolean
 }
 
@@ -87,15 +87,30 @@ function requireVolume(value: number | undefined): void {
   throw new AfsError("USAGE", "locks", {}, { detail: "--volumeid is a number from 0 to 4294967295" })
 }
 
-function showLocks({ partition, volumeid, json, ...rest }: LocksArguments): void {
-  requireVolume(volumeid)
+/** The partition that is named; in OpenAFS's place, all of the machine. @throws AfsError USAGE, ENOENT */
+function directoriesOf({ partition, openafs }: LocksArguments): string[] {
+  if (partition === undefined && openafs === true) return findPartitions().map(({ path }) => path)
+  if (partition === undefined)
+    throw new AfsError("USAGE", "locks", {}, { detail: "--partition or --openafs: which partition?" })
   requirePath(partition, "locks")
-  const directory = requireDirectory(partition, "partition")
-  const state = rest["state-dir"] === undefined ? undefined : requireDirectory(rest["state-dir"], "state-dir")
-  const rows = findLocks(directory, volumeid, state)
-  if (json) printJson({ type: "locks", partition: directory, locks: rows.map(plain) })
-  else printTable(rows, columns)
-  if (!json && rows.length === 0) process.stderr.write(`dafs: no lock is held on ${directory}\n`)
+  return [requireDirectory(partition, "partition")]
+}
+
+function showLocks(wanted: LocksArguments): void {
+  const { volumeid, json } = wanted
+  requireVolume(volumeid)
+  const directories = directoriesOf(wanted)
+  const isPlaceSaid = wanted["state-dir"] !== undefined || wanted.openafs === true
+  const state = isPlaceSaid ? requireDirectory(stateDirectoryOf(wanted), "state-dir") : undefined
+  for (const directory of directories) {
+    const rows = findLocks(directory, volumeid, state)
+    if (json) printJson({ type: "locks", partition: directory, locks: rows.map(plain) })
+    else if (rows.length === 0) process.stderr.write(`dafs: no lock is held on ${directory}\n`)
+    else {
+      if (directories.length > 1) process.stdout.write(`${directory}\n`)
+      printTable(rows, columns)
+    }
+  }
 }
 
 export const locksCommand: CommandModule<object, LocksArguments> = {
@@ -105,21 +120,17 @@ export const locksCommand: CommandModule<object, LocksArguments> = {
     parser
       .option("partition", {
         type: "string",
-        demandOption: true,
         requiresArg: true,
-        describe: "the partition's directory",
+        describe: "the partition's directory (with --openafs, default: all /vicepX)",
       })
       .option("volumeid", {
         type: "number",
         requiresArg: true,
         describe: "only locks on this volume",
       })
-      .option("state-dir", {
-        type: "string",
-        requiresArg: true,
-        describe: "server state directory: show its salvage lock too",
-      })
+      .options(placeOptions)
       .option("json", { type: "boolean", default: false, describe: "print one JSON document" })
+      .example("$0 locks --openafs", "every lock on this machine's partitions, and the salvagers' lock")
       .example("$0 locks --partition /vicepa", "every lock on the partition, with process and program")
       .example("$0 locks --partition /vicepa --volumeid 536870915", "who has this volume"),
   handler: showLocks,

@@ -1,151 +1,81 @@
 /**
  * Our programs under the names and switches of OpenAFS's, for those who start OpenAFS's: bosserver and scripts. A switch
- * has one dash, may be shortened as far as it stays the only one that begins so, and is turned into options of ours, dropped
- * where it only tunes what we do not have (threads, buffers), or refused where leaving it out would change who may do what.
- * OpenAFS cmd/cmd.c, viced/viced.c, volser/volmain.c, vol/salvaged.c, vol/salvager.c.
+ * has one dash and may be shortened as far as it stays the only one that begins so; what each means is in
+ * openafs-switches.ts. OpenAFS cmd/cmd.c.
  */
 import { openafsDirectories } from "../common/cell/directories.ts"
-import { fullPartitionName } from "../common/partition/partition.ts"
+import {
+  fileserverSwitches,
+  type Switch,
+  type Switches,
+  salvagerSwitches,
+  salvageserverSwitches,
+  volserverSwitches,
+} from "./openafs-switches.ts"
 
-/** What a switch becomes: words of ours, made of its values. */
-type Translation = (...values: string[]) => readonly string[]
-
-interface Switch {
-  /** Values that follow it: none, one, perhaps one, or any number. */
-  readonly takes: "none" | "one" | "maybe" | "many"
-  /** Undefined: refused. */
-  readonly becomes: Translation | undefined
-}
-
-type Switches = Readonly<Record<string, Switch>>
+/** Asks which switches were given. */
+type Has = (name: string) => boolean
 
 /** One of OpenAFS's programs. */
 interface Program {
   readonly switches: Switches
-  /** The command line of ours for these words; `has` tells which switches were given. */
-  readonly start: (words: readonly string[], has: (name: string) => boolean) => readonly string[]
-  /** Exit status for a command line that makes no sense, as the program's own. */
+  /** The command line of ours for these words. */
+  readonly start: (words: readonly string[], has: Has) => readonly string[]
+  /** Exit statuses, as the program's own: for an unknown switch, */
   readonly usageStatus: number
+  /** for a switch without its value, */
+  readonly valueStatus: number
+  /** and for whatever goes wrong later. */
+  readonly failureStatus: (has: Has) => number
 }
 
-const nothing: Translation = () => []
-const dropped = (takes: Switch["takes"], ...names: string[]): Switches =>
-  Object.fromEntries(names.map((name) => [name, { takes, becomes: nothing }]))
-const refused = (takes: Switch["takes"], ...names: string[]): Switches =>
-  Object.fromEntries(names.map((name) => [name, { takes, becomes: undefined }]))
-const flag = (option: string): Switch => ({ takes: "none", becomes: () => [`--${option}`] })
-const value = (option: string): Switch => ({ takes: "one", becomes: (word = "") => [`--${option}`, word] })
+const fails = (): number => 1
 
-/** OpenAFS's levels of detail (0, 1, 5, 25, 125) as ours. */
-const logLevel: Switch = {
-  takes: "one",
-  becomes: (level = "0") => ["--log-level", Number(level) >= 25 ? "trace" : Number(level) >= 1 ? "debug" : "info"],
+/** The salvagers' log of this moment, as `-datelogs` names it. */
+function datedLog(now = new Date()): string[] {
+  const two = (value: number): string => String(value).padStart(2, "0")
+  const day = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join("-")
+  const time = [now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join(":")
+  return ["--logfile", `${openafsDirectories.logs}/SalvageLog.${day}.${time}`]
 }
-
-/** "all", "all4" (disks at a time) or a number. */
-const parallel: Switch = {
-  takes: "one",
-  becomes(word = "") {
-    const number = /\d+$/.exec(word)?.[0]
-    return number === undefined ? [] : ["--parallel", number]
-  },
-}
-
-const partition: Switch = { takes: "one", becomes: (name = "") => ["--partition", fullPartitionName(name)] }
-
-const logging: Switches = {
-  d: logLevel,
-  logfile: value("logfile"),
-  ...dropped("maybe", "syslog"),
-  ...dropped("none", "transarc-logs", "mrafslogs", "log"),
-}
-
-const network: Switches = {
-  ...dropped("none", "nojumbo", "rxdbg", "rxdbge", "enable_peer_stats", "enable_process_stats", "rxbind"),
-  ...dropped("none", "allow-dotted-principals"),
-  ...dropped("one", "udpsize"),
-}
-
-const fileserverSwitches: Switches = {
-  ...logging,
-  ...network,
-  jumbo: flag("jumbo"),
-  rxmaxmtu: value("rxmaxmtu"),
-  config: value("config-dir"),
-  cb: value("cb"),
-  vlruthresh: value("vlruthresh"),
-  vlruinterval: value("vlruinterval"),
-  vlrumax: value("vlrumax"),
-  vlrudisable: flag("vlrudisable"),
-  "offline-timeout": value("offline-timeout"),
-  "offline-shutdown-timeout": value("offline-shutdown-timeout"),
-  ...dropped("none", "L", "S", "banner", "saneacls", "nobusy", "fs-state-dont-save", "fs-state-dont-restore", "novbc"),
-  ...dropped("one", "b", "vc", "l", "s", "sendsize", "hr", "vattachpar", "abortthreshold", "busyat", "w", "p"),
-  ...dropped("one", "vhandle-setaside", "vhandle-max-cachesize", "vhandle-initial-cachesize", "fs-state-verify"),
-  ...dropped("one", "vhashsize", "rxpck", "sync"),
-  ...refused("none", "readonly", "admin-write", "unsafe-nosalvage"),
-  ...refused("one", "implicit", "spare", "pctspare", "auditlog", "audit-interface"),
-  ...refused("many", "realm"),
-}
-
-const volserverSwitches: Switches = {
-  ...logging,
-  ...network,
-  p: value("parallel"),
-  ...dropped("none", "jumbo", "clear-vol-stats"),
-  ...dropped("one", "rxmaxmtu", "sleep", "sync", "config", "s2scrypt"),
-  ...refused("one", "auditlog", "audit-interface", "restricted_query"),
-}
-
-const salvagerSwitches: Switches = {
-  partition,
-  volumeid: value("volumeid"),
-  parallel,
-  orphans: value("orphans"),
-  logfile: value("logfile"),
-  ...dropped("none", "debug", "oktozap", "blockreads", "syslog", "transarc-logs", "datelogs", "forceDAFS"),
-  ...dropped("one", "tmpdir", "syslogfacility"),
-  ...refused("none", "inodes", "rootinodes", "showsuid", "showmounts"),
-}
-
-const logOf = (name: string): readonly string[] => ["--logfile", `${openafsDirectories.logs}/${name}`]
-const unless = (given: boolean, words: readonly string[]): readonly string[] => (given ? [] : words)
 
 const programs: Readonly<Record<string, Program>> = {
   dafileserver: {
     switches: fileserverSwitches,
     start: (words) => ["fileserver", "--openafs", "--port", "7000", ...words],
     usageStatus: 255,
+    valueStatus: 255,
+    failureStatus: fails,
   },
   davolserver: {
     switches: volserverSwitches,
-    start: (words, has) => ["volserver", ...unless(has("logfile"), logOf("VolserLog")), ...words],
+    start: (words) => ["volserver", "--openafs", ...words],
     usageStatus: 1,
+    valueStatus: 1,
+    failureStatus: fails,
   },
   salvageserver: {
-    switches: { ...salvagerSwitches, ...dropped("none", "nowrite", "salvagedirs", "client") },
+    switches: salvageserverSwitches,
     start: (words, has) =>
       has("client")
-        ? ["salvage", "salvage", "--wait", ...words]
-        : ["salvageserver", ...unless(has("logfile"), logOf("SalsrvLog")), ...words],
+        ? ["salvage", "request", "--openafs", "--wait", ...words]
+        : ["salvageserver", "--openafs", ...words],
     usageStatus: 6,
+    valueStatus: 8,
+    failureStatus: (has) => (has("client") ? 255 : 1),
   },
   dasalvager: {
-    switches: {
-      ...salvagerSwitches,
-      force: flag("force"),
-      f: flag("force"),
-      nowrite: flag("nowrite"),
-      salvagedirs: flag("salvagedirs"),
-      showlog: flag("showlog"),
-    },
+    switches: salvagerSwitches,
     start: (words, has) => [
       "salvager",
-      ...unless(has("logfile"), logOf("SalvageLog")),
-      ...unless(has("orphans"), ["--orphans", "ignore"]),
+      "--openafs",
+      ...(has("datelogs") ? datedLog() : []),
+      ...(has("orphans") ? [] : ["--orphans", "ignore"]),
       ...words,
     ],
     usageStatus: 6,
+    valueStatus: 8,
+    failureStatus: fails,
   },
 }
 
@@ -164,7 +94,7 @@ export class LaunchError extends Error {
 function findSwitch(name: string, program: Program, word: string): [string, Switch] {
   const { switches, usageStatus } = program
   const bare = word.slice(1)
-  const exact = switches[bare]
+  const exact = Object.hasOwn(switches, bare) ? switches[bare] : undefined
   if (exact !== undefined) return [bare, exact]
   const matching = Object.entries(switches).filter(([full]) => bare !== "" && full.startsWith(bare))
   const [only, ...others] = matching
@@ -188,41 +118,99 @@ function valuesBehind(takes: Switch["takes"], rest: readonly string[]): number {
 interface Translated {
   readonly words: readonly string[]
   readonly given: ReadonlySet<string>
+  readonly withoutEffect: readonly string[]
 }
 
 function translateSwitches(name: string, program: Program, words: readonly string[]): Translated {
   const made: string[] = []
+  const withoutEffect: string[] = []
   const given = new Set<string>()
   for (let at = 0; at < words.length; ) {
     const [full, { takes, becomes }] = findSwitch(name, program, words[at] ?? "")
     const count = valuesBehind(takes, words.slice(at + 1))
-    if (takes === "one" && count === 0) throw new LaunchError(`${name}: -${full} wants a value`, program.usageStatus)
-    if (becomes === undefined) throw new LaunchError(`${name}: -${full} is not supported by dafs`, program.usageStatus)
-    made.push(...becomes(...words.slice(at + 1, at + 1 + count)))
+    if (takes === "one" && count === 0)
+      throw new LaunchError(`${name}: the field '-${full}' isn't completed properly`, program.valueStatus)
+    if (becomes === "refused")
+      throw new LaunchError(
+        `${name}: -${full} is not supported by dafs`,
+        program.failureStatus(() => false),
+      )
+    if (becomes === "without effect") withoutEffect.push(`-${full}`)
+    if (typeof becomes === "function") made.push(...becomes(...words.slice(at + 1, at + 1 + count)))
     given.add(full)
     at += 1 + count
   }
-  return { words: made, given }
+  return { words: made, given, withoutEffect }
+}
+
+/** The names of a program's switches with what they take, for those who compare them with the program's own. */
+export function switchesOf(name: string): ReadonlyMap<string, Switch> {
+  return new Map(Object.entries(programs[name]?.switches ?? {}))
 }
 
 /** What `-help` prints. */
 export function usageOf(name: string): string {
-  const shown = Object.entries(programs[name]?.switches ?? {})
-    .filter(([, { becomes }]) => becomes !== undefined)
+  const all = [...switchesOf(name)]
+  const named = (becomes: Switch["becomes"]): string =>
+    all.flatMap(([full, one]) => (one.becomes === becomes ? [`-${full}`] : [])).join(" ")
+  const shown = all
+    .filter(([, { becomes }]) => becomes !== "refused" && becomes !== "without effect")
     .map(([full, { takes }]) => (takes === "none" ? `[-${full}]` : `[-${full} <value>]`))
-  return `Usage: ${[name, ...shown, "[-help]"].join(" ")}\n`
+  const refused = named("refused")
+  return [
+    `Usage: ${[name, ...shown, "[-version]", "[-help]"].join(" ")}`,
+    `Taken, without effect: ${named("without effect")}`,
+    ...(refused === "" ? [] : [`Not supported: ${refused}`]),
+    "",
+  ].join("\n")
+}
+
+/** What a program of OpenAFS's is here. */
+export interface Launch {
+  /** The command line of `dafs` that does what the program does. */
+  readonly words: readonly string[]
+  /** Switches that were given and mean nothing here. */
+  readonly withoutEffect: readonly string[]
+  /** The program's exit status where `dafs` fails. */
+  readonly failureStatus: number
+}
+
+/** What is printed instead of being started. */
+export interface Answer {
+  readonly answer: "help" | "version"
+}
+
+/** The salvagers' only subcommand, which may be said or left out; and what else they take for one. */
+function withoutSubcommand(words: readonly string[]): readonly string[] {
+  const [first, ...rest] = words
+  if (first === "initcmd") return rest
+  return first === "help" || first === "version" ? [`-${first}`, ...rest] : words
+}
+
+/** Options of our daemons' that tell switches without effect to the log. */
+function forTheLog(command: string, switches: readonly string[]): string[] {
+  const isDaemon = command === "fileserver" || command === "volserver" || command === "salvageserver"
+  return isDaemon ? switches.flatMap((name) => [`--without-effect=${name}`]) : []
 }
 
 /**
- * The command line of `dafs` that does what a program of OpenAFS does with these words; undefined: only its usage is wanted.
+ * What a program of OpenAFS does with these words.
  * @throws LaunchError, as the program itself would refuse it
  */
-export function launchWords(name: string, words: readonly string[]): readonly string[] | undefined {
-  const program = programs[name]
+export function launchOf(name: string, given: readonly string[]): Launch | Answer {
+  const program = Object.hasOwn(programs, name) ? programs[name] : undefined
   if (program === undefined) throw new LaunchError(`${name}: one of ${openafsPrograms.join(", ")} is wanted`, 2)
-  // the salvagers' only subcommand, which may be said or left out
-  const switches = words[0] === "initcmd" ? words.slice(1) : words
-  if (switches.includes("-help")) return undefined
-  const translated = translateSwitches(name, program, switches)
-  return program.start(translated.words, (full) => translated.given.has(full))
+  const words = program.usageStatus === 6 ? withoutSubcommand(given) : given
+  if (words.includes("-help")) return { answer: "help" }
+  if (words.includes("-version")) return { answer: "version" }
+  const translated = translateSwitches(name, program, words)
+  const { withoutEffect } = translated
+  const has: Has = (full) => translated.given.has(full)
+  if (has("volumeid") && !has("partition")) throw new LaunchError(`${name}: -partition is needed with -volumeid`, 255)
+  const [command = "", ...rest] = program.start(translated.words, has)
+  return {
+    words: [command, ...rest, ...forTheLog(command, withoutEffect)],
+    withoutEffect,
+    failureStatus: program.failureStatus(has),
+  }
 }

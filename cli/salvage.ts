@@ -1,6 +1,7 @@
 /** `dafs salvage`: asks the salvage server for salvages, like OpenAFS's `salvageserver -client` and salvsync-debug. */
 import type { Argv, CommandModule } from "yargs"
 import { printJson } from "../common/cli/output.ts"
+import { type PlaceArguments, placeOptions, stateDirectoryOf } from "../common/cli/place-options.ts"
 import { AfsError } from "../common/error.ts"
 import { programTypes } from "../common/protocol/codes.ts"
 import { SyncClient, type SyncReply } from "../fssync/client.ts"
@@ -12,8 +13,7 @@ import { salvageStates } from "../salvager/schedule.ts"
 import { partitionNameOf } from "./fssync-options.ts"
 import { showHistory, showStatus } from "./salvage-jobs.ts"
 
-interface SalvageArguments {
-  "state-dir": string
+interface SalvageArguments extends PlaceArguments {
   partition: string
   volumeid: number
   parent: number
@@ -69,7 +69,7 @@ async function ask(name: string, row: Row, wanted: SalvageArguments): Promise<vo
     vnode: wanted.priority,
     reason: salvsyncReasons.OPERATOR,
   }
-  await using client = openClient(wanted["state-dir"])
+  await using client = openClient(stateDirectoryOf(wanted))
   let status = requireOk(name, wanted, await client.call(row, fields))
   while (wanted.wait && (status.state === salvageStates.queued || status.state === salvageStates.salvaging)) {
     await new Promise((resolve) => setTimeout(resolve, pollMs))
@@ -88,11 +88,7 @@ async function ask(name: string, row: Row, wanted: SalvageArguments): Promise<vo
 
 function common(parser: Argv): Argv<SalvageArguments> {
   return parser
-    .option("state-dir", {
-      type: "string",
-      default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
-      describe: "folder of the salvage server's socket",
-    })
+    .options(placeOptions)
     .option("partition", {
       type: "string",
       default: "",
@@ -116,32 +112,26 @@ function subcommand(name: string, describe: string, row: Row, needs: readonly ("
   return module
 }
 
-const stateOption = {
-  type: "string",
-  default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
-  describe: "folder of the salvage server's sockets",
-} as const
-
-const statusCommand: CommandModule<object, { "state-dir": string; watch: boolean; json: boolean }> = {
+const statusCommand: CommandModule<object, PlaceArguments & { watch: boolean; json: boolean }> = {
   command: "status",
   describe: "What waits, runs and has ended, and how far it is",
   builder: (parser: Argv) =>
     parser
-      .option("state-dir", stateOption)
+      .options(placeOptions)
       .option("watch", { type: "boolean", default: false, describe: "go on until all have ended" })
       .option("json", { type: "boolean", default: false, describe: "one JSON document each time" }),
-  handler: (wanted) => showStatus(wanted["state-dir"], wanted),
+  handler: (wanted) => showStatus(stateDirectoryOf(wanted), wanted),
 }
 
-const historyCommand: CommandModule<object, { "state-dir": string; count: number; json: boolean }> = {
+const historyCommand: CommandModule<object, PlaceArguments & { count: number; json: boolean }> = {
   command: "history",
   describe: "Salvages that have ended, also those of earlier salvage servers",
   builder: (parser: Argv) =>
     parser
-      .option("state-dir", stateOption)
+      .options(placeOptions)
       .option("count", { type: "number", default: 50, describe: "at most so many, the latest" })
       .option("json", { type: "boolean", default: false, describe: "one JSON object a line" }),
-  handler: (wanted) => showHistory(wanted["state-dir"], wanted),
+  handler: (wanted) => showHistory(stateDirectoryOf(wanted), wanted),
 }
 
 export const salvageCommand: CommandModule = {

@@ -1,22 +1,22 @@
 /** `dafs fileserver`: its options, named as dafileserver's where they mean the same. */
 import type { Argv, CommandModule } from "yargs"
 import { openafsDirectories } from "../common/cell/directories.ts"
+import { type DaemonArguments, daemonOptions, openDaemonLog } from "../common/cli/daemon-options.ts"
 import { packageVersion } from "../common/cli/package-version.ts"
+import { isInOpenafsPlace, stateDirectoryOf } from "../common/cli/place-options.ts"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
 import { AfsError } from "../common/error.ts"
-import { type LogLevel, logLevels, openLog } from "../common/log.ts"
 import { ethernetPacketSize } from "../common/protocol/rx-packet.ts"
 import { parseHost } from "../common/rx/datagram-port.ts"
 import { type SocketBackEnd, socketBackEnds } from "../common/rx/socket.ts"
 import { defaultCheckoutsMax } from "../common/volume/handover.ts"
 import type { ServingSync } from "../common/volume/serving-caches.ts"
+import { type StoreSlack, usualSlack } from "../common/volume/volume-usage.ts"
 import type { FileserverConfig } from "./main.ts"
 import { promisesDefault, promisesLeast, promisesMost } from "./promise-store.ts"
+import type { ChangesBy } from "./serving.ts"
 
-interface FileserverArguments {
-  openafs: boolean
-  partition: string[] | undefined
-  "state-dir": string | undefined
+interface FileserverArguments extends DaemonArguments {
   "config-dir": string | undefined
   cell: string | undefined
   port: number
@@ -33,12 +33,12 @@ interface FileserverArguments {
   "offline-shutdown-timeout": number | undefined
   "lock-holdoff": number
   sync: ServingSync
+  spare: number | undefined
+  pctspare: number | undefined
+  readonly: boolean
+  "admin-write": boolean
   "checkouts-per-connection": number
-  logfile: string | undefined
-  "log-level": LogLevel
 }
-
-const stateDefault = process.env["DAFS_STATE_DIR"] ?? openafsDirectories.state
 
 /** Of the fileserver, in every cell. */
 const afsPort = 7000
@@ -91,13 +91,28 @@ function limitMs(seconds: number | undefined): number | undefined {
   return seconds === undefined || seconds < 0 ? undefined : seconds * 1000
 }
 
-const logFileOf = (wanted: FileserverArguments): string | undefined =>
-  wanted.logfile ?? (wanted.openafs ? `${openafsDirectories.logs}/FileLog` : undefined)
+const configurationOf = (wanted: FileserverArguments): string | undefined =>
+  wanted["config-dir"] ?? (isInOpenafsPlace(wanted) ? openafsDirectories.configuration : undefined)
+
+/** One limit of two kinds: KiB, or hundredths of the quota. @throws AfsError USAGE for both */
+function slackOf({ spare, pctspare }: FileserverArguments): StoreSlack {
+  if (spare !== undefined && pctspare !== undefined)
+    throw new AfsError("USAGE", "fileserver", {}, { detail: "--spare or --pctspare, not both" })
+  if (pctspare !== undefined) return (quota) => Math.floor((quota * pctspare) / 100)
+  return spare === undefined ? usualSlack : () => spare
+}
+
+/** @throws AfsError USAGE for what says nothing */
+function changesOf(wanted: FileserverArguments): ChangesBy {
+  if (wanted.readonly) return wanted["admin-write"] ? "administrators" : "nobody"
+  if (!wanted["admin-write"]) return "everybody"
+  throw new AfsError("USAGE", "fileserver", {}, { detail: "--admin-write says who may write in spite of --readonly" })
+}
 
 /** @throws AfsError USAGE for numbers that make no sense */
 export function configOf(wanted: FileserverArguments): FileserverConfig {
   requireAtLeast(1, wanted, "vlruthresh", "vlruinterval", "vlrumax", "checkouts-per-connection")
-  requireAtLeast(0, wanted, "lock-holdoff")
+  requireAtLeast(0, wanted, "lock-holdoff", "spare", "pctspare")
   requireAtLeast(promisesLeast, wanted, "cb")
   requireAtLeast(ethernetPacketSize, wanted, "rxmaxmtu")
   requireAtMost(promisesMost, wanted, "cb")
@@ -105,8 +120,8 @@ export function configOf(wanted: FileserverArguments): FileserverConfig {
   const { vlruthresh, vlruinterval, vlrumax } = wanted
   return {
     partitions: wanted.partition,
-    configurationDirectory: wanted["config-dir"] ?? (wanted.openafs ? openafsDirectories.configuration : undefined),
-    stateDirectory: wanted["state-dir"] ?? (wanted.openafs ? openafsDirectories.state : stateDefault),
+    configurationDirectory: configurationOf(wanted),
+    stateDirectory: stateDirectoryOf(wanted),
     cell: wanted.cell,
     address: wanted.rxbind,
     port: wanted.port,
@@ -119,6 +134,8 @@ export function configOf(wanted: FileserverArguments): FileserverConfig {
     offlineShutdownTimeoutMs: limitMs(wanted["offline-shutdown-timeout"]),
     lockHoldOffMs: wanted["lock-holdoff"] * 1000,
     sync: wanted.sync,
+    slack: slackOf(wanted),
+    changesBy: changesOf(wanted),
     checkoutsMax: wanted["checkouts-per-connection"],
     version: packageVersion(),
     options: shown.map((name) => ({ name, value: String(wanted[name] ?? "") })),
@@ -128,30 +145,18 @@ export function configOf(wanted: FileserverArguments): FileserverConfig {
 async function run(wanted: FileserverArguments): Promise<void> {
   const config = configOf(wanted)
   const stopped = untilStopped()
-  const log = openLog("fileserver", { level: wanted["log-level"], file: logFileOf(wanted), isDaemon: true })
+  const log = openDaemonLog(wanted, "fileserver", "FileLog")
   const { serveVolumes } = await import("./main.ts")
   await serveVolumes(config, log, stopped, announceReady)
 }
 
 function addOptions(parser: Argv): Argv<FileserverArguments> {
   return parser
-    .option("openafs", {
-      type: "boolean",
-      default: false,
-      describe: "take OpenAFS's place on this machine: its configuration, state and log directories, all /vicepX",
-    })
-    .option("partition", {
-      type: "string",
-      array: true,
-      describe: "a partition's directory; may be given several times (default: all /vicepX)",
-    })
-    .option("state-dir", {
-      type: "string",
-      describe: `folder of sockets, sysid, NetInfo, NetRestrict, NoAuth (default: ${stateDefault})`,
-    })
+    .options(daemonOptions)
     .option("config-dir", {
       type: "string",
-      describe: "folder of ThisCell, CellServDB, UserList (default: none, and the server is of no cell)",
+      describe:
+        "folder of ThisCell, CellServDB, UserList (default: OpenAFS's in its place; else none, and the server is of no cell)",
     })
     .option("cell", { type: "string", describe: "name of the cell (default: ThisCell's)" })
     .option("port", {
@@ -198,11 +203,14 @@ function addOptions(parser: Argv): Argv<FileserverArguments> {
       describe:
         "when clients' changes are on the platter: when the kernel likes, when files are closed, before the reply",
     })
-    .option("logfile", {
-      type: "string",
-      describe: "append the log to this file (default: standard error; with --openafs, FileLog)",
+    .option("spare", { type: "number", describe: "KiB that a store may go beyond a quota (default: 1024)" })
+    .option("pctspare", { type: "number", describe: "the same, in hundredths of the quota" })
+    .option("readonly", { type: "boolean", default: false, describe: "take no changes from clients" })
+    .option("admin-write", {
+      type: "boolean",
+      default: false,
+      describe: "with --readonly: take those of members of system:administrators",
     })
-    .option("log-level", { choices: logLevels, default: "info" as const, describe: "least level that is logged" })
     .example("$0 fileserver --openafs", "serve in place of dafileserver")
     .example("$0 fileserver --partition run/vicepa --state-dir run/state", "serve one partition")
     .epilogue("SIGTERM, SIGINT and SIGQUIT end it cleanly: every volume is detached.")

@@ -19,7 +19,7 @@ import type { Protection } from "./protection.ts"
 import type { Registration } from "./registration.ts"
 import type { SavedFacts } from "./saved-clients.ts"
 import { fileService } from "./service.ts"
-import type { Serving } from "./serving.ts"
+import type { ChangesBy, Serving } from "./serving.ts"
 import { newServingCounters } from "./serving-counters.ts"
 import { volumeStamp } from "./volume-stamp.ts"
 
@@ -104,11 +104,12 @@ export class ClientSide implements AsyncDisposable {
    * Takes back what an earlier server saved, takes calls from now on, and tells the cell where this server is.
    * @throws DiskError if what was saved cannot be removed
    */
-  serve(volumes: VolumePackage): void {
+  serve(volumes: VolumePackage, changesBy: ChangesBy): void {
     const { endpoint } = this.#socket
     this.#volumes = volumes
     this.clients.restore(this.#stateDirectory, nodeDisk, this.#savedFacts(volumes), this.#log)
     const serving: Serving = {
+      changesBy,
       volumes,
       hosts: this.clients.hosts,
       callbacks: this.clients.callbacks,

@@ -6,6 +6,7 @@ import { reportOnRequest } from "../common/log-signals.ts"
 import type { ServingSync } from "../common/volume/serving-caches.ts"
 import type { LruOptions } from "../common/volume/volume-lru.ts"
 import { VolumePackage } from "../common/volume/volume-package.ts"
+import type { StoreSlack } from "../common/volume/volume-usage.ts"
 import { fssyncProtocol } from "../fssync/command-table.ts"
 import { listenSync } from "../fssync/server.ts"
 import { prepareStateDirectory } from "../fssync/socket-path.ts"
@@ -16,6 +17,7 @@ import { FssyncService } from "./fssync-service.ts"
 import { PidFile } from "./pid-file.ts"
 import { SalvsyncLink } from "./salvsync-link.ts"
 import { discardSavedClients, openServedPartitions } from "./served-partitions.ts"
+import type { ChangesBy } from "./serving.ts"
 
 /** What a fileserver is started with; times in milliseconds. */
 export interface FileserverConfig extends CellOptions, ClientPortOptions {
@@ -30,6 +32,9 @@ export interface FileserverConfig extends CellOptions, ClientPortOptions {
   readonly checkoutsMax: number
   /** When clients' changes reach the platter. */
   readonly sync: ServingSync
+  /** How far stores may go beyond a quota. */
+  readonly slack: StoreSlack
+  readonly changesBy: ChangesBy
   readonly address: string | undefined
   readonly version: string
   /** As given on the command line, for SERVER_STATUS. */
@@ -75,7 +80,7 @@ export async function serveVolumes(
   using _pid = PidFile.write(stateDirectory, nodeDisk)
   const { cell, uuid } = membership
   const { port } = clientSide
-  clientSide.serve(volumes.package)
+  clientSide.serve(volumes.package, config.changesBy)
   using _service = new Service(clientSide)
   using _report = reportOnRequest(log, () => generalStats(volumes.package))
   log.info(

@@ -11,7 +11,11 @@ import type { HostTable } from "./host-table.ts"
 import type { Protection } from "./protection.ts"
 import type { ServingCounters } from "./serving-counters.ts"
 
+/** Whose changes a server takes: everybody's who has the rights, those of administrators only, or no one's. */
+export type ChangesBy = "everybody" | "administrators" | "nobody"
+
 export interface Serving {
+  readonly changesBy: ChangesBy
   readonly volumes: VolumePackage
   readonly hosts: Pick<HostTable, "callerOf" | "knownCaller" | "counts">
   readonly callbacks: Pick<CallbackTable, "promise" | "break" | "forget" | "giveUp" | "giveUpAll">

@@ -3,6 +3,7 @@
 import type { Argv, CommandModule } from "yargs"
 import { exitCodes } from "../common/cli/exit-codes.ts"
 import { outliveReaders } from "../common/cli/lost-reader.ts"
+import { isInOpenafsPlace, logFileOf, stateDirectoryOf } from "../common/cli/place-options.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
@@ -24,7 +25,7 @@ import type { UndoLimits } from "./undo/recorder.ts"
 async function findFileserver(wanted: SalvagerArguments): Promise<FssyncClient | undefined> {
   const program = wanted["program-type"] ?? "volumeSalvager"
   try {
-    return await openFileserver({ stateDirectory: wanted["state-dir"], program, offline: wanted.offline })
+    return await openFileserver({ stateDirectory: stateDirectoryOf(wanted), program, offline: wanted.offline })
   } catch (error) {
     if (isAfsError(error, "UNREACHABLE") && program !== "salvageServer") return undefined
     throw error
@@ -51,7 +52,7 @@ function lockOthersOut(
   }
   if (wanted.nowrite) return { [Symbol.dispose]: release }
   const isWhole = wanted.volumeid === undefined
-  const state = wanted["state-dir"]
+  const state = stateDirectoryOf(wanted)
   try {
     if (hasFileserver || nodeDisk.stat(state) !== undefined)
       locks.push(lockSalvage(state, isWhole && !hasFileserver ? "write" : "read", "salvager"))
@@ -82,7 +83,7 @@ async function run(wanted: SalvagerArguments): Promise<void> {
     force: wanted.force || wanted.volumeid !== undefined,
     orphans: wanted.orphans,
     salvageDirs: wanted.salvagedirs,
-    stateDirectory: wanted["state-dir"],
+    stateDirectory: stateDirectoryOf(wanted),
     threads: wanted.parallel,
     undo: undoLimitsOf(wanted),
     signal: stop.signal,
@@ -131,10 +132,11 @@ function requireAnything(
   throw new AfsError("VNOVOL", "salvage", { volume: volumeid, partition: partition?.name ?? "" })
 }
 
-/** A name of its own, else beside the servers' other files, where there is a place for them. */
-function logPathOf({ logfile, "state-dir": state, "program-type": program }: SalvagerArguments): string | undefined {
-  if (logfile !== undefined) return logfile
-  const name = program === "salvageServer" ? "SalsrvLog" : "SalvageLog"
+/** A name of its own, OpenAFS's in its place, else beside the servers' other files, where there is a place for them. */
+function logPathOf(wanted: SalvagerArguments): string | undefined {
+  const name = wanted["program-type"] === "salvageServer" ? "SalsrvLog" : "SalvageLog"
+  if (wanted.logfile !== undefined || isInOpenafsPlace(wanted)) return logFileOf(wanted, name)
+  const state = stateDirectoryOf(wanted)
   return nodeDisk.stat(state)?.isDirectory === true ? `${state}/${name}` : undefined
 }
 
@@ -171,11 +173,11 @@ async function salvageWhat(
   salvage: SalvageOptions,
   emit: Emit,
 ): Promise<GroupResult[]> {
-  const { volumeid, parallel, "state-dir": stateDirectory } = wanted
+  const { volumeid, parallel } = wanted
   const [partition] = partitions
   if (volumeid !== undefined && partition !== undefined)
     return [await salvageVolume(partition, volumeid, salvage, emit)]
-  const order = { stateDirectory, hasFileserver: salvage.claimant.fileserver !== undefined }
+  const order = { stateDirectory: stateDirectoryOf(wanted), hasFileserver: salvage.claimant.fileserver !== undefined }
   return salvagePartitions(partitions, { salvage, parallel, order }, emit)
 }
 

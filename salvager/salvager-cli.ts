@@ -6,16 +6,13 @@
 import { availableParallelism } from "node:os"
 import { type ParseArgsConfig, parseArgs } from "node:util"
 import type { InferredOptionTypes, Options } from "yargs"
+import { partitionOption, placeOptions } from "../common/cli/place-options.ts"
 import { orphanPolicies } from "./model.ts"
 
 const salvagerPrograms = ["salvager", "salvageServer", "volumeSalvager"] as const
 
 export const salvagerOptions = {
-  partition: {
-    type: "string",
-    array: true,
-    describe: "a partition's directory; may be given several times (default: all /vicepX)",
-  },
+  partition: partitionOption,
   volumeid: { type: "number", describe: "salvage the group of this volume only; implies --force" },
   force: {
     type: "boolean",
@@ -44,14 +41,11 @@ export const salvagerOptions = {
   showlog: { type: "boolean", default: false, describe: "print lines as in OpenAFS's SalvageLog" },
   logfile: {
     type: "string",
-    describe: "append these lines to this file (default: SalvageLog in the state directory, if that is there)",
+    describe:
+      "append these lines to this file (default: SalvageLog in OpenAFS's log directory or the state directory, if that is there)",
   },
   json: { type: "boolean", default: false, describe: "print one JSON object per finding, group and run" },
-  "state-dir": {
-    type: "string",
-    default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
-    describe: "folder of the servers' sockets and locks",
-  },
+  ...placeOptions,
   offline: { type: "boolean", default: false, describe: "insist on working without a fileserver" },
   progress: { type: "boolean", default: false, hidden: true, describe: "tell phases in JSON too" },
   "program-type": { choices: salvagerPrograms, hidden: true, describe: "in whose place this salvager works" },

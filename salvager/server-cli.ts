@@ -1,11 +1,15 @@
 /** `dafs salvageserver`: options, and the daemon on one page. */
 import type { Argv, CommandModule } from "yargs"
+import {
+  type DaemonArguments,
+  daemonOptions,
+  openDaemonLog,
+  openDaemonPartitions,
+} from "../common/cli/daemon-options.ts"
+import { isInOpenafsPlace, logFileOf, stateDirectoryOf } from "../common/cli/place-options.ts"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
-import { nodeDisk } from "../common/disk/node-disk.ts"
 import { lockSalvage } from "../common/lock/partition-lock.ts"
-import { type Logger, type LogLevel, logLevels, openLog } from "../common/log.ts"
 import { reportOnRequest } from "../common/log-signals.ts"
-import { findPartitions, openPartition, type Partition } from "../common/partition/partition.ts"
 import { programTypes } from "../common/protocol/codes.ts"
 import { SyncClient } from "../fssync/client.ts"
 import { fssyncProtocol, fssyncRows } from "../fssync/command-table.ts"
@@ -13,26 +17,26 @@ import { impatientRule } from "../fssync/retry-rule.ts"
 import { prepareStateDirectory } from "../fssync/socket-path.ts"
 import { type ErrorReporter, SalvageServer, type WorkerCommand } from "./salvage-server.ts"
 
-interface SalvageserverArguments {
-  partition: string[] | undefined
-  "state-dir": string
+interface SalvageserverArguments extends DaemonArguments {
   parallel: number
   orphans: string
-  logfile: string | undefined
-  "log-level": LogLevel
+  salvagedirs: boolean
 }
 
-/** A worker is the salvager itself, told whose place it takes. */
+/** A worker is the salvager itself, told whose place it takes. Its repairs are told where OpenAFS's workers tell theirs. */
 function workerCommand(wanted: SalvageserverArguments): WorkerCommand {
   const program = process.argv[1] ?? ""
+  const logfile = isInOpenafsPlace(wanted) ? logFileOf(wanted, "SalsrvLog") : undefined
   return (partition, volume) => [
     process.execPath,
     program,
     "salvager",
     ...["--partition", partition.path],
     ...["--volumeid", String(volume)],
-    ...["--state-dir", wanted["state-dir"]],
+    ...["--state-dir", stateDirectoryOf(wanted)],
+    ...(logfile === undefined ? [] : ["--logfile", logfile]),
     ...["--orphans", wanted.orphans],
+    ...(wanted.salvagedirs ? ["--salvagedirs"] : []),
     ...["--program-type", "salvageServer"],
     "--force",
     "--json",
@@ -46,16 +50,10 @@ function fileserverReporter(client: SyncClient): ErrorReporter {
   }
 }
 
-/** Those that are named, or all of the machine; one that cannot be used keeps none of the others from being served. */
-function openPartitions(paths: readonly string[] | undefined, log: Logger): Partition[] {
-  if (paths !== undefined) return paths.map((path) => openPartition(path))
-  return findPartitions(nodeDisk, (path, err) => log.error({ path, err }, "partition cannot be used"))
-}
-
 async function run(wanted: SalvageserverArguments): Promise<void> {
   const stopping = untilStopped()
-  const log = openLog("salvageserver", { level: wanted["log-level"], file: wanted.logfile, isDaemon: true })
-  const state = wanted["state-dir"]
+  const log = openDaemonLog(wanted, "salvageserver", "SalsrvLog")
+  const state = stateDirectoryOf(wanted)
   prepareStateDirectory(state)
   using _salvageLock = lockSalvage(state, "read", "salvageserver")
   const sender = { programType: programTypes.salvageServer, pid: process.pid, thread: 0 }
@@ -63,7 +61,7 @@ async function run(wanted: SalvageserverArguments): Promise<void> {
   const rule = impatientRule
   await using client = new SyncClient({ path: `${state}/fssync.sock`, protocol: fssyncProtocol, sender, rule })
   await using server = new SalvageServer({
-    partitions: openPartitions(wanted.partition, log),
+    partitions: openDaemonPartitions(wanted, log),
     socket: `${state}/salvsync.sock`,
     stateDirectory: state,
     parallel: wanted.parallel,
@@ -86,24 +84,14 @@ export const salvageserverCommand: CommandModule<object, SalvageserverArguments>
   describe: "Run the salvage server",
   builder: (parser: Argv): Argv<SalvageserverArguments> =>
     parser
-      .option("partition", {
-        type: "string",
-        array: true,
-        describe: "a partition's directory; may be given several times (default: all /vicepX)",
-      })
-      .option("state-dir", {
-        type: "string",
-        default: process.env["DAFS_STATE_DIR"] ?? "/var/lib/openafs/local",
-        describe: "folder of sockets and locks",
-      })
+      .options(daemonOptions)
       .option("parallel", { type: "number", default: 4, describe: "salvages at a time" })
       .option("orphans", {
         choices: ["ignore", "remove", "attach"],
         default: "attach",
         describe: "what workers do with vnodes that no directory names",
       })
-      .option("logfile", { type: "string", describe: "append the log to this file (default: standard error)" })
-      .option("log-level", { choices: logLevels, default: "info" as const, describe: "least level that is logged" })
+      .option("salvagedirs", { type: "boolean", default: false, describe: "let workers rebuild every directory" })
       .example("$0 salvageserver --partition run/vicepa --state-dir run/state", "for one partition"),
   handler: run,
 }

@@ -6,6 +6,7 @@ import { nodeDisk } from "../disk/node-disk.ts"
 import { OpenFileCache } from "../disk/open-file-cache.ts"
 import { DirectoryCache, VnodeCache } from "../vnode/vnode-cache.ts"
 import type { PackageLog } from "./package-context.ts"
+import { type StoreSlack, usualSlack } from "./volume-usage.ts"
 
 /**
  * When changes reach the platter. `never`: when the kernel likes. `onclose`: what was changed is synced when its file is closed,
@@ -49,6 +50,7 @@ function descriptorLimit(): number {
 
 export class ServingCaches {
   readonly sync: ServingSync
+  readonly slack: StoreSlack
   readonly volumeFiles: OpenFileCache
   readonly dataFiles: OpenFileCache
   readonly vnodes: VnodeCache
@@ -59,13 +61,15 @@ export class ServingCaches {
   constructor(options: {
     readonly log: PackageLog
     readonly sync?: ServingSync | undefined
+    readonly slack?: StoreSlack | undefined
     readonly limits?: ServingLimits | undefined
     readonly onBroken?: (volume: number, error: Error) => void
   }) {
-    const { log, sync = "onclose", limits = defaultLimits(), onBroken = () => {} } = options
+    const { log, sync = "onclose", slack = usualSlack, limits = defaultLimits(), onBroken = () => {} } = options
     const syncFailed = (err: unknown, path: string): void =>
       log.error({ err, path }, "a file that is closed cannot be synced")
     this.sync = sync
+    this.slack = slack
     this.volumeFiles = new OpenFileCache(limits.volumeFiles, syncFailed)
     this.dataFiles = new OpenFileCache(limits.dataFiles, syncFailed)
     this.vnodes = new VnodeCache(limits.vnodes)

@@ -47,7 +47,7 @@ export class VolumeCore implements VnodeHome {
     this.caches = caches
     this.store = new InodeStore(partition, attachment.group)
     this.files = new VolumeFiles(this.store, id, this.#mode, caches.volumeFiles)
-    this.usage = new VolumeUsage(attachment)
+    this.usage = new VolumeUsage(attachment, caches.slack)
   }
 
   get #mode(): "read" | "write" {

@@ -31,6 +31,7 @@ import { detachAll, type ShutdownReport } from "./shutdown.ts"
 import { PartitionGroups } from "./volume-group-scan.ts"
 import { dontSalvageMark } from "./volume-info.ts"
 import { type LruOptions, lruDefaults, VolumeLru } from "./volume-lru.ts"
+import type { StoreSlack } from "./volume-usage.ts"
 
 export interface VolumePackageOptions {
   readonly log: PackageLog
@@ -50,6 +51,8 @@ export interface VolumePackageOptions {
   readonly checkoutsMax?: number | undefined
   /** When changes of clients reach the platter; "onclose" if undefined. */
   readonly sync?: ServingSync | undefined
+  /** How far stores may go beyond a quota; undefined: as usual. */
+  readonly slack?: StoreSlack | undefined
   /** Open files; undefined: what the process may have. */
   readonly limits?: ServingLimits | undefined
   /** How the owners of lost checkouts are looked at. */
@@ -87,7 +90,7 @@ export class VolumePackage implements AsyncDisposable {
       offlineTimeoutMs: options.offlineTimeoutMs,
     }
     const onBroken = (id: number, error: Error): void => this.#broke(id, error)
-    this.caches = new ServingCaches({ log, sync: options.sync, limits: options.limits, onBroken })
+    this.caches = new ServingCaches({ log, sync: options.sync, slack: options.slack, limits: options.limits, onBroken })
     this.salvages = new SalvageSchedule(this.context, options.salvageServer)
     const table = {
       find: (id: number) => this.#volumes.get(id),

@@ -6,8 +6,11 @@ import { AfsError } from "../error.ts"
 import type { Attachment } from "./attachment.ts"
 import type { VolumeInfo } from "./volume-info.ts"
 
-/** KiB that a store may go beyond the quota, so that a client can always write back what it has. OpenAFS's slack. */
-const storeSlack = 1024
+/** KiB that a store may go beyond a quota (KiB), so that a client can always write back what it has. */
+export type StoreSlack = (quota: number) => number
+
+/** OpenAFS's, where no other is wanted. */
+export const usualSlack: StoreSlack = () => 1024
 /** VolumeInfo is written after so many accesses, if the last write of that kind is so many seconds ago. */
 const accessesPerWrite = 128
 const secondsPerWrite = 5
@@ -23,11 +26,13 @@ export interface VolumeSpace {
 
 export class VolumeUsage {
   readonly #attachment: Attachment
+  readonly #slack: StoreSlack
   #accesses = 0
   #writtenAt = 0
 
-  constructor(attachment: Attachment) {
+  constructor(attachment: Attachment, slack: StoreSlack = usualSlack) {
     this.#attachment = attachment
+    this.#slack = slack
   }
 
   get space(): VolumeSpace {
@@ -42,7 +47,7 @@ export class VolumeUsage {
   /** @throws AfsError VOVERQUOTA if so many more blocks are more than the quota allows; `kind` "store" has some slack */
   require(blocks: number, kind: "store" | "create", volume: number): void {
     const { used, max } = this.space
-    const slack = kind === "store" ? storeSlack : 0
+    const slack = kind === "store" ? this.#slack(max) : 0
     if (blocks <= 0 || max === 0 || used + blocks - slack <= max) return
     throw new AfsError(
       "VOVERQUOTA",

@@ -15,6 +15,10 @@ const plain = {
   "socket-back-end": "auto",
   cb: 250_000,
   sync: "onclose",
+  spare: undefined,
+  pctspare: undefined,
+  readonly: false,
+  "admin-write": false,
   vlruthresh: 120,
   vlruinterval: 120,
   vlrumax: 8,
@@ -46,6 +50,17 @@ test("fileserver options: --openafs stands for OpenAFS's directories, and each c
   const chosen = configOf({ ...plain, openafs: true, "config-dir": "etc", cell: "other.cell" })
   t.like(chosen, { configurationDirectory: "etc", stateDirectory: "state", cell: "other.cell" })
   t.is(configOf(plain).configurationDirectory, undefined)
+})
+
+test("fileserver options: who may change what, and how far beyond a quota", (t) => {
+  t.like(configOf(plain), { changesBy: "everybody" })
+  t.like(configOf({ ...plain, readonly: true }), { changesBy: "nobody" })
+  t.like(configOf({ ...plain, readonly: true, "admin-write": true }), { changesBy: "administrators" })
+  t.throws(() => configOf({ ...plain, "admin-write": true }), { message: /--readonly/ })
+  t.is(configOf(plain).slack(5000), 1024)
+  t.is(configOf({ ...plain, spare: 0 }).slack(5000), 0)
+  t.is(configOf({ ...plain, pctspare: 10 }).slack(5005), 500)
+  t.throws(() => configOf({ ...plain, spare: 1, pctspare: 1 }), { message: /not both/ })
 })
 
 test("fileserver options: what a server can be asked for later are its own", (t) => {

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path"
 import test from "ava"
 import { isAfsError } from "../../common/error.ts"
 import { silentLog } from "../../common/log.ts"
+import { usualSlack } from "../../common/volume/volume-usage.ts"
 import { type FileserverConfig, serveVolumes } from "../../fileserver/main.ts"
 import { FssyncClient } from "../../fssync/fssync-client.ts"
 import { responses } from "../../fssync/message.ts"
@@ -14,6 +15,8 @@ const plain: Omit<FileserverConfig, "partitions" | "stateDirectory"> = {
   address: undefined,
   port: 0,
   sync: "never",
+  slack: usualSlack,
+  changesBy: "everybody",
   socketBackEnd: "auto",
   jumbograms: 1,
   packetSizeMax: 1444,

@@ -1,10 +1,11 @@
 import test from "ava"
 import { systemClock } from "../../common/clock.ts"
+import { isAfsError } from "../../common/error.ts"
 import { encodeAccessList } from "../../common/vnode/access-list.ts"
 import type { VolumeUse } from "../../common/volume/server-volume.ts"
 import type { Caller } from "../../fileserver/host-table.ts"
 import { Request } from "../../fileserver/request.ts"
-import type { Serving } from "../../fileserver/serving.ts"
+import type { ChangesBy, Serving } from "../../fileserver/serving.ts"
 import { attachedVolume, now } from "../support/attached.ts"
 
 const tree = { sub: { folder: { one: "1", two: "2" } }, other: { folder: { three: "3" } } }
@@ -46,4 +47,25 @@ test("sight: one request sees at once what changes in access lists, groups, user
   t.true(request.sightOf(home.at("other/three")).isVolumeOwner)
   home.volume.rename(home.at("sub"), Buffer.from("one"), home.at("other"), Buffer.from("one"), { author: 1, now })
   t.is(rights("other/one"), write, "a file that has moved is under the list of its new directory")
+})
+
+test("changes: a server takes everybody's, those of administrators, or nobody's", async (t) => {
+  const home = await attachedVolume(t, tree)
+  const isTaken = (changesBy: ChangesBy, isAdministrator: boolean): boolean => {
+    const request = new Request(
+      { changesBy, clock: systemClock } as unknown as Serving,
+      { host: { cps: [] }, user: { ...person(1001), isAdministrator } } as unknown as Caller,
+      { attached: home.volume } as unknown as VolumeUse,
+    )
+    try {
+      request.requireWritable()
+      return true
+    } catch (error) {
+      t.true(isAfsError(error, "VREADONLY"))
+      return false
+    }
+  }
+  t.deepEqual([isTaken("everybody", false), isTaken("everybody", true)], [true, true])
+  t.deepEqual([isTaken("administrators", false), isTaken("administrators", true)], [false, true])
+  t.deepEqual([isTaken("nobody", false), isTaken("nobody", true)], [false, false])
 })

@@ -49,6 +49,7 @@ export async function servingHere(t: Pick<ExecutionContext, "teardown">, tree: T
   const caller = { host, user: administrator }
   const here = { told: [] as string[], breaking: undefined as Promise<void> | undefined }
   const serving: Serving = {
+    changesBy: "everybody",
     volumes,
     hosts: { callerOf: () => caller, knownCaller: () => caller, counts: () => ({ hosts: 1, active: 1 }) },
     callbacks: {

@@ -39,6 +39,7 @@ export function checkValues(command: AnyVosCommand, values: unknown): Values {
     volserver: false,
     quiet: false,
     partition: undefined,
+    openafs: undefined,
     "state-dir": undefined,
     timeout: undefined,
     ...checked,

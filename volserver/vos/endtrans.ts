@@ -1,8 +1,8 @@
 /** `dafs vos endtrans`: ends a job of the volserver. */
+import { stateDirectoryOf } from "../../common/cli/place-options.ts"
 import { AfsError } from "../../common/error.ts"
 import { number } from "./option.ts"
 import { cancelJob } from "./remote.ts"
-import { stateDirectoryOf } from "./run.ts"
 import { vosCommand } from "./vos-command.ts"
 
 export const command = vosCommand({

@@ -1,4 +1,5 @@
 /** Runs a `dafs vos` subcommand at the volserver, and shows the same progress and result as if it ran here. */
+import { stateDirectoryOf } from "../../common/cli/place-options.ts"
 import { isWatched, openProgressBar, type ProgressBar } from "../../common/cli/progress.ts"
 import { AfsError } from "../../common/error.ts"
 import { connectJson, type JsonChannel } from "../../fssync/json-channel.ts"
@@ -11,7 +12,7 @@ import {
   volserverSocketName,
 } from "../job-messages.ts"
 import { ownValues } from "./check-values.ts"
-import { stateDirectoryOf, timeoutOf, type Values } from "./run.ts"
+import { timeoutOf, type Values } from "./run.ts"
 import type { AnyVosCommand } from "./vos-command.ts"
 
 async function connect(stateDirectory: string): Promise<JsonChannel> {

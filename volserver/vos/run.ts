@@ -1,4 +1,5 @@
 /** Runs one `dafs vos` subcommand in this process: finds partitions and fileserver, shows progress, prints the result. */
+import { stateDirectoryOf } from "../../common/cli/place-options.ts"
 import { isWatched, openProgressBar } from "../../common/cli/progress.ts"
 import { nodeDisk } from "../../common/disk/node-disk.ts"
 import { AfsError } from "../../common/error.ts"
@@ -21,11 +22,6 @@ export type Values = CommonValues & Readonly<Record<string, unknown>>
 
 /** Seconds; a day. */
 const timeoutMax = 86_400
-const defaultStateDirectory = "/var/lib/openafs/local"
-
-export function stateDirectoryOf(values: CommonValues): string {
-  return values["state-dir"] ?? process.env["DAFS_STATE_DIR"] ?? defaultStateDirectory
-}
 
 /** Milliseconds. @throws AfsError USAGE unless it is a time to come */
 export function timeoutOf({ timeout }: CommonValues): number | undefined {

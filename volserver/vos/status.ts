@@ -1,9 +1,10 @@
 /** `dafs vos status`: what the volserver is doing. */
+
 import { formatTable } from "../../common/cli/output.ts"
+import { stateDirectoryOf } from "../../common/cli/place-options.ts"
 import type { JobStatus } from "../job-messages.ts"
 import { shownDate } from "./date.ts"
 import { volserverStatus } from "./remote.ts"
-import { stateDirectoryOf } from "./run.ts"
 import { vosCommand } from "./vos-command.ts"
 
 function shownProgress({ progress, pid }: JobStatus): string {

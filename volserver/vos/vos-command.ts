@@ -1,11 +1,13 @@
 /** What a `dafs vos` subcommand is: options, the work, and how its result reads. */
+import { openafsDescription, stateDirectoryDescription } from "../../common/cli/place-options.ts"
 import type { VolserverContext } from "../context.ts"
-import { flag, number, type OptionTable, text, texts, type ValuesOf } from "./option.ts"
+import { flag, maybe, number, type OptionTable, text, texts, type ValuesOf } from "./option.ts"
 
 /** Options that every subcommand has. */
 export const commonOptions = {
   partition: texts("a partition: its directory, or a name as in /vicepa or a (default: all of this machine)"),
-  "state-dir": text("folder of the servers' sockets (default: DAFS_STATE_DIR, or OpenAFS's)"),
+  openafs: maybe(openafsDescription),
+  "state-dir": text(stateDirectoryDescription),
   offline: flag("work without a fileserver; refused while one answers"),
   json: flag("print the result as one JSON document"),
   volserver: flag("let the volserver do it"),

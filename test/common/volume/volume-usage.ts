@@ -1,4 +1,8 @@
 import test from "ava"
+import { Attachment } from "../../../common/volume/attachment.ts"
+import { newVolumeHeader } from "../../../common/volume/volume-header.ts"
+import { newVolumeInfo, volumeInfoLayout } from "../../../common/volume/volume-info.ts"
+import { VolumeUsage } from "../../../common/volume/volume-usage.ts"
 import { attachedVolume, by, nameOf, newVnode, now } from "../../support/attached.ts"
 import { infoOnDisk } from "../../support/served-volumes.ts"
 
@@ -53,4 +57,15 @@ test("volume status: quota, name and message are on disk at once", async (t) => 
   home.volume.setVolume({ maxQuota: 99, minQuota: 5, name: "other", offlineMessage: "later" })
   t.like(infoOnDisk(home.partition, home.id), { maxquota: 99, minquota: 5, name: "other", offlineMessage: "later" })
   t.deepEqual(home.volume.space, { used: 2, max: 99, min: 5 })
+})
+
+test("usage: a store may go beyond the quota as far as the server is told, new objects never", (t) => {
+  const info = newVolumeInfo({ id: 5, maxquota: 1000, diskused: 990 })
+  const attachment = new Attachment(newVolumeHeader(5, 5), volumeInfoLayout.encode(info))
+  const usage = new VolumeUsage(attachment, (quota) => quota / 10)
+  t.notThrows(() => usage.require(110, "store", 5))
+  t.throws(() => usage.require(111, "store", 5), { code: "VOVERQUOTA" })
+  t.notThrows(() => usage.require(10, "create", 5))
+  t.throws(() => usage.require(11, "create", 5), { code: "VOVERQUOTA" })
+  t.notThrows(() => new VolumeUsage(attachment).require(1034, "store", 5))
 })
