@@ -10,16 +10,14 @@ import { fssyncReasons } from "../fssync/message.ts"
 import { impatientRule } from "../fssync/retry-rule.ts"
 import { withBoth } from "./both-servers.ts"
 import { startFileserver } from "./fileserver-process.ts"
-import { type Answer, answer, type Goal, inTemporaryDirectory, median, report } from "./measure.ts"
+import { type Answer, answerFrom, type Goal, inTemporaryDirectory, median, report } from "./measure.ts"
 import { OpenafsFssync } from "./openafs-fssync.ts"
 import { type AccessClient, startClient, startPeerClient } from "./peer-client.ts"
 
 const volumeCount = 300
 const roundCount = 9
-const peerName = "dafileserver"
 /** Where our server listens; the peer has a network of its own. */
 const port = 17_000
-const none: Round = { first: Number.NaN, later: Number.NaN }
 const partitionName = "/vicepa"
 
 interface Accesses {
@@ -66,26 +64,21 @@ function peerAccesses(fssync: OpenafsFssync, client: AccessClient, volumes: read
 
 /** The rounds are run once; every question is answered from all of them. */
 async function measure(ours: Accesses, peer: Accesses | undefined): Promise<Answer[]> {
-  const rounds: { mine: Round; theirs: Round | undefined }[] = []
+  const [mine, theirs]: [Round[], Round[]] = [[], []]
   for (let round = 0; round <= roundCount; round++) {
-    rounds.push({ mine: await oneRound(ours), theirs: peer === undefined ? undefined : await oneRound(peer) })
+    const pair = { mine: await oneRound(ours), theirs: peer && (await oneRound(peer)) }
+    if (round === 0) continue // the first one lets both run in
+    mine.push(pair.mine)
+    if (pair.theirs !== undefined) theirs.push(pair.theirs)
   }
-  const ask = (what: string, figure: (round: Round) => number, goal?: Goal): Promise<Answer> => {
-    const [mine, theirs] = [rounds.values(), rounds.values()]
-    const question = {
-      what,
-      unit: "µs",
-      rounds: roundCount,
-      ours: { name: "dafs fileserver", round: () => figure(mine.next().value?.mine ?? none) },
-      peer:
-        peer === undefined ? undefined : { name: peerName, round: () => figure(theirs.next().value?.theirs ?? none) },
-    }
-    return answer(goal === undefined ? question : { ...question, goal })
+  const ask = (what: string, figure: (round: Round) => number, goal?: Goal): Answer => {
+    const against = peer && { name: "dafileserver", figures: theirs.map(figure) }
+    return answerFrom({ what, unit: "µs", ours: mine.map(figure), peer: against, goal })
   }
   return [
-    await ask("first access of a volume", ({ first }) => first, { atMost: 0.5 }),
-    await ask("of it, the attach", ({ first, later }) => first - later),
-    await ask("access of an attached volume", ({ later }) => later),
+    ask("first access of a volume", ({ first }) => first, { atMost: 0.5 }),
+    ask("of it, the attach", ({ first, later }) => first - later),
+    ask("access of an attached volume", ({ later }) => later),
   ]
 }
 

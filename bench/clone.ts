@@ -1,57 +1,47 @@
 /**
  * How long does the backup clone of a volume of 20,000 files take, when it is first made, and again when nothing has
- * changed? Ours as an operation of a running process, as the volserver does it, and as a whole command, of which the start
- * of Node.js is the larger part; the peer's always as a whole `vos backup`, of which the command is some 17 ms.
+ * changed? The peer's `vos backup` includes the start of the command, some 17 ms.
  */
 import { join } from "node:path"
 import { manyFiles } from "../test/support/dump-builder.ts"
 import { backupVolume } from "../volserver/operations/backup.ts"
 import { findVolume } from "../volserver/volume-list.ts"
 import { type VolumeCommands, withVolumeServers, writeDump } from "./filled-volumes.ts"
-import { answer, inTemporaryDirectory, report, type Side } from "./measure.ts"
+import { type Answer, inTemporaryDirectory, report, type Side, seconds } from "./measure.ts"
+import { answerThreeWays } from "./three-ways.ts"
 
 const name = "v.many"
-const goal = { atMost: 0.4 }
-const unit = "ms"
-
-type Work = () => void | Promise<void>
-
-async function milliseconds(work: Work): Promise<number> {
-  const begin = performance.now()
-  await work()
-  return performance.now() - begin
-}
+const common = { unit: "ms", goal: { atMost: 0.4 }, turns: { rounds: 7 } }
 
 /** A round makes the backup anew, after removing it where `first` is asked for. */
-function side(commands: VolumeCommands, what: string, first: boolean, backup: Work): Side {
-  return {
-    name: what,
-    async round() {
-      if (first) commands.remove(`${name}.backup`)
-      return await milliseconds(backup)
-    },
+function backingUp(commands: VolumeCommands, first: boolean, backup: () => void | Promise<void>): Side["round"] {
+  return async () => {
+    if (first) commands.remove(`${name}.backup`)
+    return 1000 * (await seconds(backup))
   }
 }
 
 await inTemporaryDirectory((directory) =>
-  withVolumeServers(directory, async (ours, peer, place) => {
+  withVolumeServers(directory, async (ours, peer, { context, partition }) => {
     const dump = join(directory, "source.dump")
     writeDump(dump, manyFiles(20_000, 1024))
-    const operation: Work = async () => {
-      await backupVolume(place.context, findVolume([place.partition], name))
-    }
-    for (const commands of [ours, ...(peer === undefined ? [] : [peer])]) {
+    for (const commands of peer === undefined ? [ours] : [ours, peer]) {
       commands.restore(name, dump)
       commands.backup(name)
     }
-    const answers = []
+    const operation = async (): Promise<void> => {
+      await backupVolume(context, findVolume([partition], name))
+    }
+    const answers: Answer[] = []
     for (const first of [true, false]) {
-      const what = first ? "clone of 20,000 files" : "clone again, nothing changed"
-      const theirs = peer && side(peer, peer.name, first, () => peer.backup(name))
-      const byOperation = side(ours, "operation", first, operation)
-      const byCommand = side(ours, "command", first, () => ours.backup(name))
-      answers.push(await answer({ what: `${what}: operation`, unit, ours: byOperation, peer: theirs, goal }))
-      answers.push(await answer({ what: `${what}: whole command`, unit, ours: byCommand, peer: theirs }))
+      const ways = {
+        ...common,
+        what: first ? "clone of 20,000 files" : "clone again, nothing changed",
+        operation: backingUp(ours, first, operation),
+        command: backingUp(ours, first, () => ours.backup(name)),
+        peer: peer && { name: peer.name, round: backingUp(peer, first, () => peer.backup(name)) },
+      }
+      answers.push(...(await answerThreeWays(ways)))
     }
     report(answers)
   }),

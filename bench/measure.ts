@@ -62,33 +62,76 @@ export function microseconds(count: number, work: (index: number) => void): numb
   return ((performance.now() - begin) * 1000) / count
 }
 
+/** Seconds that the work takes. */
+export async function seconds(work: () => void | Promise<void>): Promise<number> {
+  const begin = performance.now()
+  await work()
+  return (performance.now() - begin) / 1000
+}
+
 function isMet(goal: Goal | undefined, figure: number | undefined): boolean | undefined {
   if (goal === undefined || figure === undefined) return undefined
   return "atMost" in goal ? figure <= goal.atMost : figure >= goal.atLeast
 }
 
-/** Runs both sides in turns. */
-export async function answer(question: Question): Promise<Answer> {
-  const { what, unit, ours, peer, goal, rounds = 7 } = question
-  const pairs: { mine: number; theirs: number }[] = []
+/** How often both sides are asked. */
+export interface Turns {
+  /** 7. One more is done first and thrown away. */
+  readonly rounds?: number | undefined
+  /** No round begins after so long, but there is always one that counts. */
+  readonly secondsMax?: number | undefined
+}
+
+/** The figures of every side, round by round: the sides take turns, each round another one begins. */
+export async function takeTurns(
+  sides: readonly Side[],
+  { rounds = 7, secondsMax = Number.POSITIVE_INFINITY }: Turns = {},
+): Promise<number[][]> {
+  const figures: number[][] = sides.map(() => [])
+  const begin = performance.now()
   for (let round = 0; round <= rounds; round++) {
-    const pair = { mine: await ours.round(), theirs: peer === undefined ? Number.NaN : await peer.round() }
-    if (round > 0) pairs.push(pair)
+    if (round > 1 && performance.now() - begin > secondsMax * 1000) break
+    for (let turn = 0; turn < sides.length; turn++) {
+      const index = (round + turn) % sides.length
+      const figure = (await sides[index]?.round()) ?? Number.NaN
+      if (round > 0) figures[index]?.push(figure)
+    }
   }
-  const mine = pairs.map((pair) => pair.mine)
-  const ratio = peer === undefined ? undefined : median(pairs.map((pair) => pair.mine / pair.theirs))
+  return figures
+}
+
+/** A question whose rounds have been run. */
+export interface Figures {
+  readonly what: string
+  readonly unit: string
+  /** Ours, round by round. */
+  readonly ours: readonly number[]
+  /** The peer's in the same rounds. */
+  readonly peer?: { readonly name: string; readonly figures: readonly number[] } | undefined
+  readonly goal?: Goal | undefined
+}
+
+/** What the figures come to. */
+export function answerFrom({ what, unit, ours, peer, goal }: Figures): Answer {
+  const ratio = peer && median(ours.map((mine, round) => mine / (peer.figures[round] ?? Number.NaN)))
   return {
     what,
     unit,
-    ours: median(mine),
-    peer: peer === undefined ? undefined : median(pairs.map((pair) => pair.theirs)),
+    ours: median(ours),
+    peer: peer && median(peer.figures),
     peerName: peer?.name,
     ratio,
-    range: [Math.min(...mine), Math.max(...mine)],
-    rounds,
+    range: [Math.min(...ours), Math.max(...ours)],
+    rounds: ours.length,
     goal,
-    met: isMet(goal, peer === undefined ? median(mine) : ratio),
+    met: isMet(goal, peer === undefined ? median(ours) : ratio),
   }
+}
+
+/** Runs both sides in turns. */
+export async function answer({ what, unit, ours, peer, goal, rounds }: Question): Promise<Answer> {
+  const [mine = [], theirs = []] = await takeTurns(peer === undefined ? [ours] : [ours, peer], { rounds })
+  return answerFrom({ what, unit, ours: mine, peer: peer && { name: peer.name, figures: theirs }, goal })
 }
 
 /** Three digits are more than a shared machine is good for. */

@@ -4,7 +4,6 @@
  *
  * A batch goes to the thread if a slot is free; else the caller makes its files, rather than wait.
  */
-import { availableParallelism, loadavg } from "node:os"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { Worker } from "node:worker_threads"
 import { nodeDisk } from "../common/disk/node-disk.ts"
@@ -57,11 +56,9 @@ export class FileMaker {
     this.#thread.unref()
   }
 
-  /** Undefined where a thread would be of no use: it cannot reach the disk, or no processor has time for it. */
-  static start(store: InodeStore, made: InodeList): FileMaker | undefined {
-    const [load = 0] = loadavg()
-    const isUseful = load < availableParallelism() - 0.5 && store.partition.disk === nodeDisk
-    return isUseful ? new FileMaker(store, made) : undefined
+  /** False where a thread cannot reach the disk. */
+  static canServe(store: InodeStore): boolean {
+    return store.partition.disk === nodeDisk
   }
 
   /** A batch to fill for the thread; undefined if it has enough to do or is not up yet. @throws what befell an earlier batch */

@@ -10,6 +10,7 @@ import type { DumpVnode } from "../common/dump/dump-tags.ts"
 import { AfsError, FormatError } from "../common/error.ts"
 import { dataInode, type Inode, inodeParts } from "../common/partition/inode-number.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
+import { IdleProcessors } from "../common/system/idle-processors.ts"
 import { type IndexPiece, indexPieceSize, pieceOffsetOf, readIndexPiece } from "../common/vnode/index-piece.ts"
 import { encodeRecord } from "../common/vnode/vnode-index.ts"
 import {
@@ -37,7 +38,9 @@ import { VnodeSet } from "./vnode-set.ts"
 /** Files up to this size wait for others; larger ones are copied by themselves. */
 const smallFileMax = 256 * 1024
 /** A thread that makes files is worth its start from so many on. */
-const threadFilesMin = 1024
+const threadFilesMin = 512
+/** So much of a processor must be idle for it. */
+const idleProcessorsMin = 0.5
 /** Vnode numbers of a batch lie so close: the rows between are read at once. */
 const batchSpanMax = 32_768
 const pieceBytes = 256 * 1024
@@ -93,7 +96,10 @@ export class RestoredVnodes {
   readonly #ownBatch = new FileBatch(newBatchMemory())
   #batch = this.#ownBatch
   #maker: FileMaker | undefined
-  #mayHaveMaker = true
+  /** Undefined where no thread can help. */
+  readonly #processors: IdleProcessors | undefined
+  /** Number of files at which a thread is thought of next. */
+  #nextThought = threadFilesMin
   #waiting: WaitingFile[] = []
   #filled = 0
   #filecount = 0
@@ -105,6 +111,7 @@ export class RestoredVnodes {
     this.#volume = volume
     this.#store = new InodeStore(volume.partition, volume.header.parent)
     this.#options = options
+    this.#processors = FileMaker.canServe(this.#store) ? new IdleProcessors() : undefined
     this.#writers = { large: new RecordWriter(draft.large, "large"), small: new RecordWriter(draft.small, "small") }
   }
 
@@ -188,11 +195,15 @@ export class RestoredVnodes {
 
   /** Where the next files go: to the thread, if it is there and has nothing to do. */
   #nextBatch(): FileBatch {
-    if (this.#mayHaveMaker && this.#filecount >= threadFilesMin) {
-      this.#mayHaveMaker = false
-      this.#maker = FileMaker.start(this.#store, this.#created)
-    }
+    if (this.#filecount >= this.#nextThought) this.#maker ??= this.#newMaker()
     return this.#maker?.free() ?? this.#ownBatch
+  }
+
+  /** A thread, where a processor has time for it; else the question comes again later. */
+  #newMaker(): FileMaker | undefined {
+    this.#nextThought = 2 * this.#filecount
+    const isUseful = (this.#processors?.mean() ?? 0) >= idleProcessorsMin
+    return isUseful ? new FileMaker(this.#store, this.#created) : undefined
   }
 
   /** Writes everything that is still in memory into the draft, and waits for the last file. */

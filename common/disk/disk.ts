@@ -24,6 +24,8 @@ export interface DiskStat {
   readonly isFile: boolean
   /** Seconds since 1970. */
   readonly modified: number
+  /** Milliseconds since 1970, with as fine a fraction as the file system keeps. */
+  readonly modifiedMs: number
   /** Identity on its file system: equal for two names of one file. */
   readonly identity: string
 }
@@ -32,6 +34,7 @@ export interface DiskStat {
 export interface DiskEntry {
   readonly name: string
   readonly isDirectory: boolean
+  readonly isLink: boolean
 }
 
 /** An open file. Positions are byte offsets. Every failure is a DiskError that names path and offset. */
@@ -41,6 +44,8 @@ export interface DiskFile extends Disposable {
   readonly descriptor: number
   /** Fills `into` from `position`; returns the number of bytes read, less than its length only at the end of the file. */
   read(into: Uint8Array, position: number): number
+  /** One call to the kernel: as `read`, but less than the length says nothing about where the file ends. */
+  readSome(into: Uint8Array, position: number): number
   /** Writes all bytes or throws. */
   write(bytes: Uint8Array, position: number): void
   truncate(size: number): void

@@ -81,7 +81,7 @@ class NodeStat implements DiskStat {
   readonly gid: number
   readonly isDirectory: boolean
   readonly isFile: boolean
-  readonly modified: number
+  readonly modifiedMs: number
   readonly #dev: number
   readonly #ino: number
 
@@ -92,9 +92,13 @@ class NodeStat implements DiskStat {
     this.gid = stats.gid
     this.isFile = stats.isFile()
     this.isDirectory = !this.isFile && stats.isDirectory()
-    this.modified = Math.floor(stats.mtimeMs / 1000)
+    this.modifiedMs = stats.mtimeMs
     this.#dev = stats.dev
     this.#ino = stats.ino
+  }
+
+  get modified(): number {
+    return Math.floor(this.modifiedMs / 1000)
   }
 
   get identity(): string {
@@ -174,6 +178,15 @@ class NodeFile implements DiskFile {
       throw new DiskError("read", this.path, cause, position + done)
     }
     return done
+  }
+
+  readSome(into: Uint8Array, position: number): number {
+    requirePosition(position)
+    try {
+      return readOnce(this.descriptor, into, 0, position)
+    } catch (cause) {
+      throw new DiskError("read", this.path, cause, position)
+    }
   }
 
   write(bytes: Uint8Array, position: number): void {
@@ -293,7 +306,11 @@ export const nodeDisk: Disk = {
   list: (path) =>
     ifPresent("list", path, () =>
       readdirSync(path, { withFileTypes: true }).map(
-        (entry): DiskEntry => ({ name: entry.name, isDirectory: entry.isDirectory() }),
+        (entry): DiskEntry => ({
+          name: entry.name,
+          isDirectory: entry.isDirectory(),
+          isLink: entry.isSymbolicLink(),
+        }),
       ),
     ),
   mkdir: (path, permissions) => attempt("mkdir", path, () => mkdirSync(path, permissions)),

@@ -35,11 +35,13 @@ const frees = /^(unlink|rmdir)$/
 
 class Guard {
   readonly #cut: Cut | undefined
+  readonly #onChange: (words: string) => void
   readonly history: string[] = []
   #over = false
 
-  constructor(cut: Cut | undefined) {
+  constructor(cut: Cut | undefined, onChange: (words: string) => void) {
     this.#cut = cut
+    this.#onChange = onChange
   }
 
   get isCut(): boolean {
@@ -56,6 +58,7 @@ class Guard {
   change<T>(call: string, path: string, work: () => T, torn?: () => void): T {
     this.look(() => {})
     this.history.push(`${call} ${path}`)
+    this.#onChange(`${call} ${path}`)
     const cut = this.#cut
     if (cut === undefined || this.history.length < cut.at) return work()
     if (cut.how === "throw" || cut.how === "kill") return this.#end(cut, torn)
@@ -93,6 +96,10 @@ class CutFile implements DiskFile {
 
   read(into: Uint8Array, position: number): number {
     return this.#guard.look(() => this.#file.read(into, position))
+  }
+
+  readSome(into: Uint8Array, position: number): number {
+    return this.#guard.look(() => this.#file.readSome(into, position))
   }
 
   write(bytes: Uint8Array, position: number): void {
@@ -151,9 +158,16 @@ class CutFile implements DiskFile {
   }
 }
 
-/** A disk that counts its changes, and ends as `cut` says; without it nothing happens but the counting. */
-export function cutDisk(cut?: Cut, disk: Disk = nodeDisk): CutDisk {
-  const guard = new Guard(cut)
+/**
+ * A disk that counts its changes, and ends as `cut` says; without it nothing happens but the counting. `onChange` is told
+ * of each before it is made.
+ */
+export function cutDisk(
+  cut?: Cut,
+  disk: Disk = nodeDisk,
+  onChange: (words: string) => void = () => undefined,
+): CutDisk {
+  const guard = new Guard(cut, onChange)
   const open = (path: string, mode: OpenMode, permissions?: number): DiskFile => {
     const work = (): DiskFile => disk.open(path, mode, permissions)
     const makes = mode === "create" || (mode === "lock" && disk.stat(path) === undefined)

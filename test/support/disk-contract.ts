@@ -95,6 +95,7 @@ const promises: readonly Promised[] = [
       t.is(file.read(into, 0), 16)
       t.deepEqual(into, Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 97, 66, 0, 0, 0, 0))
       t.is(file.read(into, far - 2), 5)
+      t.is(file.readSome(into, far - 2), 5)
       t.deepEqual(into.subarray(0, 5), Uint8Array.of(0, 0, 101, 110, 100))
     },
   ],
@@ -106,6 +107,9 @@ const promises: readonly Promised[] = [
       const into = new Uint8Array(5).fill(9)
       t.is(file.read(into, 1), 2)
       t.deepEqual(into, Uint8Array.of(98, 99, 9, 9, 9))
+      t.is(file.readSome(into, 2), 1)
+      t.deepEqual(into, Uint8Array.of(99, 99, 9, 9, 9))
+      t.is(file.readSome(into, 3), 0)
       t.is(file.read(into, 3), 0)
       t.is(file.read(into, 1e9), 0)
       t.is(file.read(new Uint8Array(0), 0), 0)
@@ -119,6 +123,7 @@ const promises: readonly Promised[] = [
       for (const wrong of [-1, 0.5, Number.NaN, 2 ** 60]) {
         t.throws(() => file.write(bytes("x"), wrong), { instanceOf: RangeError })
         t.throws(() => file.read(new Uint8Array(1), wrong), { instanceOf: RangeError })
+        t.throws(() => file.readSome(new Uint8Array(1), wrong), { instanceOf: RangeError })
         t.throws(() => file.truncate(wrong), { instanceOf: RangeError })
       }
       t.is(textOf(disk.readFile(file.path)), "precious")
@@ -192,6 +197,7 @@ const promises: readonly Promised[] = [
       file.close()
       refuses(t, "EBADF", file.path, () => file.write(bytes("x"), 0))
       refuses(t, "EBADF", file.path, () => file.read(new Uint8Array(1), 0))
+      refuses(t, "EBADF", file.path, () => file.readSome(new Uint8Array(1), 0))
       refuses(t, "EBADF", file.path, () => file.stat())
       refuses(t, "EBADF", file.path, () => file.truncate(0))
       refuses(t, "EBADF", file.path, () => file.sync())
