@@ -1,5 +1,5 @@
 /** The fileserver on one page. Its socket appears, and clients are served, only when every volume's name is known. */
-import { secondsOf, systemClock } from "../common/clock.ts"
+import { type Clock, secondsOf, systemClock } from "../common/clock.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import type { Logger } from "../common/log.ts"
 import { reportOnRequest } from "../common/log-signals.ts"
@@ -23,6 +23,8 @@ import type { ChangesBy } from "./serving.ts"
 export interface FileserverConfig extends CellOptions, ClientPortOptions {
   /** Undefined: all partitions of the machine. */
   readonly partitions: readonly string[] | undefined
+  /** By which volumes grow idle; the machine's if absent. */
+  readonly clock?: Clock | undefined
   /** `false`: idle volumes stay attached. */
   readonly lru: LruOptions | false
   /** Undefined: users are waited for without end. */

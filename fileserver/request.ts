@@ -4,7 +4,7 @@
  */
 import { secondsOf } from "../common/clock.ts"
 import { isDiskError } from "../common/disk/disk.ts"
-import { AfsError } from "../common/error.ts"
+import { AfsError, isAfsError } from "../common/error.ts"
 import type { AFSCallBack, AFSFid } from "../common/protocol/afs-types.ts"
 import type { AFSFetchStatus, AFSVolSync } from "../common/protocol/afsint.ts"
 import { codes } from "../common/protocol/codes.ts"
@@ -12,6 +12,7 @@ import type { RpcCall } from "../common/rpc/rpc-call.ts"
 import type { Vnode } from "../common/vnode/vnode.ts"
 import { type AttachedVolume, type ChangeBy, tellsDamage } from "../common/volume/attached-volume.ts"
 import { salvagingCode } from "../common/volume/client-access.ts"
+import { fileCallError } from "../common/volume/damage.ts"
 import type { Eventually } from "../common/volume/handover.ts"
 import { factsOf } from "../common/volume/package-context.ts"
 import type { VolumeUse } from "../common/volume/server-volume.ts"
@@ -215,15 +216,11 @@ export function guarded<R>(serving: Serving, use: VolumeUse, work: () => Eventua
  */
 function failureOf(serving: Serving, use: VolumeUse, error: unknown): unknown {
   if (tellsDamage(error)) return damaged(serving, use, error)
-  if (!isDiskError(error)) return error
-  serving.log.error({ ...factsOf(use.volume), err: error }, "file call failed for a client")
-  return new AfsError(codeOfDisk(error), "request", factsOf(use.volume), { cause: error })
-}
-
-function codeOfDisk(error: unknown): "VDISKFULL" | "VBUSY" | "VIO" {
-  if (isDiskError(error, "ENOSPC", "EDQUOT")) return "VDISKFULL"
-  // This process is short of something for the moment: the client shall try again.
-  return isDiskError(error, "EMFILE", "ENFILE", "ENOMEM") ? "VBUSY" : "VIO"
+  const failure = fileCallError(error, "request", factsOf(use.volume))
+  // The client learns no more than the code: what failed, and where, is for the log.
+  if (isAfsError(failure, "VIO") || isDiskError(error))
+    serving.log.error({ ...factsOf(use.volume), err: error }, "file call failed for a client")
+  return failure
 }
 
 function damaged(serving: Serving, use: VolumeUse, error: unknown): AfsError {

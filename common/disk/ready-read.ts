@@ -5,12 +5,12 @@
 import { constants } from "node:os"
 import { type Libc, openLibc } from "../system/libc.ts"
 
-const { EAGAIN, EINTR, EOPNOTSUPP, ENOSYS, EINVAL } = constants.errno
+const { EOPNOTSUPP, ENOSYS, EINVAL } = constants.errno
 
 /** `pending`: some of it would have to be waited for. `unknown`: nobody can tell, now or later. */
 type ReadyAnswer = number | "pending" | "unknown"
 
-/** Reads up to `length` bytes to `into` from `from` on; less only at the end of the file. @throws Error with an errno name */
+/** Fills `into` from `position` on; less only at the end of the file. A read that fails is `pending`: who waits for it hears why. */
 export type ReadyRead = (descriptor: number, into: Uint8Array, position: number) => ReadyAnswer
 
 /** Linux: fail with EAGAIN rather than wait. */
@@ -28,8 +28,7 @@ function makeReadyRead(libc: Libc): ReadyRead {
     words[1] = address / wordSpan
     words[2] = length
     words[3] = length / wordSpan
-    const count = preadv2(descriptor, iovecAddress, 1, position, readNoWait)
-    return count < 0 ? -libc.errno() : count
+    return preadv2(descriptor, iovecAddress, 1, position, readNoWait)
   }
   return (descriptor, into, position) => {
     const address = libc.addressOf(into)
@@ -37,20 +36,16 @@ function makeReadyRead(libc: Libc): ReadyRead {
     while (done < into.length) {
       const count = readOnce(descriptor, address + done, into.length - done, position + done)
       if (count === 0) break
-      if (count > 0) done += count
-      else if (count === -EAGAIN) return "pending"
-      else if (count !== -EINTR) return refusal(-count)
+      // What V8 does between two calls may leave an errno of its own, even 0: it must never pass for the end of the file.
+      if (count < 0) return cannotTell(libc.errno()) ? "unknown" : "pending"
+      done += count
     }
     return done
   }
 }
 
-/** A kernel or file system without the flag says so; everything else is an error of the read. */
-function refusal(errno: number): "unknown" {
-  if (errno === EOPNOTSUPP || errno === ENOSYS || errno === EINVAL) return "unknown"
-  const name = Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`
-  throw Object.assign(new Error(`read failed: ${name}`), { code: name })
-}
+/** A kernel or file system without the flag says so. */
+const cannotTell = (errno: number): boolean => errno === EOPNOTSUPP || errno === ENOSYS || errno === EINVAL
 
 let known: ReadyRead | undefined
 

@@ -19,7 +19,9 @@ test("damage: a failed file call becomes what clients get, and keeps its cause",
     ["EDQUOT", "VDISKFULL"],
     ["EFBIG", "EFBIG"],
     ["EIO", "VIO"],
-    ["EMFILE", "VIO"],
+    ["EMFILE", "VBUSY"],
+    ["ENFILE", "VBUSY"],
+    ["ENOMEM", "VBUSY"],
   ] as const) {
     const error = fileCallError(failed(errno), "storeData", { volume: 5, vnode: 4 })
     t.like(error, { code, subject: { volume: 5, vnode: 4 } })
