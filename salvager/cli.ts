@@ -2,6 +2,7 @@
 
 import type { Argv, CommandModule } from "yargs"
 import { exitCodes } from "../common/cli/exit-codes.ts"
+import { gatherText } from "../common/cli/gathered-text.ts"
 import { outliveReaders } from "../common/cli/lost-reader.ts"
 import { isInOpenafsPlace, logFileOf, stateDirectoryOf } from "../common/cli/place-options.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
@@ -146,7 +147,8 @@ async function salvageAndReport(
   options: SalvageOptions,
 ): Promise<GroupResult[]> {
   const style: ReportStyle = wanted.json ? "json" : wanted.showlog ? "log" : "text"
-  const report = reporter(style, process.stdout, wanted.progress)
+  const out = gatherText(process.stdout)
+  const report = reporter(style, out, wanted.progress)
   const progress = progressLine()
   using log = SalvageLog.open(logPathOf(wanted), partitions, options.readOnly)
   const emit: Emit = (event) => {
@@ -162,6 +164,7 @@ async function salvageAndReport(
     report.end(summary)
     log.end(summary)
   }
+  out.flush()
   for (const { status, error, group } of results)
     if (error !== undefined) process.stderr.write(`dafs salvager: group ${group}: ${status}: ${error.message}\n`)
   return results
