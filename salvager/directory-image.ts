@@ -18,7 +18,7 @@ import {
   uniqueAt,
   vnodeAt,
 } from "../common/directory/directory-page.ts"
-import { recoverEntries } from "../common/directory/directory-recovery.ts"
+import { type RecoveredEntry, recoverEntries } from "../common/directory/directory-recovery.ts"
 import { isAfsError } from "../common/error.ts"
 import { unique, vnodeNumber } from "../common/ids.ts"
 import type { DirectoryEdit, Fid } from "./model.ts"
@@ -88,8 +88,12 @@ function soundEntries(image: Buffer): ImageEntry[] {
 
 /** Entries of an image: all of a sound one, those that can be told from other bytes of a damaged one. */
 export function readEntries(image: Buffer, isSound: boolean): ImageEntry[] {
-  if (isSound) return soundEntries(image)
-  return recoverEntries(image)
+  return isSound ? soundEntries(image) : withoutDots(recoverEntries(image))
+}
+
+/** What was recovered of a damaged directory, but for `.` and `..`. */
+export function withoutDots(recovered: readonly RecoveredEntry[]): ImageEntry[] {
+  return recovered
     .filter(({ name }) => !isDots(name))
     .map(({ blob, vnode, unique, name, found }) => ({ blob, vnode, unique, name, isChained: found === "chained" }))
 }

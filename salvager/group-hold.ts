@@ -38,6 +38,8 @@ export class GroupHold {
   readonly #survey: Survey
   readonly #options: HoldOptions
   readonly #checkouts = new Map<number, VolumeCheckout>()
+  /** Members of which something lies on the disk. */
+  #onDisk: readonly number[] = []
   /** Members that the fileserver's cache lists; undefined if there is no fileserver, or it could not tell. */
   #listed: ReadonlySet<number> | undefined
 
@@ -58,13 +60,17 @@ export class GroupHold {
       await hold.#take(first)
       for (const member of await hold.#askMembers(first)) await hold.#take(member)
       // a member may have come into being before the last lock was ours
-      for (let news = survey.membersOf(group); news.some((id) => !hold.has(id)); news = survey.membersOf(group))
-        for (const member of news) await hold.#take(member)
+      for (hold.#look(); hold.#onDisk.some((id) => !hold.has(id)); hold.#look())
+        for (const member of hold.#onDisk) await hold.#take(member)
       return hold
     } catch (error) {
       await hold.abort()
       throw error
     }
+  }
+
+  #look(): void {
+    this.#onDisk = this.#survey.membersOf(this.group)
   }
 
   has(volume: number): boolean {
@@ -84,8 +90,7 @@ export class GroupHold {
   /** Tells the fileserver what became of the members, and gives them back. */
   async end(outcome: HoldOutcome): Promise<void> {
     const isSame = outcome.deleted.length === 0 && outcome.created.length === 0
-    const survey = isSame ? this.#survey : this.#survey.forGroup(this.group)
-    const existing = new Set(survey.membersOf(this.group))
+    const existing = new Set(isSame ? this.#onDisk : this.#survey.forGroup(this.group).membersOf(this.group))
     await this.#tellGroup(outcome, existing)
     for (const checkout of this.#checkouts.values()) checkout.unlock()
     for (const [volume, checkout] of this.#checkouts) await checkout.end(existing.has(volume) ? "on" : "done")

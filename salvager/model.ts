@@ -173,6 +173,8 @@ export class GroupModel {
   readonly files = new DataFiles()
   readonly volumes: VolumeModel[] = []
   linkTable: LinkTableState = "missing"
+  /** Bytes of its file. */
+  linkTableSize = 0
   linkTableOwnerRight = true
   /** True if it is longer than the rows of all vnodes. */
   linkTableTooLong = false
@@ -186,6 +188,8 @@ export class GroupModel {
   plannedRows: Uint16Array = new Uint16Array(0)
   /** The group has a folder. */
   hasFolder = false
+  /** Names of the hidden folders in it. */
+  readonly hiddenNames: string[] = []
   /** Special files to remove: of kinds that no program uses, and link tables of other groups. */
   readonly rubbish: Inode[] = []
   /** Data files that lie in a folder where they do not belong, while nothing is where they do: paths, by position. */

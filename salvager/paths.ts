@@ -1,6 +1,6 @@
 /** Path names of vnodes, as the plan will have them: for reports. */
 import type { GroupModel, VolumeModel } from "./model.ts"
-import { editedDirectory, entriesOf } from "./passes/edits.ts"
+import { entriesOf, plannedDirectory } from "./passes/edits.ts"
 import { rootVnode } from "./passes/entry-accounts.ts"
 
 /** Directories whose names are kept. */
@@ -40,7 +40,7 @@ export class PathFinder {
     if (this.#names.size >= cachedMax && oldest !== undefined) this.#names.delete(oldest)
     const isEdited = volume.edits.has(directory)
     const entries = isEdited
-      ? editedDirectory(this.#group, volume, directory).entries
+      ? plannedDirectory(this.#group, volume, directory).entries
       : entriesOf(this.#group, volume, directory)
     const names = new Map(entries.map(({ vnode, name }) => [vnode, name.toString()]))
     this.#names.set(key, names)

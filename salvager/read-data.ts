@@ -13,7 +13,22 @@ export function readStart(group: GroupModel, file: number, bytesMax: number): Bu
   return bytes.subarray(0, opened.read(bytes, 0))
 }
 
-/** A directory's data file, as far as a directory can reach. */
+/** Directory images of a group that are kept: a damaged one is looked at several times. */
+const keptMax = 8
+/** Larger ones are read anew each time, so that little memory is taken. */
+const keptBytesMax = 1 << 16
+const kept = new WeakMap<GroupModel, Map<number, Buffer>>()
+
+/** A directory's data file as it is on disk, as far as a directory can reach. The bytes may be shared: leave them alone. */
 export function readDirectory(group: GroupModel, file: number): Buffer {
-  return readStart(group, file, pageSize * pagesMax)
+  const images = kept.get(group) ?? new Map<number, Buffer>()
+  kept.set(group, images)
+  const known = images.get(file)
+  if (known !== undefined) return known
+  const image = readStart(group, file, pageSize * pagesMax)
+  if (image.length > keptBytesMax) return image
+  const [oldest] = images.keys()
+  if (images.size >= keptMax && oldest !== undefined) images.delete(oldest)
+  images.set(file, image)
+  return image
 }

@@ -7,10 +7,12 @@
  * 4. link counts are lowered, files that nobody uses go, then volumes that go, their headers last;
  * 5. VolumeInfo as it shall be.
  *
- * Each step is on the platter before the next begins. A second salvage after a kill finds what is left to do, and comes to
- * the same end.
+ * After a kill, at whichever write, a second salvage finds what is left to do and comes to the same end. So it does after a
+ * power failure: what 1 and 2 write is on the platter before 3 begins, what points before 4 removes anything, and all of it
+ * before 5 says that the volume is sound. Link counts need no place in that order, since a volume that is marked is salvaged.
  */
 import { basename } from "node:path"
+import { type DiskFile, isDiskError } from "../common/disk/disk.ts"
 import {
   type Inode,
   inodeParts,
@@ -32,12 +34,13 @@ import {
   vnodeAt,
   vnodeClasses,
 } from "../common/vnode/vnode-record.ts"
+import { UnsyncedChanges } from "../common/volume/unsynced-changes.ts"
 import { discardDraft } from "../common/volume/volume-draft.ts"
 import { newVolumeHeader, volumeHeaderLayout } from "../common/volume/volume-header.ts"
 import { dontSalvageMark, type VolumeInfo, volumeInfoLayout } from "../common/volume/volume-info.ts"
 import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
-import type { GroupModel, VolumeModel } from "./model.ts"
-import { editedDirectory } from "./passes/edits.ts"
+import { type GroupModel, inodeKey, type VolumeModel } from "./model.ts"
+import { plannedDirectory } from "./passes/edits.ts"
 import { indexType } from "./passes/vnode-indexes.ts"
 
 export interface RepairOptions {
@@ -79,15 +82,27 @@ class Repair {
   readonly #group: GroupModel
   readonly #options: RepairOptions
   readonly #store: InodeStore
+  readonly #unsynced: UnsyncedChanges
+  /** Special files are changed in several steps, and opened once. */
+  readonly #specials = new Map<string, DiskFile>()
   #wrote = false
 
   constructor(group: GroupModel, options: RepairOptions) {
     this.#group = group
     this.#options = options
     this.#store = options.store ?? group.store
+    this.#unsynced = new UnsyncedChanges(this.#store)
   }
 
   run(): Repaired {
+    try {
+      return this.#steps()
+    } finally {
+      this.#closeSpecials()
+    }
+  }
+
+  #steps(): Repaired {
     const group = this.#group
     const changing = group.kept.filter((volume) => this.#isChanging(volume))
     this.#commit((transaction) => {
@@ -96,13 +111,18 @@ class Repair {
     this.#raiseCounts()
     this.#placeFiles()
     this.#makeFiles()
+    this.#syncAll()
     this.#commit((transaction) => this.#settleTails(transaction))
     this.#commit((transaction) => this.#writeVolumes(transaction))
+    this.#syncAll()
     this.#commit((transaction) => this.#lowerAndRemove(transaction))
+    this.#closeSpecials()
     for (const volume of group.draftsToDiscard) discardDraft(this.#store, volume)
+    this.#syncAll()
     this.#commit((transaction) => {
       for (const volume of group.kept) this.#writeInfo(transaction, volume, changing.includes(volume))
     })
+    this.#syncAll()
     return {
       deleted: this.#withoutHeader(),
       created: group.kept.filter((volume) => volume.headerWrong).map(({ id }) => id),
@@ -121,11 +141,46 @@ class Repair {
 
   /** Runs one step; a step without changes touches nothing. */
   #commit(fill: (transaction: VolumeTransaction) => void): void {
-    using transaction = new VolumeTransaction(this.#store)
+    const options = { groupExists: this.#group.hasFolder }
+    using transaction = new VolumeTransaction(this.#store, (inode) => this.#special(inode), options)
     fill(transaction)
     if (transaction.writes.length === 0) return
     this.#wrote = true
-    transaction.commit("always")
+    // a header file takes its name when its bytes are safe
+    transaction.commit(transaction.writes.some(({ kind }) => kind === "header") ? "always" : "none")
+    for (const write of transaction.writes) this.#unsynced.add(write)
+  }
+
+  #special(inode: Inode): DiskFile | undefined {
+    if (!inodeParts(inode).special) return undefined
+    const key = inodeKey(inode)
+    const file = this.#specials.get(key) ?? this.#store.open(inode, "write")
+    this.#specials.set(key, file)
+    return file
+  }
+
+  #closeSpecials(): void {
+    for (const file of this.#specials.values()) file.close()
+    this.#specials.clear()
+  }
+
+  /** Returns when all that was changed so far survives a power failure. */
+  #syncAll(): void {
+    this.#unsynced.sync((inode) => {
+      const special = this.#specials.get(inodeKey(inode))
+      if (special === undefined) this.#syncFile(inode)
+      else special.sync()
+    })
+  }
+
+  /** What is gone by now need not be kept. */
+  #syncFile(inode: Inode): void {
+    try {
+      using file = this.#store.open(inode, "read")
+      file.sync()
+    } catch (error) {
+      if (!isDiskError(error, "ENOENT", "ENOTDIR")) throw error
+    }
   }
 
   // step 1
@@ -233,7 +288,7 @@ class Repair {
     for (const some of chunks(newFiles)) {
       this.#commit((transaction) => {
         for (const { file, volume, directory } of some) {
-          const { bytes } = editedDirectory(this.#group, volume, directory)
+          const { bytes } = plannedDirectory(this.#group, volume, directory)
           transaction.createWhole(files.inode(file), files.version(file), bytes)
         }
       })
@@ -282,7 +337,7 @@ class Repair {
     for (const { volume, directory, size } of this.#group.overwrites) {
       const slot = volume.vnodes.find(directory)
       const inode = this.#group.files.inode(volume.vnodes.file(slot))
-      transaction.write(inode, 0, editedDirectory(this.#group, volume, directory).bytes)
+      transaction.write(inode, 0, plannedDirectory(this.#group, volume, directory).bytes)
       transaction.add({ kind: "truncate", inode, size })
     }
     for (const volume of this.#group.kept) this.#writeVolume(transaction, volume)

@@ -2,7 +2,7 @@
  * Salvages of a partition's volume groups: each group by itself, checked out, looked at, repaired and given back. One group
  * that cannot be salvaged stops no other.
  */
-import { isDiskError } from "../common/disk/disk.ts"
+import { type DiskEntry, isDiskError } from "../common/disk/disk.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, FormatError, isAfsError } from "../common/error.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
@@ -221,8 +221,11 @@ class GroupSalvage {
     const { readOnly, claimant, orphans, salvageDirs } = this.#options
     const now = this.#now()
     this.#undo = this.#recorder(now)
-    const finished = readOnly ? [] : this.#finishDrafts()
-    const survey = this.#survey.forGroup(this.#group)
+    const store = this.#undo?.store() ?? new InodeStore(this.#partition, this.#group)
+    const special = store.specialEntries()
+    const finished = readOnly ? [] : this.#finishDrafts(store, special)
+    const isSame = readOnly || (finished.length === 0 && !hasLinks(special))
+    const survey = this.#survey.forGroup(this.#group, isSame ? store.volumes(special) : undefined)
     const threads = this.#options.threads ?? 1
     const plan = planGroup(survey, this.#group, { orphans, salvageDirs, now, threads }, (...step) =>
       this.#advance(...step),
@@ -237,7 +240,7 @@ class GroupSalvage {
       program: programTypes[claimant.program],
       callbacksBroken: claimant.fileserver !== undefined,
       now,
-      store: this.#undo?.store(),
+      store,
     })
     this.#emitFindings(finished, true)
     return { ...repaired, wrote: repaired.wrote || finished.length > 0 }
@@ -270,12 +273,11 @@ class GroupSalvage {
   }
 
   /** Tidies up after restores and clones that were in place when they were broken off; others leave the old volume in place. */
-  #finishDrafts(): Finding[] {
-    const store = this.#undo?.store() ?? new InodeStore(this.#partition, this.#group)
+  #finishDrafts(store: InodeStore, special: readonly DiskEntry[]): Finding[] {
     const finished: Finding[] = []
-    for (const volume of store.volumes()) {
+    for (const volume of store.volumes(special)) {
       if (findDraft(store, volume) !== "complete") {
-        settleDraft(store, volume)
+        if (hasLinks(special)) settleDraft(store, volume)
         continue
       }
       finishDraft(store, volume)
@@ -332,6 +334,9 @@ class GroupSalvage {
     return { ...result, error: { code: isAfsError(error) ? error.code : undefined, message: error.message } }
   }
 }
+
+/** A special file is a symbolic link while another version of its volume is put into place. */
+const hasLinks = (entries: readonly DiskEntry[]): boolean => entries.some(({ isLink }) => isLink)
 
 function summaryOf(volume: GroupPlan["model"]["volumes"][number]): VolumeSummary {
   const { id, info, fate, vnodes } = volume

@@ -29,6 +29,29 @@ function readHeaderFile(partition: Partition, name: string, volume: number): Hea
   return { name, volume, isNamedRight: name === headerName(volume), header: parsed(bytes, path) }
 }
 
+/**
+ * A header file that is read when somebody asks: that of a volume with special files in one group belongs to that group,
+ * whatever it says.
+ */
+class UnreadHeaderFile implements HeaderFile {
+  readonly name: string
+  readonly volume: number
+  readonly isNamedRight = true
+  readonly #partition: Partition
+  #read: HeaderFile | undefined
+
+  constructor(partition: Partition, name: string, volume: number) {
+    this.#partition = partition
+    this.name = name
+    this.volume = volume
+  }
+
+  get header(): VolumeHeader | undefined {
+    this.#read ??= readHeaderFile(this.#partition, this.name, this.volume) ?? { ...this, header: undefined }
+    return this.#read.header
+  }
+}
+
 function bytesOf(partition: Partition, path: string): Uint8Array | undefined {
   try {
     return readHeaderBytes(partition, path)
@@ -53,16 +76,17 @@ const byVolume = (a: HeaderFile, b: HeaderFile): number => a.volume - b.volume |
 class HeaderIndex {
   readonly files: readonly HeaderFile[]
   readonly byVolume = new Map<number, HeaderFile[]>()
-  /** By the group that the header says; one that cannot be read belongs to the group of its own number. */
+  /** By the group that the volume's files lie in, else by what the header says, else by its own number. */
   readonly byGroup = new Map<number, HeaderFile[]>()
   readonly misnamed: readonly HeaderFile[]
 
-  constructor(files: readonly HeaderFile[]) {
+  /** `groupOf` says to which group a file belongs. */
+  constructor(files: readonly HeaderFile[], groupOf: (file: HeaderFile) => number) {
     this.files = files
     this.misnamed = files.filter(({ isNamedRight }) => !isNamedRight)
     for (const file of files) {
       push(this.byVolume, file.volume, file)
-      push(this.byGroup, file.header?.parent ?? file.volume, file)
+      push(this.byGroup, groupOf(file), file)
     }
   }
 }
@@ -134,8 +158,7 @@ export class Survey {
   /** The group that a volume belongs to: where its files are, else what its header says, else its own id. */
   groupOf(volume: number): number {
     const said = this.headersOf(volume).find((file) => file.isNamedRight)?.header?.parent
-    for (const group of [said, volume])
-      if (group !== undefined && new InodeStore(this.partition, group).volumes().includes(volume)) return group
+    for (const group of [said, volume]) if (group !== undefined && this.#volumesIn(group).includes(volume)) return group
     return this.homesOf(volume)[0] ?? said ?? volume
   }
 
@@ -151,9 +174,11 @@ export class Survey {
     return [...members].sort((a, b) => a - b)
   }
 
-  /** The same partition with a new look at what belongs to one group; the rest is taken as it was. */
-  forGroup(group: number): Survey {
-    const volumes = this.#volumesIn(group)
+  /**
+   * The same partition with a new look at what belongs to one group; the rest is taken as it was. `volumes`: those that have
+   * special files in its folder, if that is known.
+   */
+  forGroup(group: number, volumes: readonly number[] = this.#volumesIn(group)): Survey {
     const members = this.#membersWith(group, volumes)
     const known = new Map<string, number>(members.map((id) => [headerName(id), id]))
     for (const { name, volume } of [...members.flatMap((id) => this.headersOf(id)), ...this.#headersIn(group)])
@@ -180,12 +205,19 @@ export class Survey {
 
   get #index(): HeaderIndex {
     if (this.#first !== undefined) return this.#first.#index
-    this.#headers ??= new HeaderIndex(this.#readHeaders())
+    this.#headers ??= new HeaderIndex(this.#readHeaders(), (file) => this.#groupOfFile(file))
     return this.#headers
   }
 
   #headersIn(group: number): readonly HeaderFile[] {
-    return this.#both(this.#index.byGroup.get(group), (file) => (file.header?.parent ?? file.volume) === group)
+    return this.#both(this.#index.byGroup.get(group), (file) => this.#groupOfFile(file) === group)
+  }
+
+  #groupOfFile(file: HeaderFile): number {
+    const [home, another] = this.#base.homesOf(file.volume)
+    return file.isNamedRight && home !== undefined && another === undefined
+      ? home
+      : (file.header?.parent ?? file.volume)
   }
 
   #old(files: readonly HeaderFile[]): readonly HeaderFile[] {
@@ -201,15 +233,20 @@ export class Survey {
     const found: HeaderFile[] = []
     for (const { name, isDirectory } of this.partition.disk.list(this.partition.path) ?? []) {
       const volume = headerVolume(name)
-      const file = volume === undefined || isDirectory ? undefined : readHeaderFile(this.partition, name, volume)
+      const file = volume === undefined || isDirectory ? undefined : this.#headerFile(name, volume)
       if (file !== undefined) found.push(file)
     }
     return found.sort(byVolume)
   }
 
-  #readGroups(): Map<number, number[]> {
+  #headerFile(name: string, volume: number): HeaderFile | undefined {
+    const isPlain = name === headerName(volume) && this.homesOf(volume).length === 1
+    return isPlain ? new UnreadHeaderFile(this.partition, name, volume) : readHeaderFile(this.partition, name, volume)
+  }
+
+  #readGroups(): Map<number, readonly number[]> {
     const { disk, path } = this.partition
-    const groups = new Map<number, number[]>()
+    const groups = new Map<number, readonly number[]>()
     for (const first of disk.list(`${path}/${dataFolder}`) ?? []) {
       if (!first.isDirectory) continue
       for (const second of disk.list(`${path}/${dataFolder}/${first.name}`) ?? []) {
@@ -221,7 +258,8 @@ export class Survey {
     return groups
   }
 
-  #volumesIn(group: number): number[] {
+  #volumesIn(group: number): readonly number[] {
+    if (this.#look?.group === group) return this.#look.volumes
     return new InodeStore(this.partition, group).volumes()
   }
 

@@ -38,6 +38,7 @@ export class InodeStore {
   readonly partition: Partition
   readonly group: number
   readonly #root: string
+  readonly #madeFolders = new Set<string>()
 
   constructor(partition: Partition, group: number) {
     this.partition = partition
@@ -86,6 +87,13 @@ export class InodeStore {
     return createOwnedFile(disk, this.partition, path, owner)
   }
 
+  /** Folders that were made through this store since this was asked last: what a power failure could still take away. */
+  takeMadeFolders(): string[] {
+    const made = [...this.#madeFolders]
+    this.#madeFolders.clear()
+    return made
+  }
+
   /** Makes the folders of a file that another thread is about to create, where they are absent. */
   prepareFolders(inode: Inode): void {
     if (this.partition.disk.stat(this.#folderOf(inode)) === undefined) this.#makeFolders(inode)
@@ -99,9 +107,8 @@ export class InodeStore {
   createWhole(inode: Inode, parameter: number, bytes: Uint8Array): void {
     const { disk } = this.partition
     const draft = `${makeOwnFolder(this.partition)}/${encodeInode(inode)}.${process.pid}`
-    if (disk.stat(draft) !== undefined) disk.unlink(draft) // of a process that is gone and had our number
     try {
-      using file = disk.open(draft, "create", 0)
+      using file = createDraft(disk, draft)
       setFileOwner(this.partition, file, { parameter, number: inodeParts(inode).tag })
       file.write(bytes, 0)
       this.#link(draft, inode)
@@ -201,10 +208,15 @@ export class InodeStore {
     return new LinkTable(this.open(specialInode(this.group, "linkTable"), mode))
   }
 
+  /** What lies in the folder of special files. */
+  specialEntries(): readonly DiskEntry[] {
+    return this.partition.disk.list(`${this.#root}/${specialFolder}`) ?? []
+  }
+
   /** Ids of the volumes that have special files here, other than the group's link table, ascending. */
-  volumes(): number[] {
+  volumes(entries = this.specialEntries()): number[] {
     const ids = new Set<number>()
-    for (const { name } of this.partition.disk.list(`${this.#root}/${specialFolder}`) ?? []) {
+    for (const { name } of entries) {
       const inode = decodeInode(name)
       if (inode === undefined) continue
       const { special, high, tag } = inodeParts(inode)
@@ -271,6 +283,7 @@ export class InodeStore {
     for (const level of levels) {
       folder = `${folder}/${level}`
       makeFolder(disk, folder, folderMode)
+      this.#madeFolders.add(folder)
       this.#giveToOwner(folder)
     }
   }
@@ -279,6 +292,17 @@ export class InodeStore {
     if (this.partition.ownerEncoding === "openafs") return
     using opened = this.partition.disk.open(folder, "read")
     giveToOwner(this.partition, opened)
+  }
+}
+
+/** One that is there already is of a process that is gone and had our number. */
+function createDraft(disk: Disk, draft: string): DiskFile {
+  try {
+    return disk.open(draft, "create", 0)
+  } catch (error) {
+    if (!isDiskError(error, "EEXIST")) throw error
+    disk.unlink(draft)
+    return disk.open(draft, "create", 0)
   }
 }
 

@@ -166,6 +166,7 @@ export function makeOwnFolder(partition: Partition, ...names: readonly string[])
     path = `${path}/${name}`
     if (disk.stat(path) !== undefined) continue
     makeFolder(disk, path, 0o700)
+    if (partition.ownerEncoding === "openafs") continue
     using folder = disk.open(path, "read")
     giveToOwner(partition, folder)
   }

@@ -3,7 +3,7 @@
  * did. Only used where a transaction waits for the disk.
  */
 import { dirname } from "node:path"
-import { type DiskFile, isDiskError } from "../disk/disk.ts"
+import { isDiskError } from "../disk/disk.ts"
 import { type Inode, specialInode } from "../partition/inode-number.ts"
 import type { InodeStore } from "../partition/inode-store.ts"
 import type { MetadataWrite } from "./metadata-write.ts"
@@ -23,7 +23,7 @@ export class UnsyncedChanges {
     switch (write.kind) {
       case "create":
         this.#file(write.inode)
-        this.#namesTo(write.inode)
+        this.#folders.add(dirname(this.#store.path(write.inode)))
         return
       case "write":
       case "truncate":
@@ -50,7 +50,8 @@ export class UnsyncedChanges {
         return
       case "move":
         this.#file(write.to)
-        this.#namesTo(write.to)
+        this.#folders.add(dirname(this.#store.path(write.from)))
+        this.#folders.add(dirname(this.#store.path(write.to)))
         return
       case "link":
         this.#folders.add(dirname(this.#store.path(write.to)))
@@ -66,9 +67,10 @@ export class UnsyncedChanges {
     }
   }
 
-  /** Waits for the disk. `open` gives the file of an inode. Folders that are gone by now need no sync. */
-  sync(open: (inode: Inode) => DiskFile): void {
-    for (const inode of this.#files.values()) open(inode).sync()
+  /** Waits for the disk. `syncFile` does so for one file. Folders that are gone by now need no sync. */
+  sync(syncFile: (inode: Inode) => void): void {
+    for (const inode of this.#files.values()) syncFile(inode)
+    for (const folder of this.#store.takeMadeFolders()) this.#folders.add(dirname(folder))
     for (const folder of this.#folders) this.#syncFolder(folder)
     this.#files.clear()
     this.#folders.clear()
@@ -78,7 +80,7 @@ export class UnsyncedChanges {
     this.#files.set(`${inode.high}/${inode.low}`, inode)
   }
 
-  /** A new file's name is worth as much as the names of the folders that lead to it. */
+  /** The names of the folders that lead to a file. */
   #namesTo(inode: Inode): void {
     const top = this.#store.partition.path
     for (let folder = dirname(this.#store.path(inode)); folder.length >= top.length; folder = dirname(folder)) {

@@ -237,10 +237,9 @@ function dropSwitch(store: InodeStore, volume: number): void {
   for (const path of [`${folder}/old`, `${folder}/new`, folder]) removeTree(store.partition.disk, path)
 }
 
-/** Ids of the volumes of which the group has a switch that broke off; the volumes themselves may be gone. */
-export function volumesInSwitch(store: InodeStore): number[] {
-  const entries = store.partition.disk.list(store.root) ?? []
-  return entries.flatMap(({ name }) => {
+/** Ids of the volumes of which the group's folder has a switch that broke off; the volumes themselves may be gone. */
+export function volumesInSwitch(namesInGroup: readonly string[]): number[] {
+  return namesInGroup.flatMap((name) => {
     const volume = headerVolume(name.replace(/^\.(.*)\.switch$/, "$1.vol"))
     return volume !== undefined && name === switchName(volume) ? [volume] : []
   })

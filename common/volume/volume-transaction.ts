@@ -236,7 +236,7 @@ export class VolumeTransaction implements Disposable {
       const run = ordered.slice(start, end)
       this.#apply(run, done)
       for (const write of run) unsynced.add(write)
-      unsynced.sync((inode) => this.#file(inode)) // what is pointed to is on the platter before what points
+      unsynced.sync((inode) => this.#file(inode).sync()) // what is pointed to is on the platter before what points
       start = end
     }
   }

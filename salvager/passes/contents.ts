@@ -7,7 +7,7 @@ import { tagCount } from "../../common/partition/inode-number.ts"
 import { lengthHalves } from "../../common/vnode/vnode-record.ts"
 import type { Fid, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
-import { type EditedDirectory, editedDirectory, fidOf, parentFid } from "./edits.ts"
+import { type EditedDirectory, fidOf, parentFid, plannedDirectory } from "./edits.ts"
 import { rootVnode } from "./entry-accounts.ts"
 import { versionStep } from "./records.ts"
 
@@ -57,7 +57,7 @@ function planDirectory(group: GroupModel, volume: VolumeModel, directory: number
     volume.edits.delete(directory)
     return
   }
-  const edited = editedDirectory(group, volume, directory)
+  const edited = plannedDirectory(group, volume, directory)
   reportNames(group, volume, directory, edited)
   countNames(volume, directory, edited)
   const old = volume.vnodes.file(slot)
@@ -100,7 +100,9 @@ function place(group: GroupModel, volume: VolumeModel, slot: number, bytes: Uint
   const { files } = group
   const directory = vnodes.vnode(slot)
   const old = vnodes.file(slot)
-  const key = `${old} ${directory}.${vnodes.unique(slot)} ${createHash("sha256").update(bytes).digest("hex")}`
+  // only another volume can have the same directory
+  const content = group.kept.length === 1 ? "" : createHash("sha256").update(bytes).digest("hex")
+  const key = `${old} ${directory}.${vnodes.unique(slot)} ${content}`
   const file = group.rewritten.get(key) ?? unusedWith(group, volume, slot, bytes) ?? newFile(group, volume, slot, bytes)
   if (file === undefined && (old < 0 || files.users(old) > 1)) {
     group.findings.add("directory-waiting", { volume: volume.id, ...fidOf(volume, directory) })

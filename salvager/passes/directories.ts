@@ -8,9 +8,10 @@ import { dotBlob, dotDotBlob } from "../../common/directory/directory-page.ts"
 import { recoverEntries } from "../../common/directory/directory-recovery.ts"
 import { vnodeMask } from "../../common/partition/inode-number.ts"
 import { classOf } from "../../common/vnode/vnode-record.ts"
-import { fidAt, hasSlash, isDots, readEntries, visitSound } from "../directory-image.ts"
+import { fidAt, hasSlash, isDots, visitSound, withoutDots } from "../directory-image.ts"
 import type { EntryPlace, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
+import { rememberEntries } from "./edits.ts"
 import { rootVnode, takeEntry } from "./entry-accounts.ts"
 import { returnForeignRecords } from "./foreign-records.ts"
 import { hasLostPlace, rebuildKnownElsewhere } from "./known-elsewhere.ts"
@@ -90,7 +91,8 @@ function readDamaged(group: GroupModel, volume: VolumeModel, slot: number, image
   const all = recoverEntries(image)
   const dotDot = all.find(({ name }) => name.length === 2 && isDots(name))
   volume.directories.set(vnode, { fault, self: undefined, parent: dotDot })
-  const entries = readEntries(image, false)
+  const entries = withoutDots(all)
+  rememberEntries(volume, vnode, entries)
   const detail = `${fault}; ${entries.length} entries can be read`
   group.findings.add("directory-damaged", { volume: volume.id, vnode, unique: vnodes.unique(slot), detail })
   volume.edits.set(vnode, volume.edits.get(vnode) ?? [])

@@ -8,21 +8,29 @@ import { readDirectory } from "../read-data.ts"
 import { rootVnode } from "./entry-accounts.ts"
 
 const cachedMax = 8
-const cache = new WeakMap<VolumeModel, Map<number, ImageEntry[]>>()
+const cache = new WeakMap<VolumeModel, Map<number, readonly ImageEntry[]>>()
+/** Images of directories as they will be, kept up to so many bytes of each volume. */
+const imagesMax = 1 << 18
+const planned = new WeakMap<VolumeModel, { bytes: number; readonly directories: Map<number, EditedDirectory> }>()
 
 /** The entries of a directory on disk, without `.` and `..`; none if it has no data file. */
 export function entriesOf(group: GroupModel, volume: VolumeModel, directory: number): readonly ImageEntry[] {
-  const known = cache.get(volume) ?? new Map<number, ImageEntry[]>()
-  cache.set(volume, known)
-  const found = known.get(directory)
+  const found = cache.get(volume)?.get(directory)
   if (found !== undefined) return found
   const file = sourceOf(volume, directory)
   const isSound = volume.directories.get(directory)?.fault === undefined
   const entries = file < 0 ? [] : readEntries(readDirectory(group, file), isSound)
+  rememberEntries(volume, directory, entries)
+  return entries
+}
+
+/** Keeps the entries of a directory on disk that were read for another purpose. */
+export function rememberEntries(volume: VolumeModel, directory: number, entries: readonly ImageEntry[]): void {
+  const known = cache.get(volume) ?? new Map<number, readonly ImageEntry[]>()
+  cache.set(volume, known)
   const [oldest] = known.keys()
   if (known.size >= cachedMax && oldest !== undefined) known.delete(oldest)
   known.set(directory, entries)
-  return entries
 }
 
 /** The data file that a directory has on disk, whatever is planned; -1 if it has none. */
@@ -40,12 +48,25 @@ export interface EditedDirectory {
   readonly left: readonly Buffer[]
 }
 
-/** A directory with all planned changes. */
-export function editedDirectory(group: GroupModel, volume: VolumeModel, directory: number): EditedDirectory {
+/** A directory with the changes that are planned so far. */
+function editedDirectory(group: GroupModel, volume: VolumeModel, directory: number): EditedDirectory {
   const edits = volume.edits.get(directory) ?? []
   const { entries, renamed } = editedEntries(entriesOf(group, volume, directory), edits)
   const self = fidOf(volume, directory)
   return { ...makeImage(self, parentFid(volume, directory), entries), entries, renamed }
+}
+
+/** A directory with its changes, when all of them are planned: it is made once for the plan, the repair and the report. */
+export function plannedDirectory(group: GroupModel, volume: VolumeModel, directory: number): EditedDirectory {
+  const known = planned.get(volume) ?? { bytes: 0, directories: new Map<number, EditedDirectory>() }
+  planned.set(volume, known)
+  const found = known.directories.get(directory)
+  if (found !== undefined) return found
+  const edited = editedDirectory(group, volume, directory)
+  if (known.bytes + edited.bytes.length > imagesMax) return edited
+  known.bytes += edited.bytes.length
+  known.directories.set(directory, edited)
+  return edited
 }
 
 /** Vnode number and uniquifier of a vnode of the volume. */

@@ -148,7 +148,7 @@ function remove(group: GroupModel, volume: VolumeModel): void {
 export function checkDrafts(group: GroupModel): boolean {
   let waits = false
   const known = group.volumes.map(({ id }) => id)
-  const gone = volumesInSwitch(group.store).filter((volume) => !known.includes(volume))
+  const gone = volumesInSwitch(group.hiddenNames).filter((volume) => !known.includes(volume))
   for (const volume of [...known, ...gone]) {
     const found = findDraft(group.store, volume)
     if (found === "none") continue

@@ -30,8 +30,8 @@ export function scanInodes(group: GroupModel, threads = 1): void {
   const folders: DataFolder[] = []
   group.hasFolder = top !== undefined
   for (const first of top ?? []) {
-    if (isHidden(first)) continue
-    if (!first.isDirectory) foreign(group, `${group.store.root}/${first.name}`)
+    if (isHidden(first)) group.hiddenNames.push(first.name)
+    else if (!first.isDirectory) foreign(group, `${group.store.root}/${first.name}`)
     else if (first.name === specialFolder) scanSpecial(group)
     else scanFirst(group, first.name, folders)
   }
@@ -71,6 +71,7 @@ function takeSpecial(group: GroupModel, inode: Inode, stat: DiskStat): void {
   const ownerRight = group.store.ownerMatches(stat, { parameter: id, number: tag })
   if (type === "linkTable" && id === group.id) {
     group.linkTable = "sound"
+    group.linkTableSize = stat.size
     group.linkTableOwnerRight = ownerRight
   } else if (type === "volumeInfo" || type === "smallIndex" || type === "largeIndex") {
     volumeOf(group, id).specials.set(type, { size: stat.size, ownerRight })
@@ -166,7 +167,7 @@ function readLinkTable(group: GroupModel): void {
 
 function readTable(group: GroupModel): Uint8Array {
   using file = group.store.open(specialInode(group.id, "linkTable"), "read")
-  const { size } = file.stat()
+  const size = group.linkTableSize
   if (size > tableBytesMax) {
     group.linkTableTooLong = true
     group.findings.add("link-table-long", { file: file.path, detail: `${size} bytes` })

@@ -51,21 +51,21 @@ function agreesWithRecords(group: GroupModel): boolean {
 
 function loadIndex(group: GroupModel, volume: VolumeModel, cls: VnodeClass): void {
   const { recordSize, fileMagic } = vnodeClasses[cls]
+  const size = volume.specials.get(indexType[cls])?.size ?? 0
   using file = group.store.open(specialInode(volume.id, indexType[cls]), "read")
-  const { size } = file.stat()
-  const stamp = new Uint8Array(vnodeIndexStamp.size)
-  const hasStamp = file.read(stamp, 0) === stamp.length
-  const { magic, version } = vnodeIndexStamp.read(stamp)
+  const piece = new Uint8Array(Math.min(pieceSize, Math.max(size, vnodeIndexStamp.size)))
+  let length = file.read(piece, 0)
+  const { magic, version } = vnodeIndexStamp.read(piece)
   const state = volume.indexes[cls]
   state.size = size
-  state.stampRight = hasStamp && magic === fileMagic && version === vnodeIndexVersion
+  state.stampRight = length >= vnodeIndexStamp.size && magic === fileMagic && version === vnodeIndexVersion
   state.tail = size <= recordSize ? (size === vnodeIndexStamp.size ? 0 : size % recordSize) : size % recordSize
   const end = Math.min(size, recordOffset(cls === "large" ? vnodeLimit - 2 : vnodeLimit - 1))
-  const piece = new Uint8Array(Math.min(pieceSize, Math.max(size, recordSize)))
-  for (let start = recordSize; start + recordSize <= end; start += piece.length) {
-    const length = Math.min(file.read(piece, start), end - start)
-    for (let first = 0; first + recordSize <= length; first += recordSize)
-      takeSlot(group, volume, cls, vnodeAt(cls, start + first), piece.subarray(first, first + recordSize))
+  for (let start = 0; start + recordSize <= end; start += piece.length) {
+    if (start > 0) length = file.read(piece, start)
+    const last = Math.min(length, end - start) - recordSize
+    for (let first = start === 0 ? recordSize : 0; first <= last; first += recordSize)
+      takeSlot(group, volume, cls, vnodeAt(cls, start + first), piece, first)
   }
   if (state.tail > 0 && size > recordSize && size < end + recordSize)
     takeTail(group, volume, cls, file, size - state.tail)
@@ -75,7 +75,7 @@ function loadIndex(group: GroupModel, volume: VolumeModel, cls: VnodeClass): voi
 function takeTail(group: GroupModel, volume: VolumeModel, cls: VnodeClass, file: DiskFile, offset: number): void {
   const bytes = new Uint8Array(vnodeClasses[cls].recordSize)
   const vnode = vnodeAt(cls, offset)
-  if (file.read(bytes, offset) >= vnodeRecordLayout.size) takeSlot(group, volume, cls, vnode, bytes)
+  if (file.read(bytes, offset) >= vnodeRecordLayout.size) takeSlot(group, volume, cls, vnode, bytes, 0)
   const slot = volume.vnodes.find(vnode)
   if (slot < 0) {
     volume.garbage.add(vnode) // whatever grows the file makes a record of it
@@ -85,26 +85,41 @@ function takeTail(group: GroupModel, volume: VolumeModel, cls: VnodeClass, file:
   if (!volume.badAccessLists.has(vnode)) volume.accessLists.set(vnode, bytes.slice(accessListOffset))
 }
 
-function takeSlot(group: GroupModel, volume: VolumeModel, cls: VnodeClass, vnode: number, bytes: Uint8Array): void {
-  if (((bytes[0] ?? 0) & typeMask) === vnodeTypes.free) {
-    takeFreed(group, volume, cls, vnode, bytes)
+/** Takes the record whose bytes begin at `from`. */
+function takeSlot(
+  group: GroupModel,
+  volume: VolumeModel,
+  cls: VnodeClass,
+  vnode: number,
+  bytes: Uint8Array,
+  from: number,
+): void {
+  if (((bytes[from] ?? 0) & typeMask) === vnodeTypes.free) {
+    takeFreed(group, volume, cls, vnode, bytes, from)
     return
   }
-  const file = namedFile(group, vnode, wordAt(bytes, at.inodeLow), wordAt(bytes, at.inodeHigh))
-  if (file < 0 && !isTrustworthy(group, cls, vnode, bytes)) {
+  const file = namedFile(group, vnode, wordAt(bytes, from + at.inodeLow), wordAt(bytes, from + at.inodeHigh))
+  if (file < 0 && !isTrustworthy(group, cls, vnode, bytes, from)) {
     volume.garbage.add(vnode)
     return
   }
-  volume.vnodes.add(vnode, bytes, file)
+  volume.vnodes.add(vnode, bytes, file, from)
   if (file >= 0) group.files.use(file)
-  if (cls === "large") takeAccessList(volume, vnode, bytes)
+  if (cls === "large") takeAccessList(volume, vnode, bytes, from)
 }
 
 /** A free slot that still has a magic may have lost its type alone. */
-function takeFreed(group: GroupModel, volume: VolumeModel, cls: VnodeClass, vnode: number, bytes: Uint8Array): void {
-  if (wordAt(bytes, at.magic) !== vnodeClasses[cls].recordMagic) return
-  if (namedFile(group, vnode, wordAt(bytes, at.inodeLow), wordAt(bytes, at.inodeHigh)) < 0) return
-  volume.leftovers.set(vnode, bytes.slice())
+function takeFreed(
+  group: GroupModel,
+  volume: VolumeModel,
+  cls: VnodeClass,
+  vnode: number,
+  bytes: Uint8Array,
+  from: number,
+): void {
+  if (wordAt(bytes, from + at.magic) !== vnodeClasses[cls].recordMagic) return
+  if (namedFile(group, vnode, wordAt(bytes, from + at.inodeLow), wordAt(bytes, from + at.inodeHigh)) < 0) return
+  volume.leftovers.set(vnode, bytes.slice(from, from + vnodeClasses[cls].recordSize))
   volume.garbage.add(vnode)
 }
 
@@ -115,9 +130,9 @@ function namedFile(group: GroupModel, vnode: number, inodeLow: number, inodeHigh
 }
 
 /** Worth to be kept although its data file is not there: it has its magic, or there is a file of its uniquifier. */
-function isTrustworthy(group: GroupModel, cls: VnodeClass, vnode: number, bytes: Uint8Array): boolean {
-  if (wordAt(bytes, at.magic) === vnodeClasses[cls].recordMagic) return true
-  const uniquifier = wordAt(bytes, at.uniquifier)
+function isTrustworthy(group: GroupModel, cls: VnodeClass, vnode: number, bytes: Uint8Array, from: number): boolean {
+  if (wordAt(bytes, from + at.magic) === vnodeClasses[cls].recordMagic) return true
+  const uniquifier = wordAt(bytes, from + at.uniquifier)
   return group.files.ofVnode(vnode).some((file) => group.files.unique(file) === uniquifier)
 }
 
@@ -127,8 +142,8 @@ function wordAt(bytes: Uint8Array, offset: number): number {
   return (low | ((bytes[offset + 3] ?? 0) << 24)) >>> 0
 }
 
-function takeAccessList(volume: VolumeModel, vnode: number, bytes: Uint8Array): void {
-  const area = bytes.subarray(accessListOffset)
+function takeAccessList(volume: VolumeModel, vnode: number, bytes: Uint8Array, from: number): void {
+  const area = bytes.subarray(from + accessListOffset, from + vnodeClasses.large.recordSize)
   const versionRight =
     area[versionAt] === 1 && area[versionAt + 1] === 0 && area[versionAt + 2] === 0 && area[versionAt + 3] === 0
   if (!versionRight || findAccessCheckFault(area) !== undefined) volume.badAccessLists.set(vnode, area.slice())

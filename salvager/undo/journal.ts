@@ -2,14 +2,14 @@
  * What an undo folder holds: one journal, in which each change of a salvage is described before it is made, and the files
  * that were removed, by a second name.
  *
- *     .dafs/salvages/GROUP-TIME-PID/    journal   end   0 1 2 …
+ *     .dafs/salvages/GROUP-TIME-PID/    journal   0 1 2 …
  *
  * The journal is a row of records: a line of JSON, then as many bytes as it says. A record that is cut off at the end is of
- * a change that was never made.
+ * a change that was never made. The last one of a salvage that came to its end says how it left the files.
  */
 import type { Disk } from "../../common/disk/disk.ts"
 import { FormatError } from "../../common/error.ts"
-import { ownFolder } from "../../common/partition/partition.ts"
+import { ownFolder, type Partition } from "../../common/partition/partition.ts"
 
 const salvagesFolder = "salvages"
 
@@ -42,11 +42,28 @@ export interface JournalEntry {
   readonly bytes: Uint8Array
 }
 
+export interface Journal {
+  readonly head: JournalHead
+  readonly entries: JournalEntry[]
+  /** Undefined for a salvage that was broken off. */
+  readonly stamps: readonly Stamp[] | undefined
+}
+
 /** A file as a salvage left it: if it is no longer so, somebody has worked on the volume since. */
-export interface Stamp {
+interface Stamp {
   readonly path: string
   /** Undefined: there was no such file. */
-  readonly digest: string | undefined
+  readonly stamp?: string | undefined
+}
+
+/**
+ * What tells whether somebody has worked on a file since: its size, and its date as fine as the file system keeps it. To read
+ * every file again, for a checksum, took longer than to repair it. Undefined if there is none.
+ */
+export function stampOf({ disk, path }: Pick<Partition, "disk" | "path">, relative: string): string | undefined {
+  const stat = disk.stat(`${path}/${relative}`)
+  if (stat === undefined) return undefined
+  return stat.isFile ? `${stat.size} ${stat.modifiedMs}` : "folder"
 }
 
 const newline = 0x0a
@@ -60,16 +77,19 @@ export function encodeRecord(line: object, bytes: Uint8Array = new Uint8Array(0)
  * Reads a journal.
  * @throws FormatError if it is no journal; a last record that is cut off is left out
  */
-export function readJournal(disk: Disk, path: string): { head: JournalHead; entries: JournalEntry[] } {
+export function readJournal(disk: Disk, path: string): Journal {
   const all = Buffer.from(disk.readFile(path) ?? [])
   const records = [...recordsOf(all, path)]
   const head = records.shift()?.line
   if (!isHead(head)) throw new FormatError("undo journal", { path, offset: 0 }, "another beginning", "version 1")
-  const entries = records.map(({ line, bytes, offset }) => {
-    if (!isChange(line)) throw new FormatError("undo journal", { path, offset }, JSON.stringify(line), "a change")
-    return { change: line, bytes }
-  })
-  return { head, entries }
+  const entries: JournalEntry[] = []
+  let stamps: readonly Stamp[] | undefined
+  for (const { line, bytes, offset } of records) {
+    if (isChange(line)) entries.push({ change: line, bytes })
+    else if (isEnd(line)) stamps = line.stamps
+    else throw new FormatError("undo journal", { path, offset }, JSON.stringify(line), "a change")
+  }
+  return { head, entries, stamps }
 }
 
 function* recordsOf(all: Buffer, path: string): Generator<{ line: unknown; bytes: Uint8Array; offset: number }> {
@@ -118,4 +138,9 @@ function isChange(value: unknown): value is Change {
   const isInside = typeof value["path"] === "string" && !`/${value["path"]}/`.includes("/../")
   const isSaved = value["op"] !== "gone" || (typeof value["saved"] === "string" && /^\d+$/.test(value["saved"]))
   return areNumbers && isInside && isSaved
+}
+
+function isEnd(value: unknown): value is { readonly stamps: readonly Stamp[] } {
+  if (!isRecord(value) || value["op"] !== "end" || !Array.isArray(value["stamps"])) return false
+  return value["stamps"].every((stamp) => isRecord(stamp) && typeof stamp["path"] === "string")
 }

@@ -6,11 +6,11 @@
  * To be able to take a salvage back is worth something, to have it done more: where the folder grows too large or the disk
  * is full, what was kept is dropped and the salvage goes on.
  */
-import { createHash } from "node:crypto"
 import { type Disk, type DiskFile, isDiskError } from "../../common/disk/disk.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
 import { makeOwnFolder, ownFolder, type Partition } from "../../common/partition/partition.ts"
-import { type Change, encodeRecord, type JournalHead, type Stamp, shelfPath } from "./journal.ts"
+import { type Change, encodeRecord, type JournalHead, shelfPath, stampOf } from "./journal.ts"
+import { type ChangeRecorder, noteChanges, recordingDisk, stopNoting } from "./recording-disk.ts"
 
 export interface UndoLimits {
   /** Folders older than this go, in seconds. */
@@ -19,13 +19,8 @@ export interface UndoLimits {
   readonly bytes: number
 }
 
-/** Larger files are told apart by size and date. */
-const digestMax = 64 << 20
-/** What is kept of a file is read in pieces of this many bytes: what is cut off may be long. */
-const pieceMax = 1 << 20
-
 /** The undo folder of one salvage, made with the first change. */
-export class UndoRecorder {
+export class UndoRecorder implements ChangeRecorder {
   readonly #partition: Partition
   readonly #head: JournalHead
   readonly #bytesMax: number
@@ -59,13 +54,13 @@ export class UndoRecorder {
 
   /** The group's files, for the repair: every change of one is noted first. */
   store(): InodeStore {
-    current.set(this.#partition.disk, this)
+    noteChanges(this.#partition.disk, this)
     return new InodeStore({ ...this.#partition, disk: recordingDisk(this.#partition.disk) }, this.#head.group)
   }
 
   /** The salvage is over, well or not. */
   close(): void {
-    if (current.get(this.#partition.disk) === this) current.delete(this.#partition.disk)
+    stopNoting(this.#partition.disk, this)
     if (this.#journal === undefined) return
     this.#try(() => this.#writeEnd())
     this.#journal?.close()
@@ -151,11 +146,10 @@ export class UndoRecorder {
       throw new TooMuch(`more than ${this.#bytesMax} bytes would have to be kept`)
   }
 
+  /** How the salvage left the files: what differs from that later is somebody's work. */
   #writeEnd(): void {
-    const stamps: Stamp[] = [...this.#touched].map((path) => ({ path, digest: digestOf(this.#partition, path) }))
-    this.#journal?.sync()
-    using file = this.#partition.disk.open(`${this.#folder}/end`, "create", 0o600)
-    file.write(Buffer.from(JSON.stringify({ stamps })), 0)
+    const stamps = [...this.#touched].map((path) => ({ path, stamp: stampOf(this.#partition, path) }))
+    this.#journal?.write(encodeRecord({ op: "end", stamps }), this.#end)
   }
 
   /** Never the salvage's failure. */
@@ -183,114 +177,10 @@ export class UndoRecorder {
 
 class TooMuch extends Error {}
 
-/** What a file is like, for comparison; undefined if there is none. */
-export function digestOf({ disk, path }: Partition, relative: string): string | undefined {
-  const stat = disk.stat(`${path}/${relative}`)
-  if (stat === undefined) return undefined
-  if (!stat.isFile) return "folder"
-  if (stat.size > digestMax) return `${stat.identity} ${stat.size} ${stat.modified}`
-  const content = disk.readFile(`${path}/${relative}`) ?? new Uint8Array(0)
-  return createHash("sha256").update(content).digest("hex")
-}
-
 /** Removes an undo folder. The journal goes first: without it there is nothing to take back. */
 export function dropFolder(disk: Disk, folder: string): void {
   const names = (disk.list(folder) ?? []).map(({ name }) => name)
   for (const name of names.sort((a, b) => Number(b === "journal") - Number(a === "journal")))
     disk.unlink(`${folder}/${name}`)
   if (disk.stat(folder) !== undefined) disk.rmdir(folder)
-}
-
-/** Whoever keeps what is changed on a disk now. A repair runs to its end before another one begins. */
-const current = new WeakMap<Disk, UndoRecorder>()
-const recording = new WeakMap<Disk, Disk>()
-
-/** One for each disk, for the life of the process: lock files are known by the disk that they were opened on. */
-function recordingDisk(disk: Disk): Disk {
-  const known = recording.get(disk) ?? makeRecording(disk)
-  recording.set(disk, known)
-  return known
-}
-
-function makeRecording(disk: Disk): Disk {
-  const recorder = (): UndoRecorder | undefined => current.get(disk)
-  const changes: Partial<Disk> = {
-    open(path, mode, permissions) {
-      const file = disk.open(path, mode, permissions)
-      if (mode === "create") recorder()?.noteMade(path)
-      return mode === "write" && recorder()?.isKept(path) === true ? recordingFile(file, recorder) : file
-    },
-    mkdir(path, permissions) {
-      disk.mkdir(path, permissions)
-      recorder()?.note(path, (relative) => ({ op: "folderMade", path: relative }))
-    },
-    rmdir(path) {
-      const mode = disk.stat(path)?.mode ?? 0o700
-      disk.rmdir(path)
-      recorder()?.note(path, (relative) => ({ op: "folderGone", path: relative, mode }))
-    },
-    unlink(path) {
-      recorder()?.save(path)
-      disk.unlink(path)
-    },
-    rename(from, to) {
-      recorder()?.save(from)
-      recorder()?.save(to)
-      recorder()?.noteMade(to)
-      disk.rename(from, to)
-    },
-    link(existing, name) {
-      disk.link(existing, name)
-      recorder()?.noteMade(name)
-    },
-  }
-  return withChanges(disk, changes)
-}
-
-function recordingFile(file: DiskFile, recorder: () => UndoRecorder | undefined): DiskFile {
-  const keep = (offset: number, length: number): void => {
-    const { size } = file.stat()
-    const end = Math.max(offset, Math.min(offset + length, size))
-    if (recorder()?.hasRoom(end - offset) !== true) return
-    let at = offset
-    do {
-      const [from, old] = [at, new Uint8Array(Math.min(end - at, pieceMax))]
-      file.read(old, from)
-      recorder()?.note(file.path, (path) => ({ op: "bytes", path, offset: from, size }), old)
-      at += old.length
-    } while (at < end)
-  }
-  return withChanges<DiskFile>(file, {
-    write(bytes, position) {
-      keep(position, bytes.length)
-      file.write(bytes, position)
-    },
-    truncate(size) {
-      keep(size, Math.max(0, file.stat().size - size))
-      file.truncate(size)
-    },
-    setOwner(newUid, newGid) {
-      const { uid, gid, mode } = file.stat()
-      recorder()?.note(file.path, (path) => ({ op: "mode", path, mode })) // chown may clear bits of it
-      recorder()?.note(file.path, (path) => ({ op: "owner", path, uid, gid }))
-      file.setOwner(newUid, newGid)
-    },
-    setMode(newMode) {
-      const { mode } = file.stat()
-      recorder()?.note(file.path, (path) => ({ op: "mode", path, mode }))
-      file.setMode(newMode)
-    },
-  })
-}
-
-/** The same object, but for some of its methods. */
-function withChanges<T extends object>(target: T, changes: Partial<T>): T {
-  return new Proxy(target, {
-    get(_target, name) {
-      const changed: unknown = Reflect.get(changes, name)
-      if (changed !== undefined) return changed
-      const member: unknown = Reflect.get(target, name)
-      return typeof member === "function" ? member.bind(target) : member
-    },
-  })
 }

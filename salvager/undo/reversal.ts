@@ -11,8 +11,8 @@ import { AfsError } from "../../common/error.ts"
 import { inodeParts, specialTypes } from "../../common/partition/inode-number.ts"
 import { decodeInode } from "../../common/partition/namei-path.ts"
 import { makeFolder, type Partition } from "../../common/partition/partition.ts"
-import { type JournalEntry, readJournal, type Stamp, shelfPath } from "./journal.ts"
-import { digestOf, dropFolder, type UndoLimits } from "./recorder.ts"
+import { type Journal, type JournalEntry, readJournal, shelfPath, stampOf } from "./journal.ts"
+import { dropFolder, type UndoLimits } from "./recorder.ts"
 
 /** A salvage that can be taken back. */
 export interface KeptSalvage {
@@ -78,8 +78,8 @@ export function takeBack(partition: Partition, name: string): void {
     const detail = `no salvage ${name} is kept`
     throw new AfsError("ENOENT", "undo", { partition: partition.name }, { detail })
   }
-  const { entries } = readJournal(disk, `${folder}/journal`)
-  if (disk.stat(`${folder}/begun`) === undefined) requireUnchanged(partition, folder)
+  const { entries, stamps } = readJournal(disk, `${folder}/journal`)
+  if (disk.stat(`${folder}/begun`) === undefined) requireUnchanged(partition, stamps)
   mark(disk, `${folder}/begun`)
   for (const entry of entries.reverse()) takeBackOne(partition, folder, entry)
   dropFolder(disk, folder)
@@ -90,12 +90,9 @@ function mark(disk: Disk, path: string): void {
 }
 
 /** A salvage that was broken off has no stamps: it is its own, unfinished, work that is taken back. */
-function requireUnchanged(partition: Partition, folder: string): void {
-  const end = partition.disk.readFile(`${folder}/end`)
-  if (end === undefined) return
-  const { stamps } = JSON.parse(Buffer.from(end).toString()) as { stamps: readonly Stamp[] } // as UndoRecorder writes it
-  for (const { path, digest } of stamps) {
-    if (isVolumeInfo(path) || digestOf(partition, path) === digest) continue
+function requireUnchanged(partition: Partition, stamps: Journal["stamps"]): void {
+  for (const { path, stamp } of stamps ?? []) {
+    if (isVolumeInfo(path) || stampOf(partition, path) === stamp) continue
     const detail = `${path} has changed since the salvage`
     throw new AfsError("DENIED", "undo", { partition: partition.name }, { detail })
   }

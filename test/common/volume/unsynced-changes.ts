@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
-import { type Disk, DiskError, type DiskFile } from "../../../common/disk/disk.ts"
+import { type Disk, DiskError } from "../../../common/disk/disk.ts"
 import { nodeDisk } from "../../../common/disk/node-disk.ts"
 import { dataInode, type Inode, specialInode } from "../../../common/partition/inode-number.ts"
 import { InodeStore } from "../../../common/partition/inode-store.ts"
@@ -12,7 +12,11 @@ import { makeSampleVolume, sampleId } from "../../support/sample-volume.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
 
 /** What is synced after these changes, paths relative to the partition. */
-function syncedAfter(t: ExecutionContext, writes: readonly MetadataWrite[]): string[] {
+function syncedAfter(
+  t: ExecutionContext,
+  writes: readonly MetadataWrite[],
+  before: (store: InodeStore) => void = () => undefined,
+): string[] {
   const path = join(temporaryDirectory(t), "vicepa")
   createPartition(path, { development: process.geteuid?.() !== 0 })
   const calls: string[] = []
@@ -26,21 +30,13 @@ function syncedAfter(t: ExecutionContext, writes: readonly MetadataWrite[]): str
   }
   makeSampleVolume(openPartition(path), { files: { a: "x" } })
   const store = new InodeStore(openPartition(path, disk), sampleId)
-  const open = (inode: Inode): DiskFile => {
-    const file = store.open(inode, "write")
-    t.teardown(() => file.close())
-    const sync = file.sync.bind(file)
-    file.sync = () => {
-      note(file.path)
-      sync()
-    }
-    return file
-  }
+  before(store)
   const changes = new UnsyncedChanges(store)
   for (const write of writes) changes.add(write)
-  changes.sync(open)
+  const syncFile = (inode: Inode): void => note(store.path(inode))
+  changes.sync(syncFile)
   const first = calls.length
-  changes.sync(open)
+  changes.sync(syncFile)
   t.is(calls.length, first, "what is synced is forgotten")
   return calls
 }
@@ -54,9 +50,17 @@ test("unsynced changes: bytes of a file, once however often it was written", (t)
   t.deepEqual(syncedAfter(t, [write, write, { kind: "truncate", inode: file, size: 1 }]), [`${root}/+/+/0++++6`])
 })
 
-test("unsynced changes: a new file's bytes and all the names that lead to it", (t) => {
+test("unsynced changes: a new file's bytes and its name", (t) => {
   const synced = syncedAfter(t, [{ kind: "create", inode: file, parameter: 1 }])
-  t.deepEqual(synced, [`${root}/+/+/0++++6`, `${root}/+/+`, `${root}/+`, root, "AFSIDat/4", "AFSIDat", "."])
+  t.deepEqual(synced, [`${root}/+/+/0++++6`, `${root}/+/+`])
+})
+
+test("unsynced changes: where folders were made for a new file, their names too", (t) => {
+  const far = dataInode(2 ** 20, 2, 0)
+  const make = (store: InodeStore): void => store.create(far, 1).close()
+  const [first, ...folders] = syncedAfter(t, [{ kind: "create", inode: far, parameter: 1 }], make)
+  t.is(first, `${root}/+=/+/+++2+6`)
+  t.deepEqual(folders, [`${root}/+=/+`, ".", "AFSIDat", "AFSIDat/4", root, `${root}/+=`])
 })
 
 test("unsynced changes: counts are the link table's bytes, a released file also its folder's names", (t) => {

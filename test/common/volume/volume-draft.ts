@@ -157,7 +157,7 @@ test("the last file of a group takes the rest of a broken switch with it", (t) =
   const { partition, store } = sample(t)
   prepare(store)
   t.true(cutInstall(partition, store, 12))
-  t.deepEqual(volumesInSwitch(store), [sampleId])
+  t.deepEqual(volumesInSwitch(readdirSync(store.root)), [sampleId])
   for (const { path } of store.files()) unlinkSync(path)
   t.true(store.removeFolders())
   t.false(existsSync(store.root))

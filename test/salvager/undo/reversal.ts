@@ -69,14 +69,14 @@ test("a salvage is not taken back once somebody has worked on the volume; an att
   const [kept] = keptSalvages(openPartition(directory))
   const group = kept?.group ?? 0
   patchBytes(specialPath(directory, group, group, "volumeInfo"), 44, 1, (bytes) => bytes.fill(1))
+  await takeAllBack(directory)
+  t.deepEqual(files(state(directory)), files(before))
+  await salvageAll(directory, { undo })
   const large = specialPath(directory, group, group, "largeIndex")
   patchBytes(large, 256 + 20, 1, (bytes) => bytes.fill((bytes[0] ?? 0) ^ 1))
   const refused = await t.throwsAsync(takeAllBack(directory))
   t.true(isAfsError(refused, "DENIED"))
   t.regex(refused.message, /has changed since the salvage/)
-  patchBytes(large, 256 + 20, 1, (bytes) => bytes.fill((bytes[0] ?? 0) ^ 1))
-  await takeAllBack(directory)
-  t.deepEqual(files(state(directory)), files(before))
 })
 
 function isCutShort(t: ExecutionContext, directory: string, at: number): boolean {
