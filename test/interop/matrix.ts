@@ -1,155 +1,81 @@
 /**
- * Any of our processes in the place of OpenAFS's, on one partition and one pair of sockets: fileserver, volume operations and
- * salvages, each ours or theirs, while a FUSE client works on another volume all the while. Volumes are made, cloned,
- * dumped, restored, taken out and removed, salvaged on demand and by hand; each daemon is killed and started again. In the
- * end both salvagers find nothing, no checkout and no lock is left, and the client has lost nothing.
+ * Any of our processes in the place of OpenAFS's, on one pair of partitions and of sockets: fileserver, volume operations and
+ * salvages, each ours or theirs, while a FUSE client works on another volume all the while. Volumes are made, cloned, dumped,
+ * restored, taken out, moved to the other partition and removed, salvaged on demand and by hand; each daemon is killed and
+ * started again, the volserver while it has a volume, and a worker of the salvage server. In the end both salvagers find
+ * nothing, no checkout and no lock is left, and the client has lost nothing and seen no error but while the fileserver was away.
  */
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import type { ExecutionContext } from "ava"
+import { specialInode } from "../../common/partition/inode-number.ts"
+import { inodePath } from "../../common/partition/namei-path.ts"
+import { accessOverRx } from "../support/afs-access.ts"
+import {
+  type Cast,
+  crashVolserver,
+  during,
+  isCheckedOut,
+  isState,
+  operationsOf,
+  shell,
+  sides,
+  startFileserver,
+  startOperations,
+  startSalvages,
+  stopOperations,
+  until,
+} from "../support/cast.ts"
 import { type Cell, cellAddress, startCell } from "../support/cell.ts"
+import { CellUser } from "../support/cell-user.ts"
 import { runDasalvager } from "../support/dasalvager.ts"
-import { builtProgram } from "../support/project.ts"
 import { needsCellAndFuse, needsCellAndPatience } from "../support/requirements.ts"
 import { salvageHere } from "../support/salvage-here.ts"
 
-type Side = "ours" | "theirs"
-const sides: readonly Side[] = ["ours", "theirs"]
+const letters = ["a", "b"] as const
 
-interface Cast {
-  readonly fileserver: Side
-  readonly operations: Side
-  readonly salvages: Side
-}
-
-const dafs = [process.execPath, builtProgram("cli/dafs.ts")]
-const state = "/var/lib/openafs/local"
-
-/** Runs a script inside the cell; `dafs` and `debug` are ours and OpenAFS's tools. @throws Error with all its output */
-async function shell(cell: Cell, script: string): Promise<string> {
-  const head = `dafs() { ${dafs.join(" ")} "$@"; }; debug() { timeout 20 dafssync-debug "$@" 2>&1; }`
-  return await cell.exec("bash", "-euo", "pipefail", "-c", `${head}\n${script}`)
-}
-
-/** Waits in the cell until a condition of the shell holds. */
-const until = (cell: Cell, condition: string): Promise<string> =>
-  shell(
-    cell,
-    `end=$((SECONDS+30)); until ${condition}; do [ $SECONDS -lt $end ] || { echo "never: ${condition.replaceAll('"', "'")}"; exit 1; }; sleep 0.05; done`,
-  )
-
-async function startOurs(cell: Cell, name: "fs" | "sal", socket: string, ...words: string[]): Promise<void> {
-  await cell.exec("rm", "-f", `${state}/${socket}`)
-  await cell.run(name, ...(dafs as [string, string]), ...words)
-  await until(cell, `[ -S ${state}/${socket} ]`)
-}
-
-const startSalvages = (cell: Cell, { salvages }: Cast): Promise<void> =>
-  salvages === "ours" ? startOurs(cell, "sal", "salvsync.sock", "salvageserver") : cell.start("sal")
-
-async function startFileserver(cell: Cell, { fileserver }: Cast): Promise<void> {
-  if (fileserver === "theirs") return await cell.start("fs")
-  const log = "/var/log/openafs/FileLog"
-  await cell.exec("rm", "-f", log)
-  await startOurs(cell, "fs", "fssync.sock", "fileserver", "--openafs", "--port", "7000")
-  await until(cell, `grep -qs "fileserver ready" ${log}`)
-}
-
-/** The work of an administrator, as shell commands. */
-interface Operations {
-  readonly create: (name: string) => string
-  readonly backup: (name: string) => string
-  readonly dump: (name: string, file: string) => string
-  readonly restore: (name: string, file: string) => string
-  readonly release: (name: string) => string
-  readonly offlineAndOnline: (name: string) => string
-  readonly remove: (name: string) => string
-}
-
-const site = `${cellAddress} a`
-
-const operationsOf: Readonly<Record<Side, Operations>> = {
-  theirs: {
-    create: (name) => `vos create ${site} ${name} -noauth`,
-    backup: (name) => `vos backup ${name} -noauth`,
-    dump: (name, file) => `vos dump ${name} -file ${file} -noauth`,
-    restore: (name, file) => `vos restore ${site} ${name} -file ${file} -noauth`,
-    release: (name) => `vos addsite ${site} ${name} -noauth; vos release ${name} -noauth`,
-    offlineAndOnline: (name) => `vos offline ${site} ${name} -noauth; vos online ${site} ${name} -noauth`,
-    remove: (name) => `vos remove -id ${name} -noauth`,
-  },
-  ours: {
-    create: (name) => `dafs vos create --name ${name} --partition /vicepa`,
-    backup: (name) => `dafs vos backup ${name}`,
-    dump: (name, file) => `dafs vos dump ${name} --file ${file}`,
-    restore: (name, file) => `dafs vos restore --name ${name} --file ${file} --partition /vicepa`,
-    release: (name) => `dafs vos release ${name}`,
-    offlineAndOnline: (name) => `dafs vos offline ${name}; dafs vos online ${name}`,
-    remove: (name) => `dafs vos remove ${name}`,
-  },
-}
-
-/** A user of another volume, from the first moment to the last: what was acknowledged must be there in the end. */
-const userProgram = `
-mkdir -p /afs/.test.cell/lines
-for ((n = 1; ; n++)); do
-  until echo "line $n" 2>/dev/null >/afs/.test.cell/lines/$n; do sleep 0.1; done
-  echo $n >>"$1"
-  sleep 0.05
-done`
-
-async function startUser(cell: Cell, acknowledged: string): Promise<void> {
-  await cell.start("fuse")
-  await until(cell, "timeout 5 ls /afs/.test.cell >/dev/null 2>&1")
-  await cell.run("user", "bash", "-c", userProgram, "user", acknowledged)
-}
-
-async function requireNothingLost(t: ExecutionContext, cell: Cell, acknowledged: string): Promise<void> {
-  await until(cell, "timeout 5 ls /afs/.test.cell/lines >/dev/null 2>&1")
-  const lost = await shell(
-    cell,
-    `while read n; do [ "$(timeout 20 cat /afs/.test.cell/lines/$n)" = "line $n" ] || echo "lost $n"; done <${acknowledged}`,
-  )
-  t.is(lost, "")
-  t.true(readFileSync(acknowledged, "utf8").split("\n").length > 20, "the user was at work")
-}
-
-const volumesOn = (cell: Cell): number[] =>
-  readdirSync(cell.partition("a")).flatMap((name) => {
+const volumesOn = (cell: Cell, letter: "a" | "b"): number[] =>
+  readdirSync(cell.partition(letter)).flatMap((name) => {
     const digits = /^V(\d{10})\.vol$/.exec(name)?.[1]
     return digits === undefined ? [] : [Number(digits)]
   })
 
 /** Every command is answered, and nobody has anything any more. */
 async function requireNothingHeld(t: ExecutionContext, cell: Cell): Promise<void> {
-  for (const id of volumesOn(cell)) {
-    t.regex(await shell(cell, `debug volop -volumeid ${id} || true`), /NO_PENDING_VOL_OP/, `volume ${id}`)
+  for (const letter of letters) {
+    for (const id of volumesOn(cell, letter))
+      t.regex(await shell(cell, `debug volop -volumeid ${id} || true`), /NO_PENDING_VOL_OP/, `volume ${id}`)
+    const locks = await shell(cell, `dafs locks --partition /vicep${letter} --json`)
+    t.notRegex(locks, /"volume":\d/, "no volume lock")
   }
-  const locks = await shell(cell, "dafs locks --partition /vicepa --json")
-  t.notRegex(locks, /"volume":\d/, "no volume lock")
 }
 
 /** What a dafileserver that is killed leaves of a file that was being written, and no salvage of a volume in use mends. */
 const leftByKilled = /^Vnode \d+: version < inode version; fixed \(old status\)$/
 
-async function requireSound(t: ExecutionContext, cell: Cell, { fileserver }: Cast): Promise<void> {
-  const { findings, salvaged } = await runDasalvager(t, cell.partition("a"))
+async function requireSound(t: ExecutionContext, cell: Cell, { fileserver }: Cast, letter: "a" | "b"): Promise<void> {
+  const { findings, salvaged } = await runDasalvager(t, cell.partition(letter))
   const ours = findings.filter((line) => fileserver === "ours" || !leftByKilled.test(line))
   t.deepEqual(ours, [], "dasalvager finds nothing")
   t.true(salvaged.length > 0)
-  for (const { group, counts } of await salvageHere(cell.partition("a"))) {
+  const told: string[] = []
+  const results = await salvageHere(cell.partition(letter), (event) => {
+    if (event.type === "finding") told.push(JSON.stringify(event))
+  })
+  for (const { group, counts } of results) {
     const { loss, left, repaired, note } = counts
-    t.deepEqual({ group, loss, left }, { group, loss: 0, left: 0 }, "nor does our salvager miss anything")
-    if (fileserver === "ours") t.deepEqual({ group, repaired, note }, { group, repaired: 0, note: 0 })
+    t.deepEqual({ group, loss, left }, { group, loss: 0, left: 0 }, `nor does our salvager: ${told.join("\n")}`)
+    if (fileserver === "ours") t.deepEqual({ group, repaired, note }, { group, repaired: 0, note: 0 }, told.join("\n"))
   }
 }
 
-const isState = (id: number, wanted: string): string =>
-  `debug query -volumeid ${id} | grep -q 'attach_state.*${wanted}'`
+/** A volume that is damaged in use: the fileserver asks for a salvage. */
+const damage = (cell: Cell, id: number): Promise<string> =>
+  shell(cell, `debug error -volumeid ${id} -partition /vicepa -reason 65537`)
 
-/** A volume that is damaged in use: the fileserver asks for a salvage, and the volume comes back. */
+/** ... and the volume comes back. */
 async function salvageOnDemand(cell: Cell, id: number): Promise<void> {
-  await shell(cell, `debug error -volumeid ${id} -partition /vicepa -reason 65537`)
+  await damage(cell, id)
   await until(cell, isState(id, "VOL_STATE_PREATTACHED"))
 }
 
@@ -162,59 +88,115 @@ async function salvageByHand(cell: Cell, { salvages }: Cast, id: number): Promis
   await until(cell, isState(id, "VOL_STATE_PREATTACHED"))
 }
 
-async function work(t: ExecutionContext, cell: Cell, cast: Cast): Promise<void> {
+/**
+ * Kills a worker: of OpenAFS's one that has the volume and waits for the lock of its link table, of ours, which has no use for
+ * that lock as long as it only looks, as soon as there is one. Our salvage server has the group salvaged by another worker;
+ * OpenAFS's leaves the volume in error, for the operator.
+ */
+async function killWorker(cell: Cell, cast: Cast, id: number): Promise<void> {
+  const linkTable = join("/vicepa", inodePath(id, specialInode(id, "linkTable")))
+  await during(cell, `flock ${linkTable} sleep 60`, async () => {
+    await until(cell, `! flock --nonblock ${linkTable} true`)
+    await damage(cell, id)
+    if (cast.salvages === "theirs") await until(cell, isCheckedOut(id))
+    await until(cell, `pkill -KILL -P ${await cell.pid("sal")}`)
+  })
+  if (cast.salvages === "ours") return void (await until(cell, isState(id, "VOL_STATE_PREATTACHED")))
+  await until(cell, isState(id, "VOL_STATE_ERROR"))
+  await salvageByHand(cell, cast, id)
+}
+
+/** Kills the volserver while it has the volume, which was attached: its next user salvages it. */
+async function killVolserver(t: ExecutionContext, cell: Cell, cast: Cast, id: number): Promise<void> {
+  t.deepEqual(await accessOverRx(cell, [id]), [0])
+  await during(cell, operationsOf[cast.operations].hold("one"), async () => {
+    await until(cell, isCheckedOut(id))
+    await crashVolserver(cell, cast)
+  })
+}
+
+/** The clients' next accesses have what a crash left salvaged. */
+async function awaitService(cell: Cell, ids: readonly number[]): Promise<void> {
+  for (let tries = 0; tries < 400; tries++) {
+    const answers = await accessOverRx(cell, ids)
+    if (answers.every((code) => code === 0)) return
+  }
+  throw new Error(`volumes ${ids.join(", ")} do not come back`)
+}
+
+/** `ids`: of one on /vicepa and one on /vicepb. */
+async function crashes(
+  t: ExecutionContext,
+  cell: Cell,
+  cast: Cast,
+  user: CellUser,
+  ids: readonly [number, number],
+): Promise<void> {
+  const [one] = ids
+  await killWorker(cell, cast, one)
+  await cell.kill("sal")
+  await startSalvages(cell, cast)
+  await salvageOnDemand(cell, one)
+  await killVolserver(t, cell, cast, one)
+  await shell(cell, operationsOf[cast.operations].backup("one"))
+  await user.whileAway(async () => {
+    await cell.kill("fs")
+    await startFileserver(cell, cast)
+  })
+  await user.untilServed()
+  await awaitService(cell, ids)
+}
+
+async function work(t: ExecutionContext, cell: Cell, cast: Cast, user: CellUser): Promise<void> {
   const run = operationsOf[cast.operations]
   const dump = join(cell.directory, "one.dump")
   await shell(cell, [run.create("one"), run.backup("one"), run.dump("one", dump), run.restore("two", dump)].join("\n"))
   await shell(cell, [run.release("one"), run.offlineAndOnline("two"), run.backup("one")].join("\n"))
-  const listed = await shell(cell, `vos listvol ${site} -noauth`)
+  const listed = await shell(cell, `vos listvol ${cellAddress} a -noauth`)
   for (const name of ["one", "one.backup", "one.readonly", "two"])
     t.regex(listed, new RegExp(`^${name} .*On-line`, "m"))
-  const one = Number(/^one +(\d+)/m.exec(listed)?.[1])
+  const idOf = (name: string): number => Number(new RegExp(`^${name} +(\\d+)`, "m").exec(listed)?.[1])
+  const [one, two] = [idOf("one"), idOf("two")]
   await salvageOnDemand(cell, one)
   await salvageByHand(cell, cast, one)
+  await shell(cell, run.move("two", two, join(cell.directory, "two.dump")))
+  t.regex(await shell(cell, `vos listvol ${cellAddress} b -noauth`), /^two .*On-line/m)
+  t.deepEqual(await accessOverRx(cell, [two]), [0])
 
-  await cell.kill("sal")
-  await startSalvages(cell, cast)
-  await salvageOnDemand(cell, one)
-  await cell.kill("vol")
-  await cell.start("vol")
-  await shell(cell, run.backup("one"))
-  await cell.kill("fs")
-  await startFileserver(cell, cast)
-  await shell(cell, [run.backup("one"), run.remove("two"), run.dump("one", dump)].join("\n"))
-  t.notRegex(await shell(cell, `vos listvol ${site} -noauth`), /^two /m)
+  await crashes(t, cell, cast, user, [one, two])
+  await shell(cell, [run.backup("one"), run.create("three"), run.remove("three"), run.dump("one", dump)].join("\n"))
+  t.notRegex(await shell(cell, `vos listvol ${cellAddress} a -noauth`), /^(two|three) /m)
 }
 
 /** Each takes most of a minute: in every run those in which every program meets one of the other side. */
 const isMixed = ({ fileserver, operations, salvages }: Cast): boolean =>
   fileserver !== operations && operations === salvages
 
-for (const fileserver of sides) {
-  for (const operations of sides) {
-    for (const salvages of sides) {
-      const cast = { fileserver, operations, salvages }
-      const declare = isMixed(cast) || needsCellAndPatience.met ? needsCellAndFuse : needsCellAndPatience
-      declare.serial(
-        `matrix: fileserver ${fileserver}, volume operations ${operations}, salvages ${salvages}: all of it works, and leaves nothing behind`,
-        async (t) => {
-          const cell = await startCell(t, "vl", "pt", "sal", "fs", "vol")
-          t.timeout(240_000)
-          await cell.createVolume("root.cell")
-          await cell.stop("fs", "sal")
-          await startSalvages(cell, cast)
-          await startFileserver(cell, cast)
-          const acknowledged = join(cell.directory, "acknowledged")
-          await startUser(cell, acknowledged)
-          await work(t, cell, cast)
-          await cell.stop("user")
-          await requireNothingLost(t, cell, acknowledged)
-          await cell.stop("fuse")
-          await requireNothingHeld(t, cell)
-          await cell.stop("vol", "fs", "sal")
-          await requireSound(t, cell, cast)
-        },
-      )
-    }
-  }
+const casts: readonly Cast[] = sides.flatMap((fileserver) =>
+  sides.flatMap((operations) => sides.map((salvages) => ({ fileserver, operations, salvages }))),
+)
+
+for (const cast of casts) {
+  const declare = isMixed(cast) || needsCellAndPatience.met ? needsCellAndFuse : needsCellAndPatience
+  const { fileserver, operations, salvages } = cast
+  declare.serial(
+    `matrix: fileserver ${fileserver}, volume operations ${operations}, salvages ${salvages}: all of it works, and leaves nothing behind`,
+    async (t) => {
+      const cell = await startCell(t, "vl", "pt", "sal", "fs", "vol")
+      t.timeout(240_000)
+      await cell.createVolume("root.cell")
+      await cell.stop("fs", "sal")
+      await startSalvages(cell, cast)
+      await startFileserver(cell, cast)
+      await startOperations(cell, cast)
+      const user = await CellUser.start(cell)
+      await work(t, cell, cast, user)
+      await user.requireUndisturbed(t)
+      await cell.stop("fuse")
+      await requireNothingHeld(t, cell)
+      await stopOperations(cell, cast)
+      await cell.stop("fs", "sal")
+      for (const letter of letters) await requireSound(t, cell, cast, letter)
+    },
+  )
 }
