@@ -78,8 +78,8 @@ const stepsOf = ({ steps }: StepRig, volume: number): string[] =>
 const isKilled = (victim: Victim, who: Victim): boolean => victim === who || victim === "all three"
 
 /** Ends who is to be ended while the salvager has stopped, lets it go on if it lives, and starts again what ended. */
-async function kill(rig: StepRig, victim: Victim, worker: number): Promise<void> {
-  if (isKilled(victim, "worker")) process.kill(worker, "SIGKILL")
+async function kill(rig: StepRig, victim: Victim, worker: number | undefined): Promise<void> {
+  if (isKilled(victim, "worker") && worker !== undefined) process.kill(worker, "SIGKILL")
   if (isKilled(victim, "salvage server")) await rig.salvageserver.stop("SIGKILL")
   if (isKilled(victim, "fileserver")) {
     await rig.fileserver.kill()
@@ -145,3 +145,22 @@ async function killAt(t: ExecutionContext, rig: StepRig, victim: Victim, volume:
   }
   t.is(await served(rig, volume), "ok", where)
 }
+
+test("killed while a volume waits in the queue, or just after it came back: whoever it is, both volumes are online in the end", async (t) => {
+  t.timeout(300_000)
+  const rig = await startStepRig(t, 2 * victims.length, "--parallel", "1")
+  for (const [index, victim] of victims.entries()) {
+    const [running = 0, queued = 0] = rig.volumes.slice(2 * index)
+    stopAt(rig, running, 1)
+    for (const volume of [running, queued]) {
+      damage(rig, volume)
+      t.is(await rig.fileserver.access(volume), "VBUSY")
+    }
+    await killAt(t, rig, victim, running, "the start")
+    t.is(await served(rig, queued), "ok", `${victim} killed while volume ${queued} waited`)
+    if (victim === "worker") continue
+    await kill(rig, victim, undefined)
+    for (const volume of [running, queued]) t.is(await served(rig, volume), "ok", `${victim} killed afterwards`)
+  }
+  await requireSettled(t, rig)
+})
