@@ -17,6 +17,7 @@ const questions = [
   "ready-read",
   "rx",
   "fileserver",
+  "flood",
 ] as const
 
 let failures = 0

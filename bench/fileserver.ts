@@ -4,15 +4,14 @@
  * Each question is asked some times before it counts: a server runs for weeks, and Node.js compiles what runs often.
  * `--only WORD` asks only questions with that word in them.
  */
-import { execFileSync } from "node:child_process"
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { createPartition } from "../common/partition/partition.ts"
 import { startFileserver } from "./fileserver-process.ts"
 import { buildLoadClient, type LoadClient, loadClientAbsence, startLoadClient } from "./load-client.ts"
 import { type Answer, answer, type Goal, inTemporaryDirectory, report, type Side } from "./measure.ts"
 import { canHaveCell, type PeerCell, startPeerCell } from "./peer-cell.ts"
 import { costAnswer, ServerCost } from "./processor-time.ts"
+import { residentMib } from "./resident-memory.ts"
+import { makeTwinVolumes } from "./twin-volumes.ts"
 
 const ourPort = 7100
 const peerPort = 7000
@@ -21,7 +20,6 @@ const small = 4 << 20
 const names = 10_000
 const warmUpsMin = 3
 const hosts = 10
-const dafs = join(import.meta.dirname, "..", "cli", "dafs.js")
 
 interface Asked {
   readonly what: string
@@ -130,33 +128,6 @@ async function ask(asked: readonly Asked[], ours: Asking, peer: Asking): Promise
   return answers
 }
 
-/** A volume like the peer's on a partition of ours; both sides begin with the same id and contents. */
-function copyVolume(cell: PeerCell, directory: string, id: number): string {
-  const { path } = createPartition(join(directory, "ours"), { development: false })
-  const dump = join(directory, "load.dump")
-  cell.exec("vos", "dump", "load", "-noauth", "-file", dump)
-  const words = [
-    "vos",
-    "restore",
-    "load",
-    "--id",
-    String(id),
-    "--file",
-    dump,
-    "--partition",
-    path,
-    "--offline",
-    "--quiet",
-  ]
-  execFileSync(process.execPath, [dafs, ...words], { stdio: ["ignore", "ignore", "inherit"] })
-  return path
-}
-
-/** Resident memory of a process in MiB. */
-function residentMib(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024
-}
-
 /** Ten clients are promised 10,000 files each; what the server then takes. */
 async function promised(cell: PeerCell, program: string, port: number, volume: number, pid: number): Promise<number> {
   const clients = Array.from({ length: hosts }, () => startLoadClient(cell, program, port, volume))
@@ -196,8 +167,7 @@ async function measure(directory: string, only: string | undefined): Promise<Ans
   const wanted = (asked: readonly Asked[]): Asked[] =>
     asked.filter(({ what }) => only === undefined || what.includes(only))
   using cell = startPeerCell(join(directory, "cell"), "vl", "pt", "sal", "fs", "vol")
-  const volume = cell.volume("load")
-  const partition = copyVolume(cell, directory, volume)
+  const { id: volume, partition } = makeTwinVolumes(cell, directory, "load")
   const round = async (asked: readonly Asked[], options: readonly string[]): Promise<Answer[]> => {
     const isMemoryAsked = options.length === 0 && (only === undefined || memoryQuestion.includes(only))
     if (asked.length === 0 && !isMemoryAsked) return []

@@ -3,7 +3,6 @@
  * with half of them attached and accessed a few times (a garbage collector then has the room that it works in), and with all.
  * The difference of the last two is what 1,000 volumes add.
  */
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { requireOk } from "../fssync/answer-meaning.ts"
 import { FssyncClient } from "../fssync/fssync-client.ts"
@@ -11,16 +10,11 @@ import { type FilledCell, type FilledPartition, withBoth } from "./both-servers.
 import { startFileserver } from "./fileserver-process.ts"
 import { type Answer, answer, inTemporaryDirectory, report } from "./measure.ts"
 import { startPeerClient } from "./peer-client.ts"
+import { residentMib } from "./resident-memory.ts"
 
 const volumeCount = 2_000
 const rounds = 3
 const warmUps = 6
-
-/** Resident memory of a process in MiB. */
-function residentMib(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]
-  return Number(kib) / 1024
-}
 
 interface Memory {
   readonly known: number

@@ -16,9 +16,9 @@ const busyTries = 50
 
 const program = join(import.meta.dirname, "rx-client.program.js")
 
-/** A client of dafileserver, inside its cell. */
-export function startPeerClient(cell: PeerCell): AccessClient {
-  return clientIn(cell.spawn(process.execPath, program))
+/** A client of a server inside a cell, dafileserver if no port is named. */
+export function startPeerClient(cell: PeerCell, port = 7000): AccessClient {
+  return clientIn(cell.spawn(process.execPath, program, "10.99.0.1", String(port)))
 }
 
 /** The same client of a server on this machine. */

@@ -70,6 +70,7 @@ export class RxClient implements Disposable {
   private constructor(socket: Socket) {
     this.#socket = socket
     socket.on("message", (bytes) => this.#receive(bytes))
+    socket.on("error", () => {}) // nobody listens there: the call's time will tell
   }
 
   static async open(host: string, port = 7000): Promise<RxClient> {
@@ -79,22 +80,28 @@ export class RxClient implements Disposable {
     return new RxClient(socket)
   }
 
-  /** 0, or the code of the abort: 110 busy, 103 no such volume, … */
-  fetchStatus(volume: number, timeoutMs = 30_000): Promise<number> {
+  /** 0, or the code of the abort: 110 busy, 103 no such volume, … The request is sent again every `resendMs`. */
+  fetchStatus(volume: number, timeoutMs = 30_000, resendMs = timeoutMs): Promise<number> {
     const body = Buffer.alloc(16)
     body.writeUInt32BE(fetchStatusOpcode, 0)
     body.writeUInt32BE(volume, 4)
     body.writeUInt32BE(1, 8)
     body.writeUInt32BE(1, 12)
     return new Promise((resolve, reject) => {
-      const limit = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+      const names = { epoch: this.#epoch, cid: this.#cid, call: ++this.#call, sequence: 1, type: types.data }
+      const request = { ...names, flags: flags.clientInitiated | flags.last, service: fileService, body }
+      const again = setInterval(() => this.#send(request), resendMs)
+      const limit = setTimeout(() => {
+        clearInterval(again)
+        reject(new Error(`no answer within ${timeoutMs} ms`))
+      }, timeoutMs)
       this.#settle = (code) => {
+        clearInterval(again)
         clearTimeout(limit)
         this.#settle = undefined
         resolve(code)
       }
-      const sent = { epoch: this.#epoch, cid: this.#cid, call: ++this.#call, sequence: 1, type: types.data }
-      this.#send({ ...sent, flags: flags.clientInitiated | flags.last, service: fileService, body })
+      this.#send(request)
     })
   }
 

@@ -1,6 +1,7 @@
 /**
  * How long does it take from the start of the process until the first query over FSSYNC is answered, on a partition with 2,000
- * volumes? The client tries to connect all the time. dafileserver's salvageserver, which it cannot start without, runs already.
+ * volumes, and until the first call of an AFS client is, which the server has to make the acquaintance of and to attach a
+ * volume for? The client tries all the time. dafileserver's salvageserver, which it cannot start without, runs already.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -11,10 +12,13 @@ import { responses } from "../fssync/message.ts"
 import { type FilledCell, type FilledPartition, isAlive, withBoth } from "./both-servers.ts"
 import { answer, inTemporaryDirectory, report, type Side } from "./measure.ts"
 import { OpenafsFssync } from "./openafs-fssync.ts"
+import { RxClient } from "./rx-client.ts"
 
 const volumeCount = 2_000
 const program = join(import.meta.dirname, "..", "cli", "dafs.js")
 const tryEveryMs = 1
+/** Where nobody else serves. */
+const ourPort = 7100
 
 /** Asks until somebody answers. */
 async function untilAnswered(ask: () => Promise<boolean>): Promise<void> {
@@ -28,26 +32,10 @@ async function untilAnswered(ask: () => Promise<boolean>): Promise<void> {
   }
 }
 
-function ourSide({ partition, volumes }: FilledPartition, stateDirectory: string): Side {
-  const words = [
-    program,
-    "fileserver",
-    "--partition",
-    partition.path,
-    "--state-dir",
-    stateDirectory,
-    "--log-level",
-    "error",
-  ]
-  const rule = { connectPauses: [], triesMax: 1, tryWindowMs: 0 }
-  const ask = async (): Promise<boolean> => {
-    await using client = new FssyncClient({
-      path: join(stateDirectory, "fssync.sock"),
-      programType: "debugUtility",
-      rule,
-    })
-    return (await client.queryVolume(volumes.at(-1) ?? 0)).response === responses.OK
-  }
+/** A start of our fileserver; what counts is when `ask` is answered. */
+function ourSide({ partition }: FilledPartition, stateDirectory: string, ask: () => Promise<boolean>): Side {
+  const own = ["--partition", partition.path, "--state-dir", stateDirectory, "--port", String(ourPort)]
+  const words = [program, "fileserver", ...own, "--log-level", "error"]
   return {
     name: "dafs fileserver",
     async round() {
@@ -60,6 +48,12 @@ function ourSide({ partition, volumes }: FilledPartition, stateDirectory: string
       return spent
     },
   }
+}
+
+async function answersFssync(path: string, volume: number): Promise<boolean> {
+  const rule = { connectPauses: [], triesMax: 1, tryWindowMs: 0 }
+  await using client = new FssyncClient({ path, programType: "debugUtility", rule })
+  return (await client.queryVolume(volume)).response === responses.OK
 }
 
 function peerSide({ cell, volumes }: FilledCell): Side {
@@ -93,10 +87,18 @@ function peerSide({ cell, volumes }: FilledCell): Side {
 
 await inTemporaryDirectory((directory) =>
   withBoth(directory, volumeCount, async (mine, theirs) => {
-    const ours = ourSide(mine, join(directory, "state"))
+    const state = join(directory, "state")
+    const last = mine.volumes.at(-1) ?? 0
+    const ours = ourSide(mine, state, () => answersFssync(join(state, "fssync.sock"), last))
     const what = "start to first answer, 2,000 volumes"
-    const absolute = await answer({ what, unit: "ms", ours, goal: { atMost: 400 }, rounds: 5 })
+    const common = { unit: "ms", goal: { atMost: 400 }, rounds: 5 }
+    const absolute = await answer({ ...common, what, ours })
+    using client = await RxClient.open("127.0.0.1", ourPort)
+    const answersCall = async (): Promise<boolean> => (await client.fetchStatus(last, 10_000, tryEveryMs)) === 0
+    const toClients = ourSide(mine, state, answersCall)
+    const call = await answer({ ...common, what: `${what} on the client port`, ours: toClients })
     const peer = theirs === undefined ? undefined : peerSide(theirs)
-    report([absolute, await answer({ what: `${what}, beside the peer`, unit: "ms", ours, peer, rounds: 5 })])
+    const beside = await answer({ what: `${what}, beside the peer`, unit: "ms", rounds: 5, ours, peer })
+    report([absolute, call, beside])
   }),
 )

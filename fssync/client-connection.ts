@@ -1,11 +1,11 @@
 /** One connection of a client: frames out, answers in, and one end. Knows nothing of what is asked. */
 import type { Socket } from "node:net"
+import { Spinner } from "../common/spinner.ts"
 import { openClientSocket, untilConnected } from "./client-socket.ts"
 import type { SyncProtocol } from "./command-table.ts"
 import { answerBytesMax, FrameReader } from "./frame.ts"
 import { channelClose } from "./message.ts"
 import { decodeAnswer, encodeCall, encodeLongCall, type SyncCall, type WireAnswer } from "./message-codec.ts"
-import { Spinner } from "./spinner.ts"
 
 /** Bytes asked of the kernel at a time: what Node takes, too. */
 const readBytes = 64 << 10

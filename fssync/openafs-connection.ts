@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net"
 import { FormatError } from "../common/error.ts"
+import { Spinner } from "../common/spinner.ts"
 import type { ConnectionEvents, SyncConnection } from "./client-connection.ts"
 import { openClientSocket, untilConnected } from "./client-socket.ts"
 import type { SyncProtocol } from "./command-table.ts"
@@ -11,7 +12,6 @@ import { channelClose, type SyncRequest } from "./message.ts"
 import { requireCall, type SyncCall } from "./message-codec.ts"
 import { answerHeadLayout, openafsVersion } from "./openafs-layouts.ts"
 import { encodeRequest, requireName } from "./openafs-request.ts"
-import { Spinner } from "./spinner.ts"
 
 /** The longest answer is a volume's information, 584 bytes. */
 const answerBytesMax = 1024

@@ -8,6 +8,7 @@
 import type { Socket } from "node:net"
 import { AfsError, FormatError } from "../common/error.ts"
 import { codes } from "../common/protocol/codes.ts"
+import type { Spinner } from "../common/spinner.ts"
 import type { CommandRow } from "./command-table.ts"
 import type { FairTurns } from "./fair-turns.ts"
 import { formOf } from "./frame.ts"
@@ -16,7 +17,6 @@ import type { SyncCall } from "./message-codec.ts"
 import { type OpenafsAnswers, OpenafsServerForm } from "./openafs-server-form.ts"
 import type { SyncChannel, SyncServerOptions } from "./server.ts"
 import { PlainServerForm, type ServerForm } from "./server-form.ts"
-import type { Spinner } from "./spinner.ts"
 
 /** Bytes of answers that may wait to be read, beside one answer of any size. */
 export const unsentBytesMax = 1 << 20

@@ -8,13 +8,13 @@
 import { createServer, type Server } from "node:net"
 import type { Disk } from "../common/disk/disk.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
+import { Spinner } from "../common/spinner.ts"
 import type { SyncProtocol } from "./command-table.ts"
 import { FairTurns } from "./fair-turns.ts"
 import type { SyncAnswer, SyncRequest } from "./message.ts"
 import { OpenafsAnswers } from "./openafs-server-form.ts"
 import { ServerChannel } from "./server-channel.ts"
 import { listenAt } from "./socket-path.ts"
-import { Spinner } from "./spinner.ts"
 
 /** The connection that a request came on, as a handler sees it. */
 export interface SyncChannel {

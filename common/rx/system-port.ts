@@ -1,8 +1,8 @@
 /**
  * A port on recvmmsg with UDP_GRO and sendmmsg with UDP_SEGMENT, by way of the C library. One event of the loop takes in all
- * that is there, and everything that this sends leaves in one system call at its end. It never spins: what comes later is the
- * next event.
+ * that is there, and everything that this sends leaves in one system call at its end.
  */
+import { Spinner } from "../spinner.ts"
 import { type Libc, libcAbsence, openLibc, type Watch } from "../system/libc.ts"
 import { type DatagramPort, hostText, type OpenPort, type PortEvents, parseHost } from "./datagram-port.ts"
 import { ErrorQueue } from "./error-queue.ts"
@@ -12,6 +12,11 @@ import { openSystemSocket, type SystemSocket } from "./system-socket.ts"
 
 /** In one event; what is left makes the next one at once, so that timers and files have their turn. */
 const batchesMax = 16
+/**
+ * After so few messages the next one is waited for awake, if it lately came soon: one caller sleeps while we work, and waking
+ * takes longer than its call. Several callers keep us awake themselves, and need the processor.
+ */
+const fewMessages = 2
 
 class SystemPort implements DatagramPort {
   readonly name = "recvmmsg"
@@ -25,6 +30,7 @@ class SystemPort implements DatagramPort {
   readonly #errors: ErrorQueue
   readonly #watch: Watch
   readonly #take: PortEvents["receive"]
+  readonly #spinner = new Spinner()
   #isClosed = false
   /** The socket's send buffer is full: we are told when it is not. */
   #isBlocked = false
@@ -66,10 +72,15 @@ class SystemPort implements DatagramPort {
    * being woken costs more than looking.
    */
   #receive(): void {
+    this.#spinner.arrived()
+    let messages = 0
     for (let batches = 0; batches < batchesMax && !this.#isClosed; batches++) {
-      if (this.#incoming.receive(this.#socket.descriptor, this.#take) === 0) return
+      const count = this.#incoming.receive(this.#socket.descriptor, this.#take)
+      if (count === 0) break
+      messages += count
       this.#events.batchEnd()
     }
+    if (messages > 0 && messages <= fewMessages) this.#spinner.expect()
   }
 
   /** The event loop stops watching a socket on which an error is reported. */

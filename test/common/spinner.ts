@@ -1,5 +1,5 @@
 import test from "ava"
-import { Spinner } from "../../fssync/spinner.ts"
+import { Spinner } from "../../common/spinner.ts"
 
 /** A spinner on an event loop that the test turns, with a clock that the test moves, in milliseconds. */
 function stage() {
