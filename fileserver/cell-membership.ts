@@ -41,6 +41,8 @@ export interface CellOptions {
 export interface CellMembership {
   /** By which clients and location servers know the server. */
   readonly uuid: string
+  /** IPv4 addresses of this server at the start. */
+  readonly addresses: readonly number[]
   /** Undefined: of no cell. */
   readonly cell: string | undefined
   /** IPv4 addresses of the cell's database servers. */
@@ -71,8 +73,10 @@ export function readMembership(options: CellOptions, log: Logger, disk: Disk = n
   const directory = configurationDirectory
   const cell = options.cell ?? (directory === undefined ? undefined : readThisCell(directory, disk))
   const files = { stateDirectory, configurationDirectory, cell: cell ?? "" }
+  const { addresses } = addressesOf(options, disk)
   return {
-    uuid: ensureServerUuid(stateDirectory, addressesOf(options, disk).addresses, disk),
+    uuid: ensureServerUuid(stateDirectory, addresses, disk),
+    addresses,
     cell,
     databaseServers: cell === undefined || directory === undefined ? [] : databaseServersOf(directory, cell, disk),
     superusers: superusersOf(files, disk, systemClock, log),

@@ -15,6 +15,7 @@ import type { VolumePackage } from "../common/volume/volume-package.ts"
 import { type CellMembership, openProtection, openRegistration } from "./cell-membership.ts"
 import { rxClientCalls } from "./client-calls.ts"
 import { Clients } from "./clients.ts"
+import { networksOf } from "./own-networks.ts"
 import type { Protection } from "./protection.ts"
 import type { Registration } from "./registration.ts"
 import type { SavedFacts } from "./saved-clients.ts"
@@ -116,6 +117,7 @@ export class ClientSide implements AsyncDisposable {
       callbackCounters: () => this.clients.counters(),
       protection: this.#protection,
       connections: () => endpoint.serverConnections,
+      networks: networksOf(this.#membership.addresses),
       counters: newServingCounters(secondsOf(systemClock.now())),
       clock: systemClock,
       log: this.#log,

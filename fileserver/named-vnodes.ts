@@ -8,7 +8,9 @@ export function namedVnodes(request: Request, directory: Vnode, name: Uint8Array
   const found = request.volume.lookup(directory, name)
   if (found === undefined) return []
   try {
-    return [request.volume.vnode(found.vnode, found.unique)]
+    const vnode = request.volume.vnode(found.vnode, found.unique)
+    request.volume.accessed(request.now)
+    return [vnode]
   } catch (error) {
     if (isAfsError(error, "VNOVNODE")) return []
     throw error

@@ -16,10 +16,13 @@ import { fileCallError } from "../common/volume/damage.ts"
 import type { Eventually } from "../common/volume/handover.ts"
 import { factsOf } from "../common/volume/package-context.ts"
 import type { VolumeUse } from "../common/volume/server-volume.ts"
+import type { TrafficBy } from "../common/volume/volume-traffic.ts"
 import { anonymousRightsOf, callerAccess, type Refusal, rightsOf, type Standing } from "./access.ts"
 import { lastly, then } from "./eventually.ts"
 import { fetchStatus, volumeSync } from "./fetch-status.ts"
 import type { Caller } from "./host-table.ts"
+import { networkOf } from "./own-networks.ts"
+import { anonymousId } from "./protection.ts"
 import type { Serving } from "./serving.ts"
 
 /** What a caller may do to an object, and what anybody may. */
@@ -27,6 +30,8 @@ export interface Sight extends Standing {
   readonly anonymous: number
 }
 
+/** What OpenAFS counts for a call on a file: the file, and its directory for the access list and for the status. */
+const looksAtFile = 3
 /** Gives nobody any right. */
 const noAccessList = new Uint8Array(0)
 
@@ -50,11 +55,17 @@ export class Request {
     this.use = use
     this.volume = use.attached
     this.now = secondsOf(serving.clock.now())
-    this.volume.accessed(this.now)
   }
 
   get by(): ChangeBy {
     return { author: this.caller.user.id, now: this.now }
+  }
+
+  /** For what VolumeInfo counts. */
+  get trafficBy(): TrafficBy {
+    const { user, host } = this.caller
+    const isNear = this.serving.networks.has(networkOf(host.addresses[0]?.host ?? 0))
+    return { author: user.id, now: this.now, isNear, isNamed: user.id !== anonymousId }
   }
 
   /** The volume's part of nearly every reply. */
@@ -62,14 +73,19 @@ export class Request {
     return volumeSync(this.volume.creationDate)
   }
 
-  /** @throws AfsError VNOVNODE if there is none, or another one has its number now */
-  find(fid: AFSFid): Vnode {
-    return this.volume.vnode(fid.Vnode, fid.Unique)
+  /**
+   * The object of a fid, counted as looked at: a directory once (`looks` 0: it was counted before).
+   * @throws AfsError VNOVNODE if there is none, or another one has its number now
+   */
+  find(fid: AFSFid, looks = looksAtFile): Vnode {
+    const vnode = this.volume.vnode(fid.Vnode, fid.Unique)
+    this.volume.accessed(this.now, vnode.isDirectory ? Math.min(looks, 1) : looks)
+    return vnode
   }
 
   /** @throws AfsError VNOVNODE, ENOTDIR */
-  findDirectory(fid: AFSFid): Vnode {
-    const vnode = this.find(fid)
+  findDirectory(fid: AFSFid, looks = 1): Vnode {
+    const vnode = this.find(fid, looks)
     if (!vnode.isDirectory) throw this.#refusal("ENOTDIR", vnode)
     return vnode
   }

@@ -24,6 +24,8 @@ export interface Serving {
   callbackCounters(): CallbackCounters
   /** Connections of clients that are open now. */
   connections(): number
+  /** Networks that this server is in (own-networks.ts). */
+  readonly networks: ReadonlySet<number>
   readonly clock: Clock
   readonly log: PackageLog
 }

@@ -107,9 +107,9 @@ export class AttachedVolume {
     return this.#core.usage.space
   }
 
-  /** Counts an access of a client, allowed or not. `now` in seconds. @throws AfsError VIO */
-  accessed(now: number): void {
-    if (this.#core.usage.accessed(now)) this.#core.writeInfo({})
+  /** Counts looks at vnodes for a client, allowed or not. `now` in seconds. @throws AfsError VIO */
+  accessed(now: number, times = 1): void {
+    if (this.#core.usage.accessed(now, times)) this.#core.writeInfo({})
   }
 
   /** Changes what a volume status shows, and writes VolumeInfo. @throws AfsError VREADONLY, VIO */

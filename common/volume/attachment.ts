@@ -9,8 +9,10 @@ import type { Partition } from "../partition/partition.ts"
 import { programTypes, volumeTypes } from "../protocol/codes.ts"
 import {
   changeInfo,
+  countInfo,
   hasOfflineMessage,
   type InfoChanges,
+  type InfoCounters,
   type InfoWord,
   infoByte,
   infoWord,
@@ -78,6 +80,11 @@ export class Attachment {
   /** Changes a field of four bytes in core only. */
   setWord(field: Exclude<InfoWord, "magic" | "version" | "id" | "type" | "uniquifier">, value: number): void {
     setInfoWord(this.#bytes, field, value)
+  }
+
+  /** One more in one of a field's counters, in core only. */
+  count(field: InfoCounters, index: number): void {
+    countInfo(this.#bytes, field, index)
   }
 
   /** A copy, decoded. */

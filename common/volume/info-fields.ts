@@ -6,6 +6,7 @@ import { FormatError } from "../error.ts"
 import { volumeInfoLayout, volumeInfoMagic, volumeInfoVersion } from "./volume-info.ts"
 
 const { offsets } = volumeInfoLayout
+const offlineMessageSize = offsets.statReads - offsets.offlineMessage
 
 /** Fields of one byte. */
 export type InfoByte =
@@ -36,6 +37,15 @@ export type InfoWord =
   | "creationDate"
   | "accessDate"
 
+/** Fields of several counters of four bytes. */
+export type InfoCounters =
+  | "statReads"
+  | "statWrites"
+  | "statFileSameAuthor"
+  | "statFileDiffAuthor"
+  | "statDirSameAuthor"
+  | "statDirDiffAuthor"
+
 /** What may be changed in place. */
 export type InfoChanges = Partial<Readonly<Record<InfoByte, number>>> & { readonly offlineMessage?: string }
 
@@ -44,14 +54,26 @@ export function infoByte(bytes: Uint8Array, field: InfoByte): number {
 }
 
 export function infoWord(bytes: Uint8Array, field: InfoWord): number {
-  const at = offsets[field]
+  return wordAt(bytes, offsets[field])
+}
+
+export function setInfoWord(bytes: Uint8Array, field: InfoWord, value: number): void {
+  setWordAt(bytes, offsets[field], value)
+}
+
+/** One more in one of a field's counters, which begin again behind the largest number. */
+export function countInfo(bytes: Uint8Array, field: InfoCounters, index: number): void {
+  const at = offsets[field] + 4 * index
+  setWordAt(bytes, at, wordAt(bytes, at) + 1)
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
   return (
     ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0
   )
 }
 
-export function setInfoWord(bytes: Uint8Array, field: InfoWord, value: number): void {
-  const at = offsets[field]
+function setWordAt(bytes: Uint8Array, at: number, value: number): void {
   for (let index = 0; index < 4; index++) bytes[at + index] = value >>> (8 * index)
 }
 
@@ -60,14 +82,15 @@ export function hasOfflineMessage(bytes: Uint8Array): boolean {
   return bytes[offsets.offlineMessage] !== 0
 }
 
-/** Changes these fields. What follows a text's NUL stays. */
+/** Changes these fields. A message is padded with zeros; taking it away leaves all of it but the first byte, as OpenAFS does. */
 export function changeInfo(bytes: Uint8Array, changes: InfoChanges): void {
   const { offlineMessage, ...flags } = changes
   for (const [field, value] of Object.entries(flags)) if (isInfoByte(field)) bytes[offsets[field]] = value
   if (offlineMessage === undefined) return
   const at = offsets.offlineMessage
+  if (offlineMessage === "") bytes[at] = 0
+  else bytes.fill(0, at, at + offlineMessageSize)
   for (let index = 0; index < offlineMessage.length; index++) bytes[at + index] = offlineMessage.charCodeAt(index)
-  bytes[at + offlineMessage.length] = 0
 }
 
 function isInfoByte(field: string): field is InfoByte {

@@ -71,13 +71,14 @@ export class VolumeUsage {
     this.#attachment.setWord("updateDate", now)
   }
 
-  /** One access of a client. True if it is time to write VolumeInfo. */
-  accessed(now: number): boolean {
+  /** So many looks at vnodes for a client. True if it is time to write VolumeInfo. */
+  accessed(now: number, times: number): boolean {
     const attachment = this.#attachment
     if (now - attachment.word("dayUseDate") > daySeconds) this.#newDay(now)
     attachment.setWord("accessDate", now)
-    attachment.setWord("dayUse", attachment.word("dayUse") + 1)
-    if (++this.#accesses < accessesPerWrite || now - this.#writtenAt < secondsPerWrite) return false
+    attachment.setWord("dayUse", attachment.word("dayUse") + times)
+    this.#accesses += times
+    if (this.#accesses < accessesPerWrite || now - this.#writtenAt < secondsPerWrite) return false
     this.#accesses = 0
     this.#writtenAt = now
     return true

@@ -33,9 +33,9 @@ export const fetchAccessList =
   }
 
 /** A directory whose list the caller may set. */
-function settable(request: Request, fid: AFSFid): Vnode {
+function settable(request: Request, fid: AFSFid, looks: number): Vnode {
   request.requireWritable()
-  const directory = request.findDirectory(fid)
+  const directory = request.findDirectory(fid, looks)
   request.require(judgeStoreAccessList(request.sightOf(directory)), directory)
   return directory
 }
@@ -46,10 +46,10 @@ export const storeAccessList =
   ({ Fid, AccessList }, call) => {
     serving.counters.stores++
     return onFid(serving, call, Fid, (request) => {
-      const over = settable(request, Fid).accessList
+      const over = settable(request, Fid, 1).accessList
       return then(accessListFromWire(AccessList, serving.protection, over), (area) =>
         whenFree(request, () => {
-          const directory = settable(request, Fid)
+          const directory = settable(request, Fid, 0)
           const sight = request.sightOf(directory)
           const run = () => {
             request.volume.setAccessList(directory, area, request.now)

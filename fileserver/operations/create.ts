@@ -5,6 +5,7 @@ import type { RpcCall } from "../../common/rpc/rpc-call.ts"
 import type { Vnode } from "../../common/vnode/vnode.ts"
 import type { AttachedVolume, NewVnode } from "../../common/volume/attached-volume.ts"
 import type { Eventually } from "../../common/volume/handover.ts"
+import { countNames, countWrite } from "../../common/volume/volume-traffic.ts"
 import { creatorAccess, judgeInsert, judgeSymlink, type Refusal } from "../access.ts"
 import { requireNewName } from "../new-name.ts"
 import { afterTelling, onFid, type Request, type Sight } from "../request.ts"
@@ -40,7 +41,10 @@ function create<R>(
       const sight = request.sightOf(directory)
       request.require(kind.judge(sight), directory)
       const run = (): Eventually<R> => {
+        const before = directory.record
         const made = kind.make(request.volume, directory, newVnodeFields(ask.InStatus, sight.user, request.now))
+        countWrite(request.volume.attachment, request.trafficBy)
+        countNames(request.volume.attachment, request.trafficBy, before)
         const reply = replyOf(request, made, statuses(request, made, directory, sight))
         return afterTelling(reply, request.tellOthers(directory))
       }

@@ -8,6 +8,7 @@ import type { BulkSink } from "../../common/rpc/bulk-stream.ts"
 import type { RpcCall } from "../../common/rpc/rpc-call.ts"
 import type { OpenData } from "../../common/volume/attached-volume.ts"
 import type { Eventually } from "../../common/volume/handover.ts"
+import { countRead } from "../../common/volume/volume-traffic.ts"
 import { judgeFetchData } from "../access.ts"
 import { lastly, then } from "../eventually.ts"
 import { endWithVolume, onFid, type Request } from "../request.ts"
@@ -51,6 +52,7 @@ function put(bulk: BulkSink, piece: Uint8Array, count: number, at: number): Even
 
 /** Sends what there is of the range; gives how many bytes. */
 function sendRange(request: Request, { vnode }: HeldVnode, range: Range, bulk: BulkSink): Eventually<number> {
+  countRead(request.volume.attachment, request.trafficBy)
   const count = Math.max(0, Math.min(range.Length, vnode.length - range.Pos))
   bulk.begin(count)
   if (count === 0) return 0

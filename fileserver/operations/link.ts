@@ -1,5 +1,6 @@
 /** Link (140): a further name for a file, in the directory where it is. */
 import { AfsError } from "../../common/error.ts"
+import { countNames } from "../../common/volume/volume-traffic.ts"
 import { judgeInsert } from "../access.ts"
 import { requireNewName, requireSameVolume } from "../new-name.ts"
 import { afterTelling, onFid, requireFid } from "../request.ts"
@@ -20,10 +21,12 @@ export const link =
         const directory = request.findDirectory(DirFid)
         const sight = request.sightOf(directory)
         request.require(judgeInsert(sight), directory)
-        const file = request.find(ExistingFid)
+        const file = request.find(ExistingFid, 1)
         if (!file.isFile) throw new AfsError("EISDIR", "link", { volume: request.volume.id, vnode: file.number })
         const run = () => {
+          const before = directory.record
           request.volume.makeLink(directory, Name, file, request.by)
+          countNames(request.volume.attachment, request.trafficBy, before)
           const reply = {
             OutFidStatus: request.statusOf(file, sight, sight.rights >>> 0),
             OutDirStatus: request.statusOf(directory, sight),

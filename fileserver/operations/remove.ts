@@ -1,6 +1,7 @@
 /** RemoveFile (136), RemoveDir (142): a name goes, and the object with its last one. */
 import type { AFSFid } from "../../common/protocol/afs-types.ts"
 import type { Vnode } from "../../common/vnode/vnode.ts"
+import { countNames } from "../../common/volume/volume-traffic.ts"
 import { judgeDelete } from "../access.ts"
 import { namedVnodes } from "../named-vnodes.ts"
 import { afterTelling, onFid, type Request, type Sight } from "../request.ts"
@@ -23,7 +24,9 @@ export const removeFile =
       whenFree(request, () => {
         const { directory, sight } = deletable(request, DirFid)
         const run = () => {
+          const before = directory.record
           const { vnode, gone } = request.volume.removeFile(directory, Name, request.by)
+          countNames(request.volume.attachment, request.trafficBy, before)
           if (gone) request.forget(vnode)
           const reply = { OutStatus: request.statusOf(directory, sight), Sync: request.sync }
           return afterTelling(reply, request.tellOthers(directory), gone ? undefined : request.tellAll(vnode))
@@ -39,7 +42,9 @@ export const removeDirectory =
       whenFree(request, () => {
         const { directory, sight } = deletable(request, DirFid)
         const run = () => {
+          const before = directory.record
           request.forget(request.volume.removeDirectory(directory, Name, request.by))
+          countNames(request.volume.attachment, request.trafficBy, before)
           const reply = { OutDirStatus: request.statusOf(directory, sight), Sync: request.sync }
           return afterTelling(reply, request.tellOthers(directory))
         }

@@ -1,6 +1,7 @@
 /** Rename (138): another name, another directory, or both; what had the new name before goes. */
 import type { Vnode } from "../../common/vnode/vnode.ts"
 import type { Renamed } from "../../common/volume/attached-volume.ts"
+import { type Before, countNames } from "../../common/volume/volume-traffic.ts"
 import { judgeDelete, judgeInsert } from "../access.ts"
 import { namedVnodes } from "../named-vnodes.ts"
 import { requireNewName, requireSameVolume } from "../new-name.ts"
@@ -18,6 +19,13 @@ function tellOfRename(request: Request, { moved, replaced, changedParents }: Ren
   ]
 }
 
+/** Both directories count as changed, also if they are one: the second time its caller's change is the one before. */
+function countChanges({ volume, trafficBy }: Request, [from, to]: readonly [Before, Before], isOne: boolean): void {
+  countNames(volume.attachment, trafficBy, from)
+  const { author, now: unixModifyTime } = trafficBy
+  countNames(volume.attachment, trafficBy, isOne ? { author, unixModifyTime } : to)
+}
+
 export const rename =
   (serving: Serving): RxafsProcedure<"Rename"> =>
   ({ OldDirFid, OldName, NewDirFid, NewName }, call) => {
@@ -30,7 +38,8 @@ export const rename =
       whenFree(request, () => {
         request.requireWritable()
         const from = request.findDirectory(OldDirFid)
-        const to = request.findDirectory(NewDirFid)
+        const isOne = OldDirFid.Vnode === NewDirFid.Vnode
+        const to = request.findDirectory(NewDirFid, isOne ? 0 : 1)
         const [fromSight, toSight] = [request.sightOf(from), request.sightOf(to)]
         request.require(judgeDelete(fromSight), from)
         request.require(judgeInsert(toSight), to)
@@ -38,7 +47,9 @@ export const rename =
         const targets = namedVnodes(request, to, NewName)
         if (sources.length > 0 && targets.length > 0) request.require(judgeDelete(toSight), to)
         const run = () => {
+          const before = [from.record, to.record] as const
           const renamed = request.volume.rename(from, OldName, to, NewName, request.by)
+          countChanges(request, before, isOne)
           const reply = {
             OutOldDirStatus: request.statusOf(from, fromSight),
             OutNewDirStatus: request.statusOf(to, toSight),

@@ -11,6 +11,7 @@ import { type RpcCall, RpcError } from "../../common/rpc/rpc-call.ts"
 import type { Vnode } from "../../common/vnode/vnode.ts"
 import type { Store } from "../../common/volume/attached-volume.ts"
 import type { Eventually } from "../../common/volume/handover.ts"
+import { countStore } from "../../common/volume/volume-traffic.ts"
 import { judgeStoreData } from "../access.ts"
 import { lastly, then } from "../eventually.ts"
 import { afterTelling, endWithVolume, onFid, type Request } from "../request.ts"
@@ -105,6 +106,7 @@ function storeInto(
 ): Eventually<StoreReply> {
   const { counters, clock } = request.serving
   const started = clock.now()
+  const before = vnode.record
   return then(begin(request, call, vnode, ask), (store) => {
     call.userStatus = willFit
     return lastly(
@@ -112,6 +114,7 @@ function storeInto(
         then(storeStream(store, bulk, ask.Length), () => {
           counters.storedBytes += store.received
           counters.storeMs += clock.now() - started
+          countStore(request.volume.attachment, request.trafficBy, before)
           if (store.received < ask.Length) throw new RpcError(streamEndedEarly, "RXAFS_StoreData")
           const sight = request.sightOf(vnode)
           return { OutStatus: request.statusOf(vnode, sight), Sync: request.sync }

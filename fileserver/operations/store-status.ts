@@ -1,4 +1,5 @@
 /** StoreStatus (135): chmod, chown, chgrp, utime. No change of data. */
+import { countWrite } from "../../common/volume/volume-traffic.ts"
 import { judgeStoreStatus } from "../access.ts"
 import { afterTelling, onFid } from "../request.ts"
 import type { RxafsProcedure, Serving } from "../serving.ts"
@@ -18,6 +19,7 @@ export const storeStatus =
         const run = () => {
           const changes = statusChanges(vnode.record, InStatus, sight.user, request.now)
           request.volume.setStatus(vnode, changes)
+          countWrite(request.volume.attachment, request.trafficBy)
           const reply = { OutStatus: request.statusOf(vnode, sight), Sync: request.sync }
           return afterTelling(reply, request.tellOthers(vnode))
         }

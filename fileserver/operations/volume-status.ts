@@ -23,7 +23,10 @@ function onVolumeId<R>(
 ): Eventually<R> {
   return then(serving.hosts.callerOf(call), (caller) => {
     if (id === 0) throw new AfsError("EINVAL", "volumeStatus", { volume: 0 })
-    return onVolume(serving, caller, id >>> 0, work)
+    return onVolume(serving, caller, id >>> 0, (request) => {
+      request.volume.accessed(request.now)
+      return work(request)
+    })
   })
 }
 

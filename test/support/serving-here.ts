@@ -8,6 +8,7 @@ import type { Service } from "../../common/rpc/service.ts"
 import { VolumePackage } from "../../common/volume/volume-package.ts"
 import { noCounters } from "../../fileserver/callback-counters.ts"
 import { Host } from "../../fileserver/host.ts"
+import { networksOf } from "../../fileserver/own-networks.ts"
 import type { UserIdentity } from "../../fileserver/protection.ts"
 import { fileService } from "../../fileserver/service.ts"
 import type { Serving } from "../../fileserver/serving.ts"
@@ -64,6 +65,7 @@ export async function servingHere(t: Pick<ExecutionContext, "teardown">, tree: T
     },
     callbackCounters: () => noCounters(0),
     connections: () => 1,
+    networks: networksOf([0x7f00_0001]),
     protection: wellKnownProtection({ has: () => false }),
     counters: newServingCounters(0),
     clock: volumes.context.clock,
