@@ -8,63 +8,88 @@ import { join } from "node:path"
 import type { CommandModule } from "yargs"
 import { joinDashes } from "../common/cli/dash-values.ts"
 import { exitCodeOf } from "../common/cli/exit-codes.ts"
+import { loaderOf } from "../common/cli/load-now.ts"
 import { AfsError } from "../common/error.ts"
+import type * as fileserverCli from "../fileserver/cli.ts"
 import type * as salvagerCli from "../salvager/cli.ts"
+import type * as salvageserverCli from "../salvager/server-cli.ts"
+import type * as vosCli from "../volserver/cli.ts"
+import type * as volserverCli from "../volserver/server-cli.ts"
+import type * as fsCli from "./fs.ts"
+import type * as fssyncCli from "./fssync.ts"
+import type * as launchersCli from "./install-launchers.ts"
+import type * as launchCli from "./launch.ts"
+import type * as locksCli from "./locks.ts"
+import type * as partitionCli from "./partition.ts"
+import type * as salvageCli from "./salvage.ts"
+import type * as startCli from "./start.ts"
+import type * as volinfoCli from "./volinfo.ts"
 
-const requireNow = module.createRequire(import.meta.url)
+const load = loaderOf(import.meta.url)
 
 // biome-ignore lint/complexity/noBannedTypes: yargs writes "no options known yet" as {}
 type Command = CommandModule<{}, never>
 
+interface Loaded {
+  readonly command: unknown
+  /** Runs a command line that leaves no doubt, without yargs; true if it did. `words` follow the command's name. */
+  readonly runPlainly?: (words: readonly string[]) => boolean | Promise<boolean>
+}
+
 interface Row {
   readonly describe: string
-  readonly load: () => Promise<unknown>
+  readonly load: () => Promise<Loaded>
+}
+
+function row<M>(describe: string, path: string, loaded: (module: M) => Loaded): Row {
+  return { describe, load: async () => loaded(await load<M>(path)) }
 }
 
 const commands: Readonly<Record<string, Row>> = {
-  start: {
-    describe: "Run the whole suite on a partition below a folder",
-    load: async () => (await import("./start.ts")).startCommand,
-  },
-  fileserver: {
-    describe: "Run the fileserver",
-    load: async () => (await import("../fileserver/cli.ts")).fileserverCommand,
-  },
-  volserver: {
-    describe: "Run the volume server",
-    load: async () => (await import("../volserver/server-cli.ts")).volserverCommand,
-  },
-  salvageserver: {
-    describe: "Run the salvage server",
-    load: async () => (await import("../salvager/server-cli.ts")).salvageserverCommand,
-  },
-  salvager: {
-    describe: "Check and repair volumes",
-    load: async () => (await import("../salvager/cli.ts")).salvagerCommand,
-  },
-  vos: { describe: "Work on volumes", load: async () => (await import("../volserver/cli.ts")).vosCommand },
-  fs: { describe: "Work with files on a fileserver", load: async () => (await import("./fs.ts")).fsCommand },
-  fssync: {
-    describe: "Ask the fileserver about volumes, or tell it what to do with them",
-    load: async () => (await import("./fssync.ts")).fssyncCommand,
-  },
-  salvage: {
-    describe: "Ask the salvage server for salvages",
-    load: async () => (await import("./salvage.ts")).salvageCommand,
-  },
-  volinfo: {
-    describe: "Show the volumes of a partition as they are on disk",
-    load: async () => (await import("./volinfo.ts")).volinfoCommand,
-  },
-  "install-launchers": {
-    describe: "Make programs named like OpenAFS's that start ours",
-    load: async () => (await import("./install-launchers.ts")).installLaunchersCommand,
-  },
-  locks: { describe: "Show who holds which volume", load: async () => (await import("./locks.ts")).locksCommand },
-  partition: {
-    describe: "Make a partition",
-    load: async () => (await import("./partition.ts")).partitionCommand,
-  },
+  start: row("Run the whole suite on a partition below a folder", "./start.js", (m: typeof startCli) => ({
+    command: m.startCommand,
+  })),
+  fileserver: row("Run the fileserver", "../fileserver/cli.js", (m: typeof fileserverCli) => ({
+    command: m.fileserverCommand,
+  })),
+  volserver: row("Run the volume server", "../volserver/server-cli.js", (m: typeof volserverCli) => ({
+    command: m.volserverCommand,
+  })),
+  salvageserver: row("Run the salvage server", "../salvager/server-cli.js", (m: typeof salvageserverCli) => ({
+    command: m.salvageserverCommand,
+  })),
+  salvager: row("Check and repair volumes", "../salvager/cli.js", (m: typeof salvagerCli) => ({
+    command: m.salvagerCommand,
+    runPlainly: m.runPlainly,
+  })),
+  vos: row("Work on volumes", "../volserver/cli.js", (m: typeof vosCli) => ({
+    command: m.vosCommand,
+    runPlainly: m.runPlainly,
+  })),
+  fs: row("Work with files on a fileserver", "./fs.js", (m: typeof fsCli) => ({ command: m.fsCommand })),
+  fssync: row(
+    "Ask the fileserver about volumes, or tell it what to do with them",
+    "./fssync.js",
+    (m: typeof fssyncCli) => ({ command: m.fssyncCommand, runPlainly: m.runPlainly }),
+  ),
+  salvage: row("Ask the salvage server for salvages", "./salvage.js", (m: typeof salvageCli) => ({
+    command: m.salvageCommand,
+    runPlainly: m.runPlainly,
+  })),
+  volinfo: row("Show the volumes of a partition as they are on disk", "./volinfo.js", (m: typeof volinfoCli) => ({
+    command: m.volinfoCommand,
+    runPlainly: m.runPlainly,
+  })),
+  "install-launchers": row(
+    "Make programs named like OpenAFS's that start ours",
+    "./install-launchers.js",
+    (m: typeof launchersCli) => ({ command: m.installLaunchersCommand }),
+  ),
+  locks: row("Show who holds which volume", "./locks.js", (m: typeof locksCli) => ({
+    command: m.locksCommand,
+    runPlainly: m.runPlainly,
+  })),
+  partition: row("Make a partition", "./partition.js", (m: typeof partitionCli) => ({ command: m.partitionCommand })),
 }
 
 /**
@@ -98,19 +123,17 @@ function helpWidth(words: readonly string[]): number | null {
   return wanted ? Math.min(120, process.stdout.columns ?? 100) : null
 }
 
-/**
- * These are run by scripts and servers, many times: what is plain goes without yargs, which takes a third of a start, and is
- * loaded with all that it needs by `require`, which takes half as long as `import()`: that reads in other threads, file by file.
- */
-async function ranPlainly([name, ...words]: readonly string[]): Promise<boolean> {
-  if (name === "vos") return (await import("../volserver/cli.ts")).runPlainly(words)
-  if (name === "salvager") return (requireNow("../salvager/cli.js") as typeof salvagerCli).runPlainly(words)
-  return false
+const rowOf = (name: string): Row | undefined => (Object.hasOwn(commands, name) ? commands[name] : undefined)
+
+/** Scripts and servers run these many times: what is plain goes without yargs, which takes a third of a start. */
+async function ranPlainly([name = "", ...words]: readonly string[]): Promise<boolean> {
+  const loaded = await rowOf(name)?.load()
+  return (await loaded?.runPlainly?.(words)) ?? false
 }
 
 async function main(words: string[]): Promise<void> {
   const [verb, name = "", ...switches] = words
-  if (verb === "launch") return (await import("./launch.ts")).launch(name, switches, main, fail)
+  if (verb === "launch") return (await load<typeof launchCli>("./launch.js")).launch(name, switches, main, fail)
   if (await ranPlainly(words)) return
   const { default: yargs } = await import("yargs")
   const first = words.find((word) => !word.startsWith("-"))
@@ -138,9 +161,9 @@ async function main(words: string[]): Promise<void> {
     .fail((message, error) => {
       throw error ?? new AfsError("USAGE", first ?? "dafs", {}, { detail: usageText(message, words) })
     })
-  const row = first !== undefined && Object.hasOwn(commands, first) ? commands[first] : undefined
-  if (row === undefined) for (const [name, { describe }] of Object.entries(commands)) parser.command(name, describe)
-  else parser.command((await row.load()) as Command)
+  const wanted = first === undefined ? undefined : rowOf(first)
+  if (wanted === undefined) for (const [name, { describe }] of Object.entries(commands)) parser.command(name, describe)
+  else parser.command((await wanted.load()).command as Command)
   await parser.parseAsync()
 }
 

@@ -1,6 +1,6 @@
 /** The options of `dafs fssync`, and what may be said with them. */
 import { basename } from "node:path"
-import type { Argv, Options } from "yargs"
+import type { Options } from "yargs"
 import { type PlaceArguments, placeOptions } from "../common/cli/place-options.ts"
 import { AfsError } from "../common/error.ts"
 import { fullPartitionName } from "../common/partition/partition.ts"
@@ -32,6 +32,8 @@ export type Option = Exclude<
   keyof Wanted,
   keyof PlaceArguments | "json" | "programtype" | "reason" | "subsystem" | "timeout"
 >
+
+type OptionTable = Readonly<Record<string, Options>>
 
 const options: Readonly<Record<Option, Options>> = {
   volumeid: { type: "number", requiresArg: true, default: 0, describe: "the volume" },
@@ -133,27 +135,30 @@ export function checkNumbers(wanted: Wanted): void {
   }
 }
 
+const commonOptions = {
+  ...placeOptions,
+  programtype: {
+    type: "string",
+    requiresArg: true,
+    default: "debugUtility",
+    describe: "who to be, by name or number",
+  },
+  reason: { type: "string", requiresArg: true, default: "WHATEVER", describe: "reason, by name or number" },
+  json: { type: "boolean", default: false, describe: "print one JSON document" },
+  timeout: {
+    type: "number",
+    requiresArg: true,
+    describe: "seconds after which a fileserver that does not answer is given up (default: never)",
+  },
+} as const satisfies OptionTable
+
 /** Options that every command has, and those it needs or takes. */
-export function addOptions(parser: Argv, needs: readonly Option[], takes: readonly Option[]): Argv<Partial<Wanted>> {
-  let built: Argv = parser
-    .options(placeOptions)
-    .option("programtype", {
-      type: "string",
-      requiresArg: true,
-      default: "debugUtility",
-      describe: "who to be, by name or number",
-    })
-    .option("reason", { type: "string", requiresArg: true, default: "WHATEVER", describe: "reason, by name or number" })
-    .option("json", { type: "boolean", default: false, describe: "print one JSON document" })
-    .option("timeout", {
-      type: "number",
-      requiresArg: true,
-      describe: "seconds after which a fileserver that does not answer is given up (default: never)",
-    })
-  for (const option of takes) if (!needs.includes(option)) built = built.option(option, options[option])
+export function optionsOf(needs: readonly Option[], takes: readonly Option[]): OptionTable {
+  const table: Record<string, Options> = { ...commonOptions }
+  for (const option of takes) table[option] = options[option]
   for (const option of needs) {
     const { default: _, ...needed } = options[option]
-    built = built.option(option, { ...needed, demandOption: true })
+    table[option] = { ...needed, demandOption: true }
   }
-  return built
+  return table
 }

@@ -2,6 +2,7 @@
 import type { Argv, CommandModule } from "yargs"
 import { type Column, printJson, printTable } from "../common/cli/output.ts"
 import { stateDirectoryOf } from "../common/cli/place-options.ts"
+import { readPlainWords } from "../common/cli/plain-words.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
 import { attachModes, programTypeName, programTypes } from "../common/protocol/codes.ts"
 import { generations } from "../common/volume/volume-lru.ts"
@@ -17,7 +18,6 @@ import { impatientRule } from "../fssync/retry-rule.ts"
 import { type Waiting, waitingText } from "../fssync/waiting.ts"
 import { formatFacts, plainPayload, vnodeFacts } from "./fssync-facts.ts"
 import {
-  addOptions,
   addressOf,
   checkNumbers,
   commonFields,
@@ -25,6 +25,7 @@ import {
   modeOf,
   numberOf,
   type Option,
+  optionsOf,
   partitionNameOf,
   usage,
   type Wanted,
@@ -283,8 +284,8 @@ const stats: Subcommand = {
   run: async (client, wanted) => subsystems[wanted.subsystem]?.(client, wanted),
 }
 
-const addSubsystem = (parser: Argv): Argv =>
-  parser.positional("subsystem", { choices: Object.keys(subsystems), demandOption: true })
+const subsystemOption = { choices: Object.keys(subsystems), demandOption: true } as const
+const subcommands: readonly Subcommand[] = [...simpleCommands, ...ownCommands, stats]
 
 async function run(command: Subcommand, given: Partial<Wanted>): Promise<void> {
   const wanted: Wanted = { ...defaults, ...given }
@@ -297,16 +298,35 @@ function moduleOf(command: Subcommand): CommandModule<object, Partial<Wanted>> {
   return {
     command: [...command.names],
     describe: command.describe,
-    builder: (parser) => addOptions(command === stats ? addSubsystem(parser) : parser, command.needs, command.takes),
+    builder: (parser: Argv): Argv<Partial<Wanted>> =>
+      (command === stats ? parser.positional("subsystem", subsystemOption) : parser).options(
+        optionsOf(command.needs, command.takes),
+      ),
     handler: (wanted) => run(command, wanted),
   }
+}
+
+/**
+ * Runs a subcommand whose command line leaves no doubt. `words` are those after `fssync`.
+ * @returns false if nothing was done: yargs has to read them
+ */
+export async function runPlainly([name = "", ...words]: readonly string[]): Promise<boolean> {
+  const command = subcommands.find(({ names }) => names.some((usage) => usage.split(" ")[0] === name))
+  if (command === undefined) return false
+  const options = optionsOf(command.needs, command.takes)
+  const wanted =
+    command === stats
+      ? readPlainWords<Partial<Wanted>>({ ...options, subsystem: subsystemOption }, words, ["subsystem"])
+      : readPlainWords<Partial<Wanted>>(options, words)
+  if (wanted !== undefined) await run(command, wanted)
+  return wanted !== undefined
 }
 
 export const fssyncCommand: CommandModule = {
   command: "fssync",
   describe: "Ask the fileserver about volumes, or tell it what to do with them",
   builder(parser: Argv) {
-    for (const command of [...simpleCommands, ...ownCommands, stats]) parser.command(moduleOf(command))
+    for (const command of subcommands) parser.command(moduleOf(command))
     return parser
       .strictCommands()
       .demandCommand(1, "Which command?")

@@ -1,19 +1,26 @@
 /** `dafs locks`: who holds which volume of a partition, and the locks beside those. Takes none and changes nothing. */
 import { resolve } from "node:path"
-import type { CommandModule } from "yargs"
+import type { CommandModule, InferredOptionTypes, Options } from "yargs"
 import { type Column, printJson, printTable } from "../common/cli/output.ts"
-import { type PlaceArguments, placeOptions, stateDirectoryOf } from "../common/cli/place-options.ts"
+import { placeOptions, stateDirectoryOf } from "../common/cli/place-options.ts"
+import { readPlainWords } from "../common/cli/plain-words.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError } from "../common/error.ts"
 import { type LockHolder, listLocks, listVolumeLocks } from "../common/lock/lock-holder.ts"
 import { headerLockPath, salvageLockPath } from "../common/lock/lock-path.ts"
 import { findPartitions, requirePath } from "../common/partition/partition.ts"
 
-interface LocksArguments extends PlaceArguments {
-  partition: string | undefined
-  volumeid: number | undefined
-  json: boolean
-}
+const locksOptions = {
+  partition: {
+    type: "string",
+    requiresArg: true,
+    describe: "the partition's directory (with --openafs, default: all /vicepX)",
+  },
+  volumeid: { type: "number", requiresArg: true, describe: "only locks on this volume" },
+  ...placeOptions,
+  json: { type: "boolean", default: false, describe: "print one JSON document" },
+} as const satisfies Readonly<Record<string, Options>>
+type LocksArguments = InferredOptionTypes<typeof locksOptions>
 
 /** What a lock stands for: a volume, all headers, the whole partition, or the right to salvage. */
 type LockPurpose = "volume" | "headers" | "partition" | "salvage"
@@ -118,20 +125,16 @@ export const locksCommand: CommandModule<object, LocksArguments> = {
   describe: "Show who holds which volume of a partition",
   builder: (parser) =>
     parser
-      .option("partition", {
-        type: "string",
-        requiresArg: true,
-        describe: "the partition's directory (with --openafs, default: all /vicepX)",
-      })
-      .option("volumeid", {
-        type: "number",
-        requiresArg: true,
-        describe: "only locks on this volume",
-      })
-      .options(placeOptions)
-      .option("json", { type: "boolean", default: false, describe: "print one JSON document" })
+      .options(locksOptions)
       .example("$0 locks --openafs", "every lock on this machine's partitions, and the salvagers' lock")
       .example("$0 locks --partition /vicepa", "every lock on the partition, with process and program")
       .example("$0 locks --partition /vicepa --volumeid 536870915", "who has this volume"),
   handler: showLocks,
+}
+
+/** Runs a command line that leaves no doubt. @returns false if nothing was done: yargs has to read the words after `locks` */
+export function runPlainly(words: readonly string[]): boolean {
+  const wanted = readPlainWords<LocksArguments>(locksOptions, words)
+  if (wanted !== undefined) showLocks(wanted)
+  return wanted !== undefined
 }

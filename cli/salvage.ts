@@ -1,7 +1,8 @@
 /** `dafs salvage`: asks the salvage server for salvages, like OpenAFS's `salvageserver -client` and salvsync-debug. */
-import type { Argv, CommandModule } from "yargs"
+import type { Argv, CommandModule, InferredOptionTypes, Options } from "yargs"
 import { printJson } from "../common/cli/output.ts"
 import { type PlaceArguments, placeOptions, stateDirectoryOf } from "../common/cli/place-options.ts"
+import { readPlainWords } from "../common/cli/plain-words.ts"
 import { AfsError } from "../common/error.ts"
 import { programTypes } from "../common/protocol/codes.ts"
 import { SyncClient, type SyncReply } from "../fssync/client.ts"
@@ -13,14 +14,8 @@ import { salvageStates } from "../salvager/schedule.ts"
 import { partitionNameOf } from "./fssync-options.ts"
 import { showHistory, showStatus } from "./salvage-jobs.ts"
 
-interface SalvageArguments extends PlaceArguments {
-  partition: string
-  volumeid: number
-  parent: number
-  priority: number
-  wait: boolean
-  json: boolean
-}
+type OptionTable = Readonly<Record<string, Options>>
+type SalvageArguments = InferredOptionTypes<typeof requestOptions>
 
 type Row = CommandRow<SalvageStatus>
 
@@ -86,74 +81,89 @@ async function ask(name: string, row: Row, wanted: SalvageArguments): Promise<vo
   }
 }
 
-function common(parser: Argv): Argv<SalvageArguments> {
-  return parser
-    .options(placeOptions)
-    .option("partition", {
-      type: "string",
-      default: "",
-      describe: "the partition: its directory, or a name as in /vicepa or a",
-    })
-    .option("volumeid", { type: "number", default: 0, describe: "the volume" })
-    .option("parent", { type: "number", default: 0, describe: "link: the read-write volume of its group" })
-    .option("priority", { type: "number", default: 0, describe: "higher is sooner" })
-    .option("wait", { type: "boolean", default: false, describe: "wait until the salvage has ended" })
-    .option("json", { type: "boolean", default: false, describe: "one JSON document" })
+const json = { type: "boolean", default: false, describe: "one JSON document" } as const
+
+const requestOptions = {
+  ...placeOptions,
+  partition: {
+    type: "string",
+    default: "",
+    describe: "the partition: its directory, or a name as in /vicepa or a",
+  },
+  volumeid: { type: "number", default: 0, describe: "the volume" },
+  parent: { type: "number", default: 0, describe: "link: the read-write volume of its group" },
+  priority: { type: "number", default: 0, describe: "higher is sooner" },
+  wait: { type: "boolean", default: false, describe: "wait until the salvage has ended" },
+  json,
+} as const satisfies OptionTable
+
+/** One subcommand: what it takes, and what it does with that. */
+interface Subcommand {
+  readonly name: string
+  readonly describe: string
+  readonly options: OptionTable
+  run(wanted: never): Promise<void>
 }
 
-function subcommand(name: string, describe: string, row: Row, needs: readonly ("volumeid" | "partition" | "parent")[]) {
-  const module: CommandModule<object, SalvageArguments> = {
-    command: name,
-    describe,
-    builder: (parser: Argv): Argv<SalvageArguments> =>
-      common(parser).demandOption([...needs]) as Argv<SalvageArguments>,
-    handler: (wanted) => ask(name, row, wanted),
-  }
-  return module
+type Need = "volumeid" | "partition" | "parent"
+
+function request(name: string, describe: string, row: Row, needs: readonly Need[]): Subcommand {
+  const needed = needs.map((need) => [need, { ...requestOptions[need], demandOption: true }] as const)
+  const options = { ...requestOptions, ...Object.fromEntries(needed) }
+  return { name, describe, options, run: (wanted: SalvageArguments) => ask(name, row, wanted) }
 }
 
-const statusCommand: CommandModule<object, PlaceArguments & { watch: boolean; json: boolean }> = {
-  command: "status",
-  describe: "What waits, runs and has ended, and how far it is",
-  builder: (parser: Argv) =>
-    parser
-      .options(placeOptions)
-      .option("watch", { type: "boolean", default: false, describe: "go on until all have ended" })
-      .option("json", { type: "boolean", default: false, describe: "one JSON document each time" }),
-  handler: (wanted) => showStatus(stateDirectoryOf(wanted), wanted),
-}
-
-const historyCommand: CommandModule<object, PlaceArguments & { count: number; json: boolean }> = {
-  command: "history",
-  describe: "Salvages that have ended, also those of earlier salvage servers",
-  builder: (parser: Argv) =>
-    parser
-      .options(placeOptions)
-      .option("count", { type: "number", default: 50, describe: "at most so many, the latest" })
-      .option("json", { type: "boolean", default: false, describe: "one JSON object a line" }),
-  handler: (wanted) => showHistory(stateDirectoryOf(wanted), wanted),
-}
+const subcommands: readonly Subcommand[] = [
+  request("request", "Salvage a volume's group", salvsyncRows.SALVAGE, ["volumeid", "partition"]),
+  request("query", "How far the salvage of a volume is", salvsyncRows.QUERY, ["volumeid", "partition"]),
+  request("priority", "Raise the priority of a salvage", salvsyncRows.RAISEPRIO, ["volumeid", "partition"]),
+  request("cancel", "Take a waiting volume out of the queue", salvsyncRows.CANCEL, ["volumeid", "partition"]),
+  request("cancelall", "Empty the queue", salvsyncRows.CANCELALL, []),
+  request("link", "Let a clone stand for its group", salvsyncRows.LINK, ["volumeid", "partition", "parent"]),
+  {
+    name: "status",
+    describe: "What waits, runs and has ended, and how far it is",
+    options: {
+      ...placeOptions,
+      watch: { type: "boolean", default: false, describe: "go on until all have ended" },
+      json: { ...json, describe: "one JSON document each time" },
+    },
+    run: (wanted: PlaceArguments & { watch: boolean; json: boolean }) => showStatus(stateDirectoryOf(wanted), wanted),
+  },
+  {
+    name: "history",
+    describe: "Salvages that have ended, also those of earlier salvage servers",
+    options: {
+      ...placeOptions,
+      count: { type: "number", default: 50, describe: "at most so many, the latest" },
+      json: { ...json, describe: "one JSON object a line" },
+    },
+    run: async (wanted: PlaceArguments & { count: number; json: boolean }) =>
+      showHistory(stateDirectoryOf(wanted), wanted),
+  },
+]
 
 export const salvageCommand: CommandModule = {
   command: "salvage <command>",
   describe: "Ask the salvage server for salvages",
-  builder: (parser: Argv) =>
-    parser
-      .command(subcommand("request", "Salvage a volume's group", salvsyncRows.SALVAGE, ["volumeid", "partition"]))
-      .command(subcommand("query", "How far the salvage of a volume is", salvsyncRows.QUERY, ["volumeid", "partition"]))
-      .command(
-        subcommand("priority", "Raise the priority of a salvage", salvsyncRows.RAISEPRIO, ["volumeid", "partition"]),
-      )
-      .command(
-        subcommand("cancel", "Take a waiting volume out of the queue", salvsyncRows.CANCEL, ["volumeid", "partition"]),
-      )
-      .command(subcommand("cancelall", "Empty the queue", salvsyncRows.CANCELALL, []))
-      .command(
-        subcommand("link", "Let a clone stand for its group", salvsyncRows.LINK, ["volumeid", "partition", "parent"]),
-      )
-      .command(statusCommand)
-      .command(historyCommand)
+  builder: (parser: Argv) => {
+    for (const { name, describe, options, run } of subcommands)
+      parser.command(name, describe, options, (wanted) => run(wanted as never)) // as its own table has it
+    return parser
       .demandCommand(1, "Which command?")
-      .example("$0 salvage request --partition a --volumeid 536870918 --wait", "salvage a volume and wait for the end"),
+      .example("$0 salvage request --partition a --volumeid 536870918 --wait", "salvage a volume and wait for the end")
+  },
   handler: () => undefined,
+}
+
+/**
+ * Runs a subcommand whose command line leaves no doubt. `words` are those after `salvage`.
+ * @returns false if nothing was done: yargs has to read them
+ */
+export async function runPlainly([name = "", ...words]: readonly string[]): Promise<boolean> {
+  const command = subcommands.find((one) => one.name === name)
+  const wanted = command && readPlainWords<never>(command.options, words)
+  if (command === undefined || wanted === undefined) return false
+  await command.run(wanted)
+  return true
 }

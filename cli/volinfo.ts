@@ -2,7 +2,8 @@
  * `dafs volinfo`: the volumes of a partition as they are on disk, like OpenAFS's volinfo. Takes no lock and asks nobody, so
  * a volume that a fileserver has attached is shown as it was last written.
  */
-import type { Argv, CommandModule } from "yargs"
+import type { Argv, CommandModule, InferredOptionTypes, Options } from "yargs"
+import { readPlainWords } from "../common/cli/plain-words.ts"
 import { AfsError } from "../common/error.ts"
 import { type Inode, inodeText } from "../common/partition/inode-number.ts"
 import { listHeaderNames, openPartition, type Partition } from "../common/partition/partition.ts"
@@ -12,16 +13,17 @@ import { openVolume, type Volume } from "../common/volume/volume.ts"
 import { infoInode, largeIndexInode, linkTableInode, smallIndexInode } from "../common/volume/volume-header.ts"
 import { destroyMeMark, dontSalvageMark } from "../common/volume/volume-info.ts"
 
-interface VolinfoArguments {
-  partition: string
-  volumeid: number[] | undefined
-  vnode: boolean
-  inode: boolean
-  filenames: boolean
-  header: boolean
-  sizeonly: boolean
-  json: boolean
-}
+const volinfoOptions = {
+  partition: { type: "string", demandOption: true, describe: "the partition's directory" },
+  volumeid: { type: "number", array: true, requiresArg: true, describe: "only these volumes" },
+  vnode: { type: "boolean", default: false, describe: "list the vnodes" },
+  inode: { type: "boolean", default: false, describe: "with their inode numbers" },
+  filenames: { type: "boolean", default: false, describe: "with the names of their data files" },
+  header: { type: "boolean", default: false, describe: "what the header file says" },
+  sizeonly: { type: "boolean", default: false, describe: "only the sizes" },
+  json: { type: "boolean", default: false, describe: "one JSON document" },
+} as const satisfies Readonly<Record<string, Options>>
+type VolinfoArguments = InferredOptionTypes<typeof volinfoOptions>
 
 interface VnodeFacts {
   class: VnodeClass
@@ -230,14 +232,14 @@ export const volinfoCommand: CommandModule<object, VolinfoArguments> = {
   describe: "Show the volumes of a partition as they are on disk",
   builder: (parser: Argv): Argv<VolinfoArguments> =>
     parser
-      .option("partition", { type: "string", demandOption: true, describe: "the partition's directory" })
-      .option("volumeid", { type: "number", array: true, requiresArg: true, describe: "only these volumes" })
-      .option("vnode", { type: "boolean", default: false, describe: "list the vnodes" })
-      .option("inode", { type: "boolean", default: false, describe: "with their inode numbers" })
-      .option("filenames", { type: "boolean", default: false, describe: "with the names of their data files" })
-      .option("header", { type: "boolean", default: false, describe: "what the header file says" })
-      .option("sizeonly", { type: "boolean", default: false, describe: "only the sizes" })
-      .option("json", { type: "boolean", default: false, describe: "one JSON document" })
+      .options(volinfoOptions)
       .example("$0 volinfo --partition /vicepa --volumeid 536870918 --vnode", "one volume and its vnodes"),
   handler: run,
+}
+
+/** Runs a command line that leaves no doubt. @returns false if nothing was done: yargs has to read the words after `volinfo` */
+export function runPlainly(words: readonly string[]): boolean {
+  const wanted = readPlainWords<VolinfoArguments>(volinfoOptions, words)
+  if (wanted !== undefined) run(wanted)
+  return wanted !== undefined
 }

@@ -1,12 +1,8 @@
-/**
- * The options of `dafs salvager`, as yargs takes them, and a reader of plain command lines: salvages of one group are run by
- * scripts and by the salvage server, many times, and to load yargs takes longer than most of them. Whatever could be meant in
- * another way, or is wrong, is left to yargs: its reading is the one that counts.
- */
+/** The options of `dafs salvager`, as yargs takes them; and read without it: scripts and the salvage server run it many times. */
 import { availableParallelism } from "node:os"
-import { type ParseArgsConfig, parseArgs } from "node:util"
 import type { InferredOptionTypes, Options } from "yargs"
 import { partitionOption, placeOptions } from "../common/cli/place-options.ts"
+import { readPlainWords } from "../common/cli/plain-words.ts"
 import { orphanPolicies } from "./model.ts"
 
 const salvagerPrograms = ["salvager", "salvageServer", "volumeSalvager"] as const
@@ -53,45 +49,7 @@ export const salvagerOptions = {
 
 export type SalvagerArguments = InferredOptionTypes<typeof salvagerOptions>
 
-const table: Readonly<Record<string, Options>> = salvagerOptions
-/** yargs reads more into these than one value. */
-const ambiguous = /^$|^true$|^false$|^--$|^--no-|^-$|^-[^-]/
-const plainNumber = /^\d{1,15}$/
-
 /** The options that plain words say; undefined if yargs has to look at them. */
 export function readPlainly(words: readonly string[]): SalvagerArguments | undefined {
-  const given = words.some((word) => ambiguous.test(word)) ? undefined : collect(words)
-  if (given === undefined) return undefined
-  const values: Record<string, unknown> = {}
-  for (const [name, option] of Object.entries(table)) {
-    const said = given[name]
-    const value = said === undefined ? option.default : settingOf(option, said)
-    if (said !== undefined && value === undefined) return undefined
-    values[name] = value
-  }
-  return values as SalvagerArguments // by the table that SalvagerArguments is derived from
-}
-
-type Given = Readonly<Record<string, readonly (string | boolean)[] | undefined>>
-
-function collect(words: readonly string[]): Given | undefined {
-  const options: NonNullable<ParseArgsConfig["options"]> = {}
-  for (const [name, { type }] of Object.entries(table))
-    options[name] = { type: type === "boolean" ? "boolean" : "string", multiple: true }
-  try {
-    const { values } = parseArgs({ args: [...words], options })
-    return values as Given // every option is a list
-  } catch {
-    return undefined // a wrong word: yargs says what is wrong with it
-  }
-}
-
-function settingOf({ type, array, choices }: Options, words: readonly (string | boolean)[]): unknown {
-  if (array === true) return words
-  const [word, second] = words
-  if (second !== undefined) return undefined
-  if (typeof word === "boolean" || choices?.includes(word) === false)
-    return typeof word === "boolean" ? word : undefined
-  if (type !== "number") return word
-  return word !== undefined && plainNumber.test(word) ? Number(word) : undefined
+  return readPlainWords<SalvagerArguments>(salvagerOptions, words)
 }
