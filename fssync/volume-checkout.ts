@@ -48,6 +48,8 @@ export type OperationEvent =
       readonly waitMs: number
       readonly why: string
     }
+  /** A volume that is only to be looked at lies where no lock can be taken: somebody may change it meanwhile. */
+  | { readonly type: "notLocked"; readonly volume: number; readonly why: string }
   /** The work is done, but the fileserver could not be told: it finds out at its next start. */
   | { readonly type: "notCheckedIn"; readonly volume: number; readonly why: string }
   /** A change of contents that an earlier operation did not finish was finished, or undone. */

@@ -6,6 +6,7 @@
  * overlooked one would take its files for nobody's. OpenAFS asks the cache alone.
  */
 import { setTimeout as delay } from "node:timers/promises"
+import { isDiskError } from "../common/disk/disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
 import { volumeLockPath } from "../common/lock/lock-path.ts"
 import { programOf } from "../common/lock/process-name.ts"
@@ -17,6 +18,9 @@ import type { Survey } from "./survey.ts"
 
 /** Pauses while the fileserver still reads the partition's headers, in seconds; the last one repeats. */
 const scanPauses = [0.1, 0.2, 0.5, 1, 2, 5, 10]
+
+/** Partitions of which it has been said that their volumes cannot be locked. */
+const unlockable = new WeakSet<Partition>()
 
 export interface HoldOptions {
   readonly claimant: Claimant
@@ -108,8 +112,16 @@ export class GroupHold {
     try {
       return await checkOutVolume(claimant, this.partition, volume)
     } catch (error) {
+      if (readOnly && isDiskError(error, "EROFS")) return await this.#holdUnlocked(volume, error)
       throw isAfsError(error, "VBUSY", "DENIED") ? await this.#named(error, volume) : error
     }
+  }
+
+  /** Nothing can be locked on a file system that is mounted read-only: others may write to it by way of another mount. */
+  async #holdUnlocked(volume: number, { message }: Error): Promise<VolumeCheckout> {
+    if (!unlockable.has(this.partition)) this.#options.claimant.report?.({ type: "notLocked", volume, why: message })
+    unlockable.add(this.partition)
+    return this.#claimOnly(volume)
   }
 
   /** Nobody can hold a lock in a file that does not exist. */

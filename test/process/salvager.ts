@@ -1,13 +1,17 @@
 /** `dafs salvager` beside a running fileserver. */
-import { rmSync } from "node:fs"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
 import { openPartition, type Partition } from "../../common/partition/partition.ts"
 import { type FileserverProcess, holdVolume, startFileserver } from "../support/fileserver-process.ts"
 import { applyDamage, damagedFixture } from "../support/fixture.ts"
 import { partitionProblems } from "../support/partition-state.ts"
+import { builtProgram } from "../support/project.ts"
+import { needsMounts } from "../support/requirements.ts"
+import { snapshot } from "../support/salvaged.ts"
 import { fixturePartition } from "../support/served-volumes.ts"
-import { runDafs } from "../support/spawned.ts"
+import { runDafs, runProgram } from "../support/spawned.ts"
+import { temporaryDirectory } from "../support/temporary-directory.ts"
 
 const ann = { rw: 536_870_915, ro: 536_870_916, bk: 536_870_917 } as const
 const proj = { rw: 536_870_918, bk: 536_870_920 } as const
@@ -120,3 +124,28 @@ test("two salvagers of a whole partition without a fileserver exclude one anothe
   t.is(status, 11)
   t.regex(stderr, new RegExp(`pid ${process.pid}`))
 })
+
+/** A partition that is mounted read-only because its disk fails is the one that somebody wants to look at. */
+needsMounts(
+  "salvager --nowrite looks at a partition that is mounted read-only, and says that nothing keeps others away",
+  async (t) => {
+    const { path } = fixturePartition(t, "base")
+    applyDamage(path, damagedFixture("vnode-links-dir").operations)
+    const words = ["--partition", path, "--state-dir", temporaryDirectory(t), "--force", "--offline"]
+    t.is((await runDafs(["salvager", ...words, "--nowrite"])).status, 4)
+    writeFileSync(join(path, ".volume.lock"), "") // as any server leaves it
+    const before = snapshot(path)
+    const script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+    const dafs = [process.execPath, builtProgram("cli/dafs.ts"), "salvager", ...words]
+    const mounted = (...more: string[]) => runProgram("unshare", ["-m", "bash", "-c", script, path, ...dafs, ...more])
+    const looked = await mounted("--nowrite", "--json")
+    t.is(looked.status, 4, looked.stderr)
+    t.regex(looked.stderr, /can be locked.*EROFS/)
+    t.is(looked.stderr.trim().split("\n").length, 1, "once is enough")
+    t.true(printed(looked.stdout, "finding").some(({ code }) => code === "vnode-links"))
+    const refused = await mounted()
+    t.not(refused.status, 0)
+    t.regex(refused.stderr, /EROFS/)
+    t.deepEqual(snapshot(path), before)
+  },
+)

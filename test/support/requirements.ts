@@ -83,6 +83,8 @@ function requiring(...needs: Need[]): RequiringTest {
 
 /** Tests that need the owner and mode bits of real partitions, or namespaces. */
 export const needsRoot = requiring(root)
+/** Tests that mount something where nobody else sees it. */
+export const needsMounts = requiring(root, namespaces)
 /** Tests that run programs of OpenAFS without a cell and without root. */
 export const needsOpenafs = requiring(openafs)
 /** Tests that run programs of OpenAFS on partitions of root's (dasalvager, volinfo). */
@@ -91,6 +93,8 @@ export const needsRootAndOpenafs = requiring(root, openafs)
 export const needsCell = requiring(root, openafs, namespaces)
 /** Tests that also read through OpenAFS's FUSE client. */
 export const needsCellAndFuse = requiring(root, openafs, namespaces, fuse)
+/** The same with a capture that a Python program takes apart. */
+export const needsCellFuseAndPython = requiring(root, openafs, namespaces, fuse, python)
 export const needsPython = requiring(python)
 export const needsCompiler = requiring(compiler)
 /** Tests that ask the kernel who holds a lock. */

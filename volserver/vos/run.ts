@@ -94,6 +94,8 @@ function eventText(event: OperationEvent): string {
       return `the fileserver has restarted: checking out volume ${event.volume} again (${event.round})`
     case "salvaging":
       return `volume ${event.volume} is being salvaged: trying again in ${event.waitMs / 1000} s (${event.attempt} of ${event.attemptsMax})`
+    case "notLocked":
+      return `volume ${event.volume} cannot be locked: ${event.why}`
     case "notCheckedIn":
       return `done, but the fileserver could not be told about volume ${event.volume}: ${event.why}`
     case "draft":
