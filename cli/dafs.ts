@@ -51,9 +51,11 @@ const commands: Readonly<Record<string, Row>> = {
   })),
   fileserver: row("Run the fileserver", "../fileserver/cli.js", (m: typeof fileserverCli) => ({
     command: m.fileserverCommand,
+    runPlainly: m.runPlainly,
   })),
   volserver: row("Run the volume server", "../volserver/server-cli.js", (m: typeof volserverCli) => ({
     command: m.volserverCommand,
+    runPlainly: m.runPlainly,
   })),
   salvageserver: row("Run the salvage server", "../salvager/server-cli.js", (m: typeof salvageserverCli) => ({
     command: m.salvageserverCommand,

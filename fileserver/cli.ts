@@ -1,9 +1,11 @@
 /** `dafs fileserver`: its options, named as dafileserver's where they mean the same. */
-import type { Argv, CommandModule } from "yargs"
+import type { Argv, CommandModule, Options } from "yargs"
 import { openafsDirectories } from "../common/cell/directories.ts"
 import { type DaemonArguments, daemonOptions, openDaemonLog } from "../common/cli/daemon-options.ts"
+import { loaderOf } from "../common/cli/load-now.ts"
 import { packageVersion } from "../common/cli/package-version.ts"
 import { isInOpenafsPlace, stateDirectoryOf } from "../common/cli/place-options.ts"
+import { readPlainWords } from "../common/cli/plain-words.ts"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
 import { AfsError } from "../common/error.ts"
 import { ethernetPacketSize } from "../common/protocol/rx-packet.ts"
@@ -12,6 +14,7 @@ import { type SocketBackEnd, socketBackEnds } from "../common/rx/socket.ts"
 import { defaultCheckoutsMax } from "../common/volume/handover.ts"
 import type { ServingSync } from "../common/volume/serving-caches.ts"
 import { type StoreSlack, usualSlack } from "../common/volume/volume-usage.ts"
+import type * as fileserverMain from "./main.ts"
 import type { FileserverConfig } from "./main.ts"
 import { promisesDefault, promisesLeast, promisesMost } from "./promise-store.ts"
 import type { ChangesBy } from "./serving.ts"
@@ -46,6 +49,68 @@ const portDefault = Number(process.env["DAFS_PORT"] ?? afsPort)
 const portMax = 65_535
 /** Packets per datagram where jumbograms are wanted. */
 const jumbogramPackets = 4
+
+const fileserverOptions = {
+  ...daemonOptions,
+  "config-dir": {
+    type: "string",
+    describe:
+      "folder of ThisCell, CellServDB, UserList (default: OpenAFS's in its place; else none, and the server is of no cell)",
+  },
+  cell: { type: "string", describe: "name of the cell (default: ThisCell's)" },
+  port: {
+    type: "number",
+    default: portDefault,
+    describe: "UDP port that clients call; 0: any that is free (clients of a cell expect 7000)",
+  },
+  rxbind: { type: "string", describe: "IPv4 address to serve and register (default: all)" },
+  jumbo: { type: "boolean", default: false, describe: "send jumbograms to clients that take them" },
+  rxmaxmtu: {
+    type: "number",
+    default: ethernetPacketSize,
+    describe: "largest packet in bytes; above 1444 for clients that take larger ones, where they pass",
+  },
+  "socket-back-end": {
+    choices: socketBackEnds,
+    default: "auto",
+    describe: "how datagrams come and go: many at a time by the C library, or by Node",
+  },
+  cb: { type: "number", default: promisesDefault, describe: "callback promises that are kept at most" },
+  vlruthresh: { type: "number", default: 120, describe: "minutes until an idle volume may be detached" },
+  vlruinterval: { type: "number", default: 120, describe: "seconds between detaches of idle volumes" },
+  vlrumax: { type: "number", default: 8, describe: "idle volumes to detach at a time" },
+  vlrudisable: { type: "boolean", default: false, describe: "never detach idle volumes" },
+  "offline-timeout": {
+    type: "number",
+    default: -1,
+    describe: "seconds after which users of a volume that has to go offline are interrupted; -1: never",
+  },
+  "offline-shutdown-timeout": { type: "number", describe: "the same at the shutdown (default: the same)" },
+  "lock-holdoff": {
+    type: "number",
+    default: 2,
+    describe: "seconds until a volume that somebody had locked is tried again",
+  },
+  "checkouts-per-connection": {
+    type: "number",
+    default: defaultCheckoutsMax,
+    describe: "volumes that one FSSYNC connection may keep offline",
+  },
+  sync: {
+    choices: ["never", "onclose", "always"],
+    default: "onclose",
+    describe:
+      "when clients' changes are on the platter: when the kernel likes, when files are closed, before the reply",
+  },
+  spare: { type: "number", describe: "KiB that a store may go beyond a quota (default: 1024)" },
+  pctspare: { type: "number", describe: "the same, in hundredths of the quota" },
+  readonly: { type: "boolean", default: false, describe: "take no changes from clients" },
+  "admin-write": {
+    type: "boolean",
+    default: false,
+    describe: "with --readonly: take those of members of system:administrators",
+  },
+} as const satisfies Readonly<Record<string, Options>>
 
 const shown = [
   "port",
@@ -146,71 +211,13 @@ async function run(wanted: FileserverArguments): Promise<void> {
   const config = configOf(wanted)
   const stopped = untilStopped()
   const log = openDaemonLog(wanted, "fileserver", "FileLog")
-  const { serveVolumes } = await import("./main.ts")
+  const { serveVolumes } = await loaderOf(import.meta.url)<typeof fileserverMain>("./main.js")
   await serveVolumes(config, log, stopped, announceReady)
 }
 
 function addOptions(parser: Argv): Argv<FileserverArguments> {
   return parser
-    .options(daemonOptions)
-    .option("config-dir", {
-      type: "string",
-      describe:
-        "folder of ThisCell, CellServDB, UserList (default: OpenAFS's in its place; else none, and the server is of no cell)",
-    })
-    .option("cell", { type: "string", describe: "name of the cell (default: ThisCell's)" })
-    .option("port", {
-      type: "number",
-      default: portDefault,
-      describe: "UDP port that clients call; 0: any that is free (clients of a cell expect 7000)",
-    })
-    .option("rxbind", { type: "string", describe: "IPv4 address to serve and register (default: all)" })
-    .option("jumbo", { type: "boolean", default: false, describe: "send jumbograms to clients that take them" })
-    .option("rxmaxmtu", {
-      type: "number",
-      default: ethernetPacketSize,
-      describe: "largest packet in bytes; above 1444 for clients that take larger ones, where they pass",
-    })
-    .option("socket-back-end", {
-      choices: socketBackEnds,
-      default: "auto" as const,
-      describe: "how datagrams come and go: many at a time by the C library, or by Node",
-    })
-    .option("cb", { type: "number", default: promisesDefault, describe: "callback promises that are kept at most" })
-    .option("vlruthresh", { type: "number", default: 120, describe: "minutes until an idle volume may be detached" })
-    .option("vlruinterval", { type: "number", default: 120, describe: "seconds between detaches of idle volumes" })
-    .option("vlrumax", { type: "number", default: 8, describe: "idle volumes to detach at a time" })
-    .option("vlrudisable", { type: "boolean", default: false, describe: "never detach idle volumes" })
-    .option("offline-timeout", {
-      type: "number",
-      default: -1,
-      describe: "seconds after which users of a volume that has to go offline are interrupted; -1: never",
-    })
-    .option("offline-shutdown-timeout", { type: "number", describe: "the same at the shutdown (default: the same)" })
-    .option("lock-holdoff", {
-      type: "number",
-      default: 2,
-      describe: "seconds until a volume that somebody had locked is tried again",
-    })
-    .option("checkouts-per-connection", {
-      type: "number",
-      default: defaultCheckoutsMax,
-      describe: "volumes that one FSSYNC connection may keep offline",
-    })
-    .option("sync", {
-      choices: ["never", "onclose", "always"] as const,
-      default: "onclose" as const,
-      describe:
-        "when clients' changes are on the platter: when the kernel likes, when files are closed, before the reply",
-    })
-    .option("spare", { type: "number", describe: "KiB that a store may go beyond a quota (default: 1024)" })
-    .option("pctspare", { type: "number", describe: "the same, in hundredths of the quota" })
-    .option("readonly", { type: "boolean", default: false, describe: "take no changes from clients" })
-    .option("admin-write", {
-      type: "boolean",
-      default: false,
-      describe: "with --readonly: take those of members of system:administrators",
-    })
+    .options(fileserverOptions)
     .example("$0 fileserver --openafs", "serve in place of dafileserver")
     .example("$0 fileserver --partition run/vicepa --state-dir run/state", "serve one partition")
     .epilogue("SIGTERM, SIGINT and SIGQUIT end it cleanly: every volume is detached.")
@@ -221,4 +228,11 @@ export const fileserverCommand: CommandModule<object, FileserverArguments> = {
   describe: "Run the fileserver",
   builder: addOptions,
   handler: run,
+}
+
+/** Runs a fileserver whose command line leaves no doubt. @returns false if nothing was done: yargs has to read `words` */
+export async function runPlainly(words: readonly string[]): Promise<boolean> {
+  const wanted = readPlainWords<FileserverArguments>(fileserverOptions, words)
+  if (wanted !== undefined) await run(wanted)
+  return wanted !== undefined
 }

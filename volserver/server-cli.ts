@@ -1,17 +1,28 @@
 /** `dafs volserver`: options, and the daemon or one of its workers. */
-import type { Argv, CommandModule } from "yargs"
+import type { Argv, CommandModule, Options } from "yargs"
 import {
   type DaemonArguments,
   daemonOptions,
   openDaemonLog,
   openDaemonPartitions,
 } from "../common/cli/daemon-options.ts"
+import { loaderOf } from "../common/cli/load-now.ts"
 import { isInOpenafsPlace, stateDirectoryOf } from "../common/cli/place-options.ts"
+import { readPlainWords } from "../common/cli/plain-words.ts"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
 import { prepareStateDirectory } from "../fssync/socket-path.ts"
 import { runningJobsMax } from "./job-table.ts"
-import { Volserver } from "./main.ts"
-import { runWorker } from "./worker.ts"
+import type * as daemonModule from "./main.ts"
+import type * as workerModule from "./worker.ts"
+
+/** A worker starts for every job: it loads nothing of the daemon. */
+const load = loaderOf(import.meta.url)
+
+const volserverOptions = {
+  ...daemonOptions,
+  parallel: { type: "number", default: runningJobsMax, describe: "operations at a time" },
+  worker: { type: "boolean", default: false, hidden: true },
+} as const satisfies Readonly<Record<string, Options>>
 
 interface VolserverArguments extends DaemonArguments {
   parallel: number
@@ -19,11 +30,12 @@ interface VolserverArguments extends DaemonArguments {
 }
 
 async function runDaemon(wanted: VolserverArguments): Promise<void> {
-  if (wanted.worker) return runWorker()
+  if (wanted.worker) return (await load<typeof workerModule>("./worker.js")).runWorker()
   const stopping = untilStopped()
   const log = openDaemonLog(wanted, "volserver", "VolserLog")
   const stateDirectory = stateDirectoryOf(wanted)
   prepareStateDirectory(stateDirectory)
+  const { Volserver } = await load<typeof daemonModule>("./main.js")
   await using server = new Volserver({
     partitions: openDaemonPartitions(wanted, log),
     stateDirectory,
@@ -44,9 +56,14 @@ export const volserverCommand: CommandModule<object, VolserverArguments> = {
   describe: "Run the volume server: dafs vos --volserver works through it",
   builder: (parser: Argv): Argv<VolserverArguments> =>
     parser
-      .options(daemonOptions)
-      .option("parallel", { type: "number", default: runningJobsMax, describe: "operations at a time" })
-      .option("worker", { type: "boolean", default: false, hidden: true })
+      .options(volserverOptions)
       .example("$0 volserver --partition run/vicepa --state-dir run/state", "for one partition"),
   handler: runDaemon,
+}
+
+/** Runs a daemon, or a worker, whose command line leaves no doubt. @returns false if nothing was done: yargs has to read `words` */
+export async function runPlainly(words: readonly string[]): Promise<boolean> {
+  const wanted = readPlainWords<VolserverArguments>(volserverOptions, words)
+  if (wanted !== undefined) await runDaemon(wanted)
+  return wanted !== undefined
 }
