@@ -52,7 +52,7 @@ const copyPiece = 1 << 20
 /** Holes are looked for in pieces of this size. */
 const holePiece = 65_536
 const zeros = new Uint8Array(holePiece)
-/** Lengths up to here are exact numbers. */
+/** Lengths up to here are exact numbers; no partition has room for more. */
 const lengthMax = Number.MAX_SAFE_INTEGER
 /** An announced growth of so many KiB is compared with what the file system has left before anything is changed. */
 const largeGrowth = 64
@@ -62,14 +62,13 @@ interface Copy {
   readonly file: DiskFile
 }
 
-/** @throws AfsError EISDIR, EINVAL, EFBIG, VOVERQUOTA, VDISKFULL, VREADONLY: nothing was changed */
+/** @throws AfsError EISDIR, EINVAL, VOVERQUOTA, VDISKFULL, VREADONLY: nothing was changed */
 export function beginStore(core: VolumeCore, vnode: Vnode, request: StoreRequest): Eventually<Store> {
   core.requireWritable("storeData")
   requireRoomForTransfer(core, vnode, "storeData")
   if (!vnode.isFile) throw failure(core, "EISDIR", "storeData", vnode, "only files take data")
   const kept = Math.min(request.fileLength, vnode.length)
   const end = request.position + request.length
-  if (end > lengthMax) throw failure(core, "EFBIG", "storeData", vnode)
   requireSpace(core, vnode, Math.max(kept, end))
   const old = core.dataFile(vnode)
   if (core.isExclusive(vnode)) {
@@ -88,7 +87,7 @@ function requireSpace(core: VolumeCore, vnode: Vnode, length: number): void {
     core.partition.disk.space(core.partition.path),
   )
   const room = process.geteuid?.() === 0 ? freeBytes : availableBytes
-  if (growth * 1024 > room) throw failure(core, "VDISKFULL", "storeData", vnode, `${room} bytes are free`)
+  if (growth * 1024 > room || length > lengthMax) throw failure(core, "VDISKFULL", "storeData", vnode, `${room} bytes are free`)
 }
 
 function copyThenStore(
@@ -288,6 +287,7 @@ class FileStore implements Store {
     if (copy !== undefined) change.replaceData(vnode, copy, record)
     change.writeRecord(vnode, record)
     change.addBlocks(blocksOf(length) - blocksOf(vnode.length))
+    change.countChanged()
     change.commit(request.now)
   }
 }

@@ -63,7 +63,10 @@ export function rename(
   const { moved, target } = plan
   const isMove = from !== to
   const spareName = isMove ? keepTarget(change, plan) : undefined
-  if (isMove) moveVnode(change, plan)
+  if (isMove) {
+    moveVnode(change, plan)
+    change.countChanged()
+  }
   addNewName(change, plan)
   if (isMove) change.writeRecord(to, changedDirectory(to, by, linksOfTarget(plan)))
   change.editNames(from, (names) => names.remove(oldName))

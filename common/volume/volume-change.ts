@@ -81,6 +81,8 @@ export class VolumeChange implements Disposable {
   /** Vnodes whose data are in another file from now on. */
   readonly #copied: Vnode[] = []
   #blocks = 0
+  /** Vnodes that count as changed, beside those that are made and removed. */
+  #changed = 0
   #done = false
 
   /** @throws AfsError VREADONLY, VOFFLINE, VSALVAGE, VIO */
@@ -230,6 +232,15 @@ export class VolumeChange implements Disposable {
     this.#blocks += blocks
   }
 
+  /**
+   * A vnode has new data, or another directory. The volume's counter of updates leaves out what clients are told of by
+   * callbacks before the call ends: directories that change, status, links. OpenAFS vol/vnode.c (VPutVnode counts,
+   * VVnodeWriteToRead does not).
+   */
+  countChanged(): void {
+    this.#changed++
+  }
+
   /** One user less of a data file. */
   #release(inode: Inode): void {
     if (!isNoInode(inode)) this.#transaction.add({ kind: "release", inode })
@@ -253,7 +264,7 @@ export class VolumeChange implements Disposable {
     this.#follow(kept)
     if (core.caches.sync === "onclose") this.#markUnsynced()
     core.usage.adjust(this.#blocks, this.#made.length - this.#removed.length)
-    if (now !== undefined) core.usage.changed(this.#records.length + this.#removed.length, now)
+    if (now !== undefined) core.usage.changed(this.#made.length + this.#removed.length + this.#changed, now)
   }
 
   [Symbol.dispose](): void {

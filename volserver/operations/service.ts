@@ -76,7 +76,6 @@ function requireComplete({ volume }: VolumeOperation): void {
 function setService(operation: VolumeOperation, inService: boolean): void {
   const { info } = operation.volume
   info.inService = inService ? 1 : 0
-  if (inService) info.offlineMessage = ""
   operation.writeInfo()
 }
 

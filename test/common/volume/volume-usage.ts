@@ -69,3 +69,55 @@ test("usage: a store may go beyond the quota as far as the server is told, new o
   t.throws(() => usage.require(11, "create", 5), { code: "VOVERQUOTA" })
   t.notThrows(() => new VolumeUsage(attachment).require(1034, "store", 5))
 })
+
+test("usage: the counter of updates counts what is made, removed, stored, or moved to another directory, as dafileserver's does", async (t) => {
+  const home = await attachedVolume(t, { folder: { folder: {} } })
+  const { volume, root } = home
+  const counted = (work: () => unknown): number => {
+    const before = volume.attachment.info.volUpdateCounter
+    work()
+    return volume.attachment.info.volUpdateCounter - before
+  }
+  const [one, two, three] = ["one", "two", "three"].map(nameOf) as [Uint8Array, Uint8Array, Uint8Array]
+  t.is(
+    counted(() => volume.createFile(root, one, newVnode())),
+    1,
+  )
+  const file = home.at("one")
+  t.is(
+    counted(() => home.store(file, { length: 1, fileLength: 1 }, new Uint8Array(1))),
+    1,
+  )
+  t.is(
+    counted(() => volume.makeDirectory(root, nameOf("d"), newVnode())),
+    1,
+  )
+  t.is(
+    counted(() => volume.makeLink(root, two, file, by)),
+    0,
+  )
+  t.is(
+    counted(() => volume.setStatus(file, { mode: 0o600, now })),
+    0,
+  )
+  t.is(
+    counted(() => volume.rename(root, two, root, three, by)),
+    0,
+  )
+  t.is(
+    counted(() => volume.removeFile(root, three, by)),
+    0,
+  )
+  t.is(
+    counted(() => volume.rename(root, one, home.at("folder"), one, by)),
+    1,
+  )
+  t.is(
+    counted(() => volume.removeFile(home.at("folder"), one, by)),
+    1,
+  )
+  t.is(
+    counted(() => volume.removeDirectory(root, nameOf("d"), by)),
+    1,
+  )
+})
