@@ -114,7 +114,7 @@ export class Call implements Carrier {
     this.connection = connection
     this.isClient = isClient
     this.#state = isClient ? "waiting" : "precall"
-    this.#timers = new TimerSlots(4, (slot, at) => this.#expire(slot, at))
+    this.#timers = new TimerSlots((slot, at) => this.#expire(slot, at))
     this.#lastSent = now
     this.#times = { isClient, startedAt: now, lastReceived: now, lastProgress: now }
     this.#receive = connection.endpoint.acquireReceive()

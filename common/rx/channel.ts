@@ -156,7 +156,7 @@ export class Channel {
     const delay = this.#abortDelay()
     if (delay === 0) return this.sendAbort(this.number)
     const { endpoint } = this.connection
-    this.#heldAbort ??= new TimerSlots(1, () => {
+    this.#heldAbort ??= new TimerSlots(() => {
       if (this.call === undefined && this.abortCode !== 0) this.sendAbort(this.number)
     })
     endpoint.timers.set(this.#heldAbort, 0, endpoint.time + delay)

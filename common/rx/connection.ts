@@ -293,7 +293,7 @@ export class Connection {
   }
 
   get #slots(): TimerSlots {
-    this.#timers ??= new TimerSlots(3, (slot) => this.#expire(slot))
+    this.#timers ??= new TimerSlots((slot) => this.#expire(slot))
     return this.#timers
   }
 

@@ -145,7 +145,7 @@ export class Endpoint {
     this.#nextCid = (options.random() & ~channelMask) >>> 0
     this.#salt = [options.random(), options.random()]
     this.time = options.now()
-    this.#sweep = new TimerSlots(1, (_, now) => this.#sweepAll(now))
+    this.#sweep = new TimerSlots((_, now) => this.#sweepAll(now))
     for (const service of options.services ?? []) this.register(service)
   }
 
@@ -159,6 +159,7 @@ export class Endpoint {
   /** That were all: sends what was held back. */
   endBatch(): void {
     this.isBatch = false
+    if (this.#unsettled.length === 0) return
     for (const call of this.#unsettled) call.settle()
     this.#unsettled.length = 0
   }

@@ -102,20 +102,13 @@ export class PacketPool {
 
   /** The batch is sent. What a socket still holds (`isDrained` false) must not be overwritten and is left to the collector. */
   recycle(isDrained: boolean): void {
-    if (isDrained) {
-      keep(this.#retired, this.#free, this.#spareMax)
-      keep(this.#retiredControl, this.#freeControl, this.#spareMax)
-      keep(this.#retiredLong, this.#freeLong, this.#spareMax >> 2)
-    }
-    this.#retired.length = 0
-    this.#retiredControl.length = 0
-    this.#retiredLong.length = 0
+    move(this.#retired, this.#free, isDrained ? this.#spareMax : 0)
+    move(this.#retiredControl, this.#freeControl, isDrained ? this.#spareMax : 0)
+    move(this.#retiredLong, this.#freeLong, isDrained ? this.#spareMax >> 2 : 0)
   }
 }
 
-function keep<T>(retired: readonly T[], free: T[], most: number): void {
-  for (const one of retired) {
-    if (free.length >= most) return
-    free.push(one)
-  }
+/** Empties `retired`; `free` takes up to `most`. One by one: setting an array's length costs more than a batch has packets. */
+function move<T>(retired: T[], free: T[], most: number): void {
+  for (let one = retired.pop(); one !== undefined; one = retired.pop()) if (free.length < most) free.push(one)
 }

@@ -117,10 +117,9 @@ export class SendWindow implements FlightWaiter {
     this.isWaitingForFlight = false
     carrier.peer.congestionWindow = this.congestionWindow
     carrier.peer.slowStartThreshold = this.slowStartThreshold
-    for (const packet of this.#queue) carrier.pool.release(packet)
+    for (let packet = this.#queue.pop(); packet !== undefined; packet = this.#queue.pop()) carrier.pool.release(packet)
     if (this.#filling !== undefined) carrier.pool.release(this.#filling)
     this.#filling = undefined
-    this.#queue.length = 0
     const { flight } = carrier.peer
     flight.landed(this.outstanding, false)
     this.outstanding = 0
@@ -228,7 +227,7 @@ export class SendWindow implements FlightWaiter {
     for (let packet = this.#allowed(carrier); packet !== undefined; ) {
       burst++
       if (packet.transmissions === 0 && carrier.peer.packetsPerDatagram > 1) this.#gather(carrier, packet)
-      else this.#train[0] = packet
+      else this.#train.push(packet)
       const train = this.#train
       for (const member of train) this.#leave(carrier, member)
       const next = this.#allowed(carrier)
@@ -236,7 +235,7 @@ export class SendWindow implements FlightWaiter {
       const flags = (next === undefined ? 0 : packetFlags.morePackets) | this.#askFlag(last, burst, next === undefined)
       if (train.length > 1) carrier.transmitJumbogram(train, flags)
       else carrier.transmit(packet, flags)
-      train.length = 0
+      while (train.length > 0) train.pop()
       packet = next
     }
     this.#arm(carrier, burst > 0 && this.outstanding === burst)

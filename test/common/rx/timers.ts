@@ -5,7 +5,7 @@ import { seededRandom } from "../../support/random.ts"
 test("timers: slots fire in order of time, each once for each time it was set", (t) => {
   const fired: string[] = []
   const timers = new Timers()
-  const make = (name: string): TimerSlots => new TimerSlots(2, (slot, now) => fired.push(`${name}${slot}@${now}`))
+  const make = (name: string): TimerSlots => new TimerSlots((slot, now) => fired.push(`${name}${slot}@${now}`))
   const [a, b] = [make("a"), make("b")]
   timers.set(a, 0, 30)
   timers.set(a, 1, 10)
@@ -22,7 +22,7 @@ test("timers: slots fire in order of time, each once for each time it was set", 
 test("timers: a slot that is cleared or set later does not fire at its first time", (t) => {
   const fired: number[] = []
   const timers = new Timers()
-  const slots = new TimerSlots(1, (_, now) => fired.push(now))
+  const slots = new TimerSlots((_, now) => fired.push(now))
   timers.set(slots, 0, 10)
   timers.clear(slots, 0)
   t.is(timers.next(), undefined)
@@ -40,7 +40,7 @@ test("timers: a slot that is cleared or set later does not fire at its first tim
 test("timers: an owner that sets itself again for the past waits for the next run, so that a run ends", (t) => {
   const timers = new Timers()
   let count = 0
-  const slots: TimerSlots = new TimerSlots(1, () => {
+  const slots: TimerSlots = new TimerSlots(() => {
     count++
     timers.set(slots, 0, 0)
   })
@@ -54,7 +54,7 @@ test("timers: an owner that sets itself again for the past waits for the next ru
 test("timers: those who wait are told when the next timeout comes nearer", (t) => {
   let told = 0
   const timers = new Timers(() => told++)
-  const make = (): TimerSlots => new TimerSlots(1, () => undefined)
+  const make = (): TimerSlots => new TimerSlots(() => undefined)
   const first = make()
   timers.set(first, 0, 100)
   timers.set(make(), 0, 200)
@@ -67,7 +67,7 @@ test("timers: whatever is set, cleared and dropped, what fires is what a plain l
   const random = seededRandom(t)
   const timers = new Timers()
   const fired: string[] = []
-  const owners = Array.from({ length: 60 }, (_, id) => new TimerSlots(4, (slot) => fired.push(`${id}.${slot}`)))
+  const owners = Array.from({ length: 60 }, (_, id) => new TimerSlots((slot) => fired.push(`${id}.${slot}`)))
   const model = new Map<string, number>()
   for (let now = 1; now < 3000; now++) {
     const id = random.below(60)
