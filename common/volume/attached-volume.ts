@@ -256,7 +256,7 @@ export class AttachedVolume {
   /**
    * Begins to store: checks space and quota, copies a file that a clone shares, cuts off what `fileLength` says. A promise
    * only where a large file has to be copied.
-   * @throws AfsError EISDIR, VOVERQUOTA, VDISKFULL, EFBIG, VREADONLY
+   * @throws AfsError EISDIR, VOVERQUOTA, VDISKFULL, VREADONLY
    */
   beginStore(vnode: Vnode, request: StoreRequest): Eventually<Store> {
     return beginStore(this.#live(vnode), vnode, request)

@@ -173,6 +173,11 @@ const wrongLengths: Scenario = {
       "the old call beyond 2 GB",
       fs.StoreData({ ...old, Pos: 2 ** 31 }, () => {}),
     )
+    for (const Pos of [2 ** 44, 2 ** 53, 2 ** 62]) {
+      await act.note(`beyond all disks, at ${Pos}`, stored(fs, Fid, bytes("x"), { Pos }))
+      await act.note(`extended to ${Pos}`, stored(fs, Fid, bytes(""), { Pos, FileLength: Pos }))
+      await act.note("then", fetched(act, Fid, Pos))
+    }
     await act.note("into a directory", stored(fs, act.root, bytes("x")))
     const made = await fs.Symlink({
       DirFid: act.root,
