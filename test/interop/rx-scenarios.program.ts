@@ -201,8 +201,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     raw.isReachable = false
     raw.call(status())
     const asked = await raw.words()
+    // Eight seconds in all: it is asked again every two.
+    const again = await raw.words(4)
     raw.isReachable = true
-    return [asked, (await raw.until("DATA")).at(-1)]
+    return [asked, again, (await raw.until("DATA")).at(-1)]
   },
 }
 
