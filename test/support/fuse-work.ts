@@ -11,6 +11,7 @@ import { type Cell, startCell } from "./cell.ts"
 import { runDasalvager } from "./dasalvager.ts"
 import { builtProgram } from "./project.ts"
 import { salvageHere } from "./salvage-here.ts"
+import { isAlive, runProgram } from "./spawned.ts"
 
 /** The tree of the read-write volume root.cell inside the cell. */
 export const cellTree = "/afs/.test.cell"
@@ -84,13 +85,35 @@ export async function startSecondClient(cell: Cell): Promise<void> {
 
 /** Runs a shell script inside the cell. @throws Error with all its output if it fails */
 export async function shell(cell: Cell, script: string): Promise<string> {
-  return await cell.exec("bash", "-euo", "pipefail", "-c", script)
+  return await whileClientLives(cell, () => cell.exec("bash", "-euo", "pipefail", "-c", script))
+}
+
+/**
+ * What fails because OpenAFS's client has died is no failure of its server, and says so. afsd.fuse 1.8.9 dies now and then when
+ * many ask it at a time: its threads count the references to credentials without a lock, and free them too early.
+ */
+async function whileClientLives<T>(cell: Cell, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const death = await clientDeath(cell)
+    throw death === undefined ? error : new Error(death, { cause: error })
+  }
+}
+
+async function clientDeath(cell: Cell): Promise<string | undefined> {
+  const pid = await cell.pid("fuse").catch(() => undefined)
+  if (pid === undefined || isAlive(pid)) return undefined
+  const kernel = (await runProgram("dmesg")).stdout.split("\n").filter((line) => line.includes("afsd.fuse["))
+  return `OpenAFS's FUSE client has died (process ${pid}): ${kernel.at(-1) ?? "the kernel does not say why"}`
 }
 
 /** Does one work of file-work.program.ts in a folder of the client. */
 export async function work(cell: Cell, name: string, folder: string, ...numbers: number[]): Promise<string> {
-  await cell.exec("mkdir", "-p", folder)
-  return await cell.exec(process.execPath, program, name, folder, ...numbers.map(String))
+  return await whileClientLives(cell, async () => {
+    await cell.exec("mkdir", "-p", folder)
+    return await cell.exec(process.execPath, program, name, folder, ...numbers.map(String))
+  })
 }
 
 /** What everything below a folder comes to, as the client reads it. */
