@@ -87,7 +87,8 @@ function requireSpace(core: VolumeCore, vnode: Vnode, length: number): void {
     core.partition.disk.space(core.partition.path),
   )
   const room = process.geteuid?.() === 0 ? freeBytes : availableBytes
-  if (growth * 1024 > room || length > lengthMax) throw failure(core, "VDISKFULL", "storeData", vnode, `${room} bytes are free`)
+  if (growth * 1024 > room || length > lengthMax)
+    throw failure(core, "VDISKFULL", "storeData", vnode, `${room} bytes are free`)
 }
 
 function copyThenStore(
