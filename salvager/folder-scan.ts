@@ -2,8 +2,8 @@
  * What lies in one folder of data files: each name decoded, each file's size and owner data read by one stat. Pure reading,
  * so that it may run in any thread; nothing here opens a file.
  */
-import type { Disk } from "../common/disk/disk.ts"
 import { isDiskError } from "../common/disk/disk.ts"
+import type { ReadFolder } from "../common/disk/folder-reader.ts"
 import { inodeParts } from "../common/partition/inode-number.ts"
 import { decodeInode } from "../common/partition/namei-path.ts"
 import { decodeOwner, ownerIs } from "../common/partition/owner-data.ts"
@@ -38,26 +38,30 @@ const placeOf = (vnode: number): number => ((vnode >>> 14) & 0xff) * 512 + ((vno
  * Reads one folder. `isDevelopment`: its files carry no owner data.
  * @throws DiskError if it cannot be read
  */
-export function scanFolder(disk: Disk, { path, place }: DataFolder, isDevelopment: boolean, sink: ScanSink): void {
-  for (const { name, isDirectory } of disk.list(path) ?? []) {
-    const file = `${path}/${name}`
-    const inode = isDirectory ? undefined : decodeInode(name)
+export function scanFolder(
+  read: ReadFolder,
+  { path, place }: DataFolder,
+  isDevelopment: boolean,
+  sink: ScanSink,
+): void {
+  read(path, (entry) => {
+    const inode = entry.isDirectory ? undefined : decodeInode(entry.name)
     if (inode === undefined) {
-      sink.odd({ kind: "foreign", path: file })
-      continue
+      sink.odd({ kind: "foreign", path: `${path}/${entry.name}` })
+      return
     }
     const { special, vnode, high: unique, tag, rest } = inodeParts(inode)
     if (special || rest !== 0 || placeOf(vnode) !== place) {
-      sink.odd({ kind: "misplaced", path: file })
-      continue
+      sink.odd({ kind: "misplaced", path: `${path}/${entry.name}` })
+      return
     }
-    const stat = disk.stat(file)
-    if (stat?.isFile !== true) continue // gone meanwhile, or no file at all
+    const stat = entry.stat()
+    if (stat?.isFile !== true) return // gone meanwhile, or no file at all
     const version = isDevelopment ? 0 : decodeOwner(stat).parameter
     sink.add(vnode, unique, tag, stat.size, version)
-    if (isDevelopment || ownerIs(stat, { parameter: version, number: tag })) continue
-    sink.odd({ kind: "owner", path: file, parameter: version })
-  }
+    if (!isDevelopment && !ownerIs(stat, { parameter: version, number: tag }))
+      sink.odd({ kind: "owner", path: `${path}/${entry.name}`, parameter: version })
+  })
 }
 
 /** True for a failure of the disk; what else is thrown is a mistake of this program. */

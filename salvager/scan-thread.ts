@@ -1,6 +1,6 @@
 /** A thread of scan-threads.ts: takes folders as long as there are any, then hands over what it found. */
 import { workerData } from "node:worker_threads"
-import { nodeDisk } from "../common/disk/node-disk.ts"
+import { folderReader } from "../common/disk/folder-reader.ts"
 import { isScanFailure, type Oddity, type ScanSink, scanFolder } from "./folder-scan.ts"
 import { type ScanPart, type ScanTask, scanWords, take } from "./scan-threads.ts"
 
@@ -65,7 +65,7 @@ function scanAll({ folders, isDevelopment, words }: ScanTask): ScanPart {
     const folder = folders[index]
     const before = columns.mark
     try {
-      if (folder !== undefined) scanFolder(nodeDisk, folder, isDevelopment, columns)
+      if (folder !== undefined) scanFolder(folderReader(), folder, isDevelopment, columns)
       read.push(index)
     } catch (error) {
       if (!isScanFailure(error)) throw error

@@ -8,6 +8,7 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"
 import type { Disk } from "../common/disk/disk.ts"
+import { folderReader, readerOf } from "../common/disk/folder-reader.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { type DataFolder, type Oddity, type ScanSink, scanFolder } from "./folder-scan.ts"
 import type { Advance } from "./model.ts"
@@ -58,9 +59,10 @@ export function scanFolders(
     scanTogether(folders, isDevelopment, threads - 1, sink, advance)
     return
   }
+  const read = disk === nodeDisk && folders.length >= foldersMin ? folderReader() : readerOf(disk)
   for (const [index, folder] of folders.entries()) {
     advance(index, folders.length)
-    scanFolder(disk, folder, isDevelopment, sink)
+    scanFolder(read, folder, isDevelopment, sink)
   }
 }
 
@@ -77,14 +79,14 @@ function scanTogether(
   for (let index = take(words); index < folders.length; index = take(words)) {
     const folder = folders[index]
     advance(index, folders.length)
-    if (folder !== undefined) scanFolder(nodeDisk, folder, isDevelopment, sink)
+    if (folder !== undefined) scanFolder(folderReader(), folder, isDevelopment, sink)
     missing.delete(index)
   }
   waitForThreads(words, others)
   for (const port of ports) for (const index of takePart(port, sink)) missing.delete(index)
   for (const index of missing) {
     const folder = folders[index]
-    if (folder !== undefined) scanFolder(nodeDisk, folder, isDevelopment, sink)
+    if (folder !== undefined) scanFolder(folderReader(), folder, isDevelopment, sink)
   }
 }
 

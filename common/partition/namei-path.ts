@@ -5,6 +5,7 @@
 import { type Inode, inodeParts } from "./inode-number.ts"
 
 const alphabet = "+=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+const zero = "+"
 /** Value of a digit by its character code, -1 for other characters. */
 const digitValues = new Int8Array(256).fill(-1)
 for (let value = 0; value < 64; value++) digitValues[alphabet.charCodeAt(value)] = value
@@ -46,8 +47,8 @@ export function decodeInode(name: string): Inode | undefined {
     high = ((high << 6) | (low >>> 26)) >>> 0
     low = ((low << 6) | value) >>> 0
   }
-  const inode = { high, low }
-  return encodeInode(inode) === name ? inode : undefined
+  // the last digit is the highest: 0 stands there in the number 0 alone
+  return name.length > 1 && name.endsWith(zero) ? undefined : { high, low }
 }
 
 /** The 32-bit number that a folder name spells (a group id), or undefined. */
