@@ -366,7 +366,18 @@ class Repair {
     const { stampRight } = volume.indexes[cls]
     if (!volume.specials.has(indexType[cls])) this.#make(transaction, inode, volume.id, newVnodeIndex(cls))
     else if (!stampRight) transaction.write(inode, 0, newVnodeIndex(cls))
-    for (const { offset, bytes } of recordWrites(volume, cls)) transaction.write(inode, offset, bytes)
+    for (const span of spansOf([...recordWrites(volume, cls)])) {
+      const [first] = span.writes
+      transaction.write(inode, span.start, span.writes.length === 1 && first ? first.bytes : this.#filled(inode, span))
+    }
+  }
+
+  /** The bytes of a span as they shall be; what lies between the records stays what it is. */
+  #filled(inode: Inode, { start, end, writes }: RecordSpan): Uint8Array {
+    const bytes = new Uint8Array(end - start)
+    this.#special(inode)?.read(bytes, start)
+    for (const write of writes) bytes.set(write.bytes, write.offset - start)
+    return bytes
   }
 
   // step 4
@@ -446,6 +457,30 @@ function* chunks<T>(items: readonly T[]): Generator<T[]> {
 interface RecordWrite {
   readonly offset: number
   readonly bytes: Uint8Array
+}
+
+/** Records near one another, which are written together: one call takes longer than the bytes between them. */
+interface RecordSpan {
+  readonly start: number
+  end: number
+  readonly writes: RecordWrite[]
+}
+
+const gapMax = 4096
+const spanMax = 1 << 20
+
+/** In the order of offsets; of several writes of one record the last counts. */
+function spansOf(writes: readonly RecordWrite[]): RecordSpan[] {
+  const spans: RecordSpan[] = []
+  for (const write of writes.toSorted((a, b) => a.offset - b.offset)) {
+    const last = spans.at(-1)
+    const end = write.offset + write.bytes.length
+    if (last !== undefined && write.offset - last.end <= gapMax && end - last.start <= spanMax) {
+      last.writes.push(write)
+      last.end = Math.max(last.end, end)
+    } else spans.push({ start: write.offset, end, writes: [write] })
+  }
+  return spans
 }
 
 /** What has to be written to an index: changed records, access lists, and zeros over records that go. */
