@@ -19,15 +19,7 @@ export interface DataFileFacts {
 const filesMax = 2 ** 27
 
 export class DataFiles {
-  #vnode = new Uint32Array(64)
-  #unique = new Uint32Array(64)
-  #version = new Uint32Array(64)
-  #size = new Float64Array(64)
-  #tag = new Uint8Array(64)
-  /** Records of all volumes that use the file. */
-  #users = new Uint16Array(64)
-  /** 1: named by the indexes of something unfinished. */
-  #mark = new Uint8Array(64)
+  #columns = new Columns(64)
   #count = 0
   #found = 0
   /** Planned files by vnode number. */
@@ -59,13 +51,13 @@ export class DataFiles {
   }
 
   #append(vnode: number, unique: number, tag: number, size: number, version: number): number {
-    if (this.#count === this.#vnode.length) this.#grow()
+    if (this.#count === this.#columns.vnode.length) this.#grow()
     const position = this.#count++
-    this.#vnode[position] = vnode
-    this.#unique[position] = unique
-    this.#tag[position] = tag
-    this.#size[position] = size
-    this.#version[position] = version
+    this.#columns.vnode[position] = vnode
+    this.#columns.unique[position] = unique
+    this.#columns.tag[position] = tag
+    this.#columns.size[position] = size
+    this.#columns.version[position] = version
     return position
   }
 
@@ -73,34 +65,30 @@ export class DataFiles {
   sort(): void {
     if (this.#count > filesMax) throw new RangeError(`${this.#count} data files in one volume group`)
     this.#found = this.#count
-    const order = orderOf(this.#vnode.subarray(0, this.#count))
-    this.#vnode = permuted(this.#vnode, order, new Uint32Array(order.length))
-    this.#unique = permuted(this.#unique, order, new Uint32Array(order.length))
-    this.#version = permuted(this.#version, order, new Uint32Array(order.length))
-    this.#size = permuted(this.#size, order, new Float64Array(order.length))
-    this.#tag = permuted(this.#tag, order, new Uint8Array(order.length))
-    this.#users = new Uint16Array(order.length)
-    this.#mark = new Uint8Array(order.length)
+    const order = orderOf(this.#columns.vnode.subarray(0, this.#count))
+    const sorted = new Columns(order.length)
+    sorted.takePermuted(this.#columns, order)
+    this.#columns = sorted
   }
 
   vnode(file: number): number {
-    return this.#vnode[file] ?? 0
+    return this.#columns.vnode[file] ?? 0
   }
 
   unique(file: number): number {
-    return this.#unique[file] ?? 0
+    return this.#columns.unique[file] ?? 0
   }
 
   tag(file: number): number {
-    return this.#tag[file] ?? 0
+    return this.#columns.tag[file] ?? 0
   }
 
   size(file: number): number {
-    return this.#size[file] ?? 0
+    return this.#columns.size[file] ?? 0
   }
 
   version(file: number): number {
-    return this.#version[file] ?? 0
+    return this.#columns.version[file] ?? 0
   }
 
   inode(file: number): Inode {
@@ -108,35 +96,36 @@ export class DataFiles {
   }
 
   users(file: number): number {
-    return this.#users[file] ?? 0
+    return this.#columns.users[file] ?? 0
   }
 
   /** One record more, or less, uses the file. */
   use(file: number, delta: 1 | -1 = 1): void {
-    this.#users[file] = this.users(file) + delta
+    this.#columns.users[file] = this.users(file) + delta
   }
 
   /** Named by the indexes of a volume or draft that goes away. */
   isOfUnfinished(file: number): boolean {
-    return this.#mark[file] === 1
+    return this.#columns.mark[file] === 1
   }
 
   markUnfinished(file: number): void {
-    this.#mark[file] = 1
+    this.#columns.mark[file] = 1
   }
 
   /** Positions of all files of a vnode, planned ones last. */
   ofVnode(vnode: number): number[] {
     const files: number[] = []
-    for (let file = this.#lowerBound(vnode); file < this.#found && this.#vnode[file] === vnode; file++) files.push(file)
+    for (let file = this.#lowerBound(vnode); file < this.#found && this.#columns.vnode[file] === vnode; file++)
+      files.push(file)
     files.push(...(this.#planned.get(vnode) ?? []))
     return files
   }
 
   /** The file of exactly this name, or -1. */
   find(vnode: number, unique: number, tag: number): number {
-    for (let file = this.#lowerBound(vnode); file < this.#found && this.#vnode[file] === vnode; file++) {
-      if (this.#unique[file] === unique && this.#tag[file] === tag) return file
+    for (let file = this.#lowerBound(vnode); file < this.#found && this.#columns.vnode[file] === vnode; file++) {
+      if (this.#columns.unique[file] === unique && this.#columns.tag[file] === tag) return file
     }
     return -1
   }
@@ -147,21 +136,62 @@ export class DataFiles {
     let high = this.#found
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#vnode[middle] ?? 0) < vnode) low = middle + 1
+      if ((this.#columns.vnode[middle] ?? 0) < vnode) low = middle + 1
       else high = middle
     }
     return low
   }
 
   #grow(): void {
-    const size = Math.max(64, 2 * this.#vnode.length)
-    this.#vnode = grown(this.#vnode, new Uint32Array(size))
-    this.#unique = grown(this.#unique, new Uint32Array(size))
-    this.#version = grown(this.#version, new Uint32Array(size))
-    this.#size = grown(this.#size, new Float64Array(size))
-    this.#tag = grown(this.#tag, new Uint8Array(size))
-    this.#users = grown(this.#users, new Uint16Array(size))
-    this.#mark = grown(this.#mark, new Uint8Array(size))
+    const grown = new Columns(Math.max(64, 2 * this.#columns.vnode.length))
+    grown.take(this.#columns)
+    this.#columns = grown
+  }
+}
+
+/** What is known of each file, in one piece of memory. */
+class Columns {
+  readonly size: Float64Array
+  readonly vnode: Uint32Array
+  readonly unique: Uint32Array
+  readonly version: Uint32Array
+  /** Records of all volumes that use the file. */
+  readonly users: Uint16Array
+  readonly tag: Uint8Array
+  /** 1: named by the indexes of something unfinished. */
+  readonly mark: Uint8Array
+
+  constructor(count: number) {
+    const buffer = new ArrayBuffer(24 * count)
+    this.size = new Float64Array(buffer, 0, count)
+    this.vnode = new Uint32Array(buffer, 8 * count, count)
+    this.unique = new Uint32Array(buffer, 12 * count, count)
+    this.version = new Uint32Array(buffer, 16 * count, count)
+    this.users = new Uint16Array(buffer, 20 * count, count)
+    this.tag = new Uint8Array(buffer, 22 * count, count)
+    this.mark = new Uint8Array(buffer, 23 * count, count)
+  }
+
+  take(from: Columns): void {
+    this.size.set(from.size)
+    this.vnode.set(from.vnode)
+    this.unique.set(from.unique)
+    this.version.set(from.version)
+    this.users.set(from.users)
+    this.tag.set(from.tag)
+    this.mark.set(from.mark)
+  }
+
+  /** What the scan learnt, in another order; nobody uses a file yet. */
+  takePermuted(from: Columns, order: Uint32Array): void {
+    for (let index = 0; index < order.length; index++) {
+      const at = order[index] ?? 0
+      this.size[index] = from.size[at] ?? 0
+      this.vnode[index] = from.vnode[at] ?? 0
+      this.unique[index] = from.unique[at] ?? 0
+      this.version[index] = from.version[at] ?? 0
+      this.tag[index] = from.tag[at] ?? 0
+    }
   }
 }
 
@@ -194,20 +224,4 @@ function sortedOrder(vnodes: Uint32Array): Uint32Array {
   const keys = new Float64Array(vnodes.length)
   for (let index = 0; index < vnodes.length; index++) keys[index] = (vnodes[index] ?? 0) * filesMax + index
   return Uint32Array.from(keys.sort(), (key) => key % filesMax)
-}
-
-interface Numbers {
-  [index: number]: number
-  readonly length: number
-  set(from: ArrayLike<number>): void
-}
-
-function grown<T extends Numbers>(from: T, into: T): T {
-  into.set(from)
-  return into
-}
-
-function permuted<T extends Numbers>(from: T, order: Uint32Array, into: T): T {
-  for (let index = 0; index < order.length; index++) into[index] = from[order[index] ?? 0] ?? 0
-  return into
 }

@@ -16,6 +16,14 @@ export class NumberTable {
     return this.#size
   }
 
+  /** Makes room for so many numbers, before there are any. */
+  reserve(count: number): void {
+    while (this.#size === 0 && 2 * count > 1 << this.#bits) this.#bits++
+    if (this.#keys.length === 1 << this.#bits) return
+    this.#keys = new Uint32Array(1 << this.#bits)
+    this.#values = new Uint32Array(1 << this.#bits)
+  }
+
   /** The position of a number, or -1. */
   get(key: number): number {
     return (this.#values[this.#placeOf(key)] ?? 0) - 1

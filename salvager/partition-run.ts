@@ -28,8 +28,8 @@ export interface PartitionRunOptions {
 const muchMs = 2000
 const aloneMsMax = 500
 /** What a salvage takes, roughly: to take a group, look at it and give it back; and for each vnode. */
-const groupMs = 3
-const vnodeMs = 0.015
+const groupMs = 1
+const vnodeMs = 0.006
 
 const forceFile = (partition: Partition): string => `${partition.path}/FORCESALVAGE`
 /** Temporary files of OpenAFS's salvager, which holds the partition while it needs them. */

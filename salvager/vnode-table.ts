@@ -27,24 +27,20 @@ export const vnodeFlags = {
 
 export class VnodeTable {
   readonly #slots = new NumberTable()
-  #records = new Uint8Array(64 * recordSize)
-  /** The same bytes. */
-  #view = new DataView(this.#records.buffer)
-  #vnode = new Uint32Array(64)
-  /** Position of the data file in DataFiles, -1 for none. */
-  #file = new Int32Array(64)
-  #flags = new Uint8Array(64)
-  /** Vnode number of the directory that has it, 0 for none. */
-  #holder = new Uint32Array(64)
-  /** Names in that directory. */
-  #names = new Uint16Array(64)
-  /** Directories in this directory. */
-  #subdirectories = new Uint32Array(64)
+  #columns = new Columns(64)
   #count = 0
+  /** No directory has this slot or a higher one: their index is read first, and there are few of them. */
+  #directoriesEnd = 0
 
   /** Slots, freed ones included. */
   get count(): number {
     return this.#count
+  }
+
+  /** Makes room for so many slots in all, before there are any. */
+  reserve(count: number): void {
+    if (this.#count === 0 && count > this.#columns.vnode.length) this.#columns = new Columns((count + 3) & ~3)
+    this.#slots.reserve(count)
   }
 
   /** The slot of a vnode that is in use, or -1. */
@@ -57,37 +53,38 @@ export class VnodeTable {
   add(vnode: number, bytes: Uint8Array, file: number, from = 0): number {
     let slot = this.#slots.get(vnode)
     if (slot < 0) {
-      if (this.#count === this.#vnode.length) this.#grow()
+      if (this.#count === this.#columns.vnode.length) this.#grow()
       slot = this.#count++
       this.#slots.set(vnode, slot)
+      if (classOf(vnode) === "large") this.#directoriesEnd = this.#count
     }
-    this.#vnode[slot] = vnode
+    this.#columns.vnode[slot] = vnode
     const start = slot * recordSize
-    for (let at = 0; at < recordSize; at++) this.#records[start + at] = bytes[from + at] ?? 0
-    this.#file[slot] = file
-    this.#flags[slot] = 0
-    this.#holder[slot] = 0
-    this.#names[slot] = 0
-    this.#subdirectories[slot] = 0
+    for (let at = 0; at < recordSize; at++) this.#columns.records[start + at] = bytes[from + at] ?? 0
+    this.#columns.file[slot] = file
+    this.#columns.flags[slot] = 0
+    this.#columns.holder[slot] = 0
+    this.#columns.names[slot] = 0
+    this.#columns.subdirectories[slot] = 0
     return slot
   }
 
   vnode(slot: number): number {
-    return this.#vnode[slot] ?? 0
+    return this.#columns.vnode[slot] ?? 0
   }
 
   record(slot: number): VnodeRecord {
-    return vnodeRecordLayout.read(this.#records, slot * recordSize)
+    return vnodeRecordLayout.read(this.#columns.records, slot * recordSize)
   }
 
   /** The 64 bytes of the record: a view, good until the next `add`. */
   bytes(slot: number): Uint8Array {
-    return this.#records.subarray(slot * recordSize, (slot + 1) * recordSize)
+    return this.#columns.records.subarray(slot * recordSize, (slot + 1) * recordSize)
   }
 
   /** Plans a change of fields. */
   change(slot: number, fields: Partial<VnodeRecord>): void {
-    vnodeRecordLayout.write({ ...this.record(slot), ...fields }, this.#records, slot * recordSize)
+    vnodeRecordLayout.write({ ...this.record(slot), ...fields }, this.#columns.records, slot * recordSize)
     this.mark(slot, "changed")
   }
 
@@ -112,82 +109,114 @@ export class VnodeTable {
   }
 
   file(slot: number): number {
-    return this.#file[slot] ?? -1
+    return this.#columns.file[slot] ?? -1
   }
 
   setFile(slot: number, file: number): void {
-    this.#file[slot] = file
+    this.#columns.file[slot] = file
   }
 
   has(slot: number, flag: keyof typeof vnodeFlags): boolean {
-    return ((this.#flags[slot] ?? 0) & vnodeFlags[flag]) !== 0
+    return ((this.#columns.flags[slot] ?? 0) & vnodeFlags[flag]) !== 0
   }
 
   mark(slot: number, flag: keyof typeof vnodeFlags): void {
-    this.#flags[slot] = (this.#flags[slot] ?? 0) | vnodeFlags[flag]
+    this.#columns.flags[slot] = (this.#columns.flags[slot] ?? 0) | vnodeFlags[flag]
   }
 
   unmark(slot: number, flag: keyof typeof vnodeFlags): void {
-    this.#flags[slot] = (this.#flags[slot] ?? 0) & ~vnodeFlags[flag]
+    this.#columns.flags[slot] = (this.#columns.flags[slot] ?? 0) & ~vnodeFlags[flag]
   }
 
   holder(slot: number): number {
-    return this.#holder[slot] ?? 0
+    return this.#columns.holder[slot] ?? 0
   }
 
   setHolder(slot: number, directory: number, names: number): void {
-    this.#holder[slot] = directory
-    this.#names[slot] = names
+    this.#columns.holder[slot] = directory
+    this.#columns.names[slot] = names
   }
 
   names(slot: number): number {
-    return this.#names[slot] ?? 0
+    return this.#columns.names[slot] ?? 0
   }
 
   subdirectories(slot: number): number {
-    return this.#subdirectories[slot] ?? 0
+    return this.#columns.subdirectories[slot] ?? 0
   }
 
   addSubdirectory(slot: number): void {
-    this.#subdirectories[slot] = this.subdirectories(slot) + 1
+    this.#columns.subdirectories[slot] = this.subdirectories(slot) + 1
   }
 
   clearSubdirectories(): void {
-    this.#subdirectories.fill(0)
+    this.#columns.subdirectories.fill(0)
   }
 
   /** Slots in use, in the order in which they were added: by index, ascending, then rebuilt ones. */
   *live(): Generator<number> {
-    for (let slot = 0; slot < this.#count; slot++) if (!this.has(slot, "freed")) yield slot
+    for (let slot = 0; slot < this.#count; slot++)
+      if (((this.#columns.flags[slot] ?? 0) & vnodeFlags.freed) === 0) yield slot
   }
 
   /** Slots of directories in use. */
   *directories(): Generator<number> {
-    for (const slot of this.live()) if (this.isDirectory(slot)) yield slot
+    for (let slot = 0; slot < this.#directoriesEnd; slot++)
+      if (((this.#columns.flags[slot] ?? 0) & vnodeFlags.freed) === 0 && this.isDirectory(slot)) yield slot
   }
 
   /** The 32-bit field of a record at an offset; 0 for no slot. */
   word(slot: number, offset: number): number {
-    return slot < 0 ? 0 : this.#view.getUint32(slot * recordSize + offset, true)
+    return slot < 0 ? 0 : this.#columns.view.getUint32(slot * recordSize + offset, true)
   }
 
   #grow(): void {
-    const size = 2 * this.#vnode.length
-    this.#records = copied(this.#records, new Uint8Array(size * recordSize))
-    this.#view = new DataView(this.#records.buffer)
-    this.#vnode = copied(this.#vnode, new Uint32Array(size))
-    this.#file = copied(this.#file, new Int32Array(size))
-    this.#flags = copied(this.#flags, new Uint8Array(size))
-    this.#holder = copied(this.#holder, new Uint32Array(size))
-    this.#names = copied(this.#names, new Uint16Array(size))
-    this.#subdirectories = copied(this.#subdirectories, new Uint32Array(size))
+    const grown = new Columns(2 * this.#columns.vnode.length)
+    grown.take(this.#columns)
+    this.#columns = grown
+  }
+}
+
+/** What is known of each slot, in one piece of memory: to make and to free many small ones takes longer than to salvage a small volume. */
+class Columns {
+  readonly records: Uint8Array
+  /** The same bytes. */
+  readonly view: DataView
+  readonly vnode: Uint32Array
+  /** Position of the data file in DataFiles, -1 for none. */
+  readonly file: Int32Array
+  /** Vnode number of the directory that has it, 0 for none. */
+  readonly holder: Uint32Array
+  /** Directories in this directory. */
+  readonly subdirectories: Uint32Array
+  /** Names in the directory that has it. */
+  readonly names: Uint16Array
+  readonly flags: Uint8Array
+
+  /** `count` slots, a multiple of 4. */
+  constructor(count: number) {
+    const words = recordSize * count
+    const buffer = new ArrayBuffer(words + 4 * 4 * count + 3 * count)
+    this.records = new Uint8Array(buffer, 0, words)
+    this.view = new DataView(buffer, 0, words)
+    this.vnode = new Uint32Array(buffer, words, count)
+    this.file = new Int32Array(buffer, words + 4 * count, count)
+    this.holder = new Uint32Array(buffer, words + 8 * count, count)
+    this.subdirectories = new Uint32Array(buffer, words + 12 * count, count)
+    this.names = new Uint16Array(buffer, words + 16 * count, count)
+    this.flags = new Uint8Array(buffer, words + 18 * count, count)
+  }
+
+  take(from: Columns): void {
+    this.records.set(from.records)
+    this.vnode.set(from.vnode)
+    this.file.set(from.file)
+    this.holder.set(from.holder)
+    this.subdirectories.set(from.subdirectories)
+    this.names.set(from.names)
+    this.flags.set(from.flags)
   }
 }
 
 const uniqueAt = vnodeRecordLayout.offsets["uniquifier"] ?? 0
 const parentAt = vnodeRecordLayout.offsets["parent"] ?? 0
-
-function copied<T extends { set(from: ArrayLike<number>): void }>(from: ArrayLike<number>, into: T): T {
-  into.set(from)
-  return into
-}

@@ -33,9 +33,17 @@ const versionAt = 4
 
 /** Reads the indexes of all volumes and counts who uses which data file. */
 export function loadIndexes(group: GroupModel): void {
-  for (const volume of group.volumes)
+  for (const volume of group.volumes) {
+    volume.vnodes.reserve(likelyVnodes(group, volume))
     for (const cls of classes) if (volume.specials.has(indexType[cls])) loadIndex(group, volume, cls)
+  }
   group.rowsTrusted = group.linkTable === "sound" || (group.linkTable === "stamp" && agreesWithRecords(group))
+}
+
+/** As many as the indexes have room for, and hardly more than there are data files: an index may be long and empty. */
+function likelyVnodes({ files }: GroupModel, { specials }: VolumeModel): number {
+  const room = (cls: VnodeClass): number => (specials.get(indexType[cls])?.size ?? 0) / vnodeClasses[cls].recordSize
+  return Math.min(Math.floor(room("small") + room("large")), files.found + 64)
 }
 
 /** A table with a wrong stamp is believed if nine of ten counts are possible, given the records that are there. */

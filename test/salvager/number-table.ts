@@ -31,3 +31,15 @@ test("number table: it agrees with a map however many numbers are in it", (t) =>
     t.is(table.get(key), map.get(key) ?? -1)
   }
 })
+
+test("number table: room that was made beforehand changes nothing, also where it was too little", (t) => {
+  for (const room of [0, 1, 32, 1000]) {
+    const table = new NumberTable()
+    table.reserve(room)
+    for (let key = 0; key < 100; key++) table.set(key * 7, key)
+    table.reserve(room)
+    for (let key = 0; key < 100; key++) t.is(table.get(key * 7), key)
+    t.is(table.get(5), -1)
+    t.is(table.size, 100)
+  }
+})

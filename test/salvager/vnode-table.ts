@@ -43,3 +43,15 @@ test("vnode table: directories are told by their vnode number", (t) => {
     [1, 3],
   )
 })
+
+test("vnode table: room that was made beforehand changes nothing, also where it was too little", (t) => {
+  for (const room of [0, 10, 333, 1000]) {
+    const table = new VnodeTable()
+    table.reserve(room)
+    for (let vnode = 1; vnode <= 400; vnode++) table.add(vnode, record({ uniquifier: vnode }), vnode)
+    table.reserve(room)
+    for (let vnode = 1; vnode <= 400; vnode++) t.is(table.unique(table.find(vnode)), vnode)
+    t.is([...table.live()].length, 400)
+    t.is([...table.directories()].length, 200)
+  }
+})
