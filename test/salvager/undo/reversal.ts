@@ -1,5 +1,5 @@
 /** Salvages that are taken back. */
-import { appendFileSync, existsSync, readdirSync } from "node:fs"
+import { appendFileSync, existsSync, readdirSync, utimesSync } from "node:fs"
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
 import { isAfsError } from "../../../common/error.ts"
@@ -107,6 +107,10 @@ for (const name of ["multi-headers", "volume-half-deleted"]) {
 
 test("where the undo folder would grow too large nothing is kept, the salvage is done, and it is told", async (t) => {
   const [directory, other] = [damagedPartition(t, "data-extra"), damagedPartition(t, "data-extra")]
+  // a rebuilt record has the date of its data file
+  for (const path of [directory, other])
+    for (const name of readdirSync(path, { recursive: true, encoding: "utf8" }))
+      utimesSync(join(path, name), salvageTime, salvageTime)
   const { results } = await salvageAll(directory, { undo: { seconds: 86_400, bytes: 200 } })
   const failed = results.filter(({ undoFailure }) => undoFailure !== undefined)
   t.is(failed.length, 1)
