@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { resolve } from "node:path"
 import type { Logger } from "../common/log.ts"
+import { reportOnRequest } from "../common/log-signals.ts"
 import { fullPartitionName, type Partition } from "../common/partition/partition.ts"
 import { type JsonChannel, type JsonServer, listenJson } from "../fssync/json-channel.ts"
 import {
@@ -52,6 +53,7 @@ export class Volserver implements AsyncDisposable {
   readonly #table: JobTable
   readonly #running = new Map<number, Running>()
   #server: JsonServer | undefined
+  #report: Disposable | undefined
   #allEnded: (() => void) | undefined
 
   constructor(options: VolserverOptions) {
@@ -63,10 +65,12 @@ export class Volserver implements AsyncDisposable {
   async listen(): Promise<void> {
     const path = `${this.#options.stateDirectory}/${volserverSocketName}`
     this.#server = await listenJson(path, "volserver", (channel) => this.#accept(channel))
+    this.#report = reportOnRequest(this.#options.log, () => ({ jobs: this.#table.status() }))
   }
 
   /** Ends every job as an interrupt would, and waits for that. */
   async close(): Promise<void> {
+    this.#report?.[Symbol.dispose]()
     const ended = new Promise<void>((resolve) => {
       this.#allEnded = resolve
     })
