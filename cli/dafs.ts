@@ -9,6 +9,7 @@ import type { CommandModule } from "yargs"
 import { joinDashes } from "../common/cli/dash-values.ts"
 import { exitCodeOf } from "../common/cli/exit-codes.ts"
 import { loaderOf } from "../common/cli/load-now.ts"
+import { outliveReaders } from "../common/cli/lost-reader.ts"
 import { AfsError } from "../common/error.ts"
 import type * as fileserverCli from "../fileserver/cli.ts"
 import type * as salvagerCli from "../salvager/cli.ts"
@@ -170,6 +171,7 @@ async function main(words: string[]): Promise<void> {
 }
 
 keepCompiled()
+outliveReaders()
 const given = process.argv.slice(2)
 const words = given[0] === "launch" ? given : joinDashes(given)
 try {

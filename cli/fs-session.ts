@@ -13,8 +13,8 @@ export interface Common {
 
 /** A command of `dafs fs`: its positional words and options are declared, `work` runs with a server. */
 export interface FsCommand<Wanted> {
-  /** `ls <server> <target>` */
-  readonly command: string
+  /** `ls <server> <target>`; `$0` behind it: what is done where no other command is named. */
+  readonly command: string | readonly string[]
   readonly describe: string
   readonly options: (parser: Argv<Common>) => Argv<Wanted & Common>
   readonly work: (server: Fileserver, wanted: ArgumentsCamelCase<Wanted & Common>) => Promise<void>
@@ -40,17 +40,24 @@ export const targetOf = ({ target: text }: { readonly target: string }): Target 
 
 const stopSignals = ["SIGINT", "SIGTERM"] as const
 
-/** Waits for the work; a signal ends it as an error does, so that the server is told. */
+/**
+ * Waits for the work; a signal ends it as an error does, so that the server is told. A reader of the output that has seen enough
+ * (`dafs fs get … - | head`) ends it too, and nothing is wrong then.
+ */
 async function whileNotStopped(work: Promise<void>): Promise<void> {
   let stop: (signal: string) => void = () => undefined
-  const stopped = new Promise<never>((_resolve, reject) => {
+  let lost: (error: NodeJS.ErrnoException) => void = () => undefined
+  const stopped = new Promise<void>((resolve, reject) => {
     stop = (signal) => reject(new AfsError("INTERRUPTED", "fs", {}, { detail: signal }))
+    lost = ({ code }) => code === "EPIPE" && resolve()
   })
   for (const signal of stopSignals) process.on(signal, stop)
+  process.stdout.on("error", lost)
   try {
     await Promise.race([work, stopped])
   } finally {
     for (const signal of stopSignals) process.off(signal, stop)
+    process.stdout.off("error", lost)
   }
 }
 

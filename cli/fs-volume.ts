@@ -24,7 +24,12 @@ type OnTarget = Common & { target: string }
 /** Words for rights, as `fs setacl` has them. */
 const rightWords: Readonly<Record<string, string>> = { read: "rl", write: "rlidwk", all: "rlidwka", none: "" }
 
-const rightsFrom = (word: string): number => parseRights(rightWords[word] ?? word)
+/** @throws AfsError USAGE */
+function rightsFrom(word: string): number {
+  const letters = rightWords[word] ?? word
+  if (/^[rlidwkaA-H]*$/.test(letters)) return parseRights(letters)
+  throw usage(`${JSON.stringify(word)} are no rights: letters of rlidwka and A to H, or read, write, all, none`)
+}
 
 interface Row {
   readonly part: "positive" | "negative"
@@ -49,7 +54,7 @@ function printList(wanted: Common, list: NamedAccessList): void {
 }
 
 export const aclGetCommand: FsCommand<OnTarget> = {
-  command: "get <server> <target>",
+  command: ["get <server> <target>", "$0"],
   describe: "Show a directory's access list",
   options: target,
   work: async (server, wanted) =>
@@ -110,7 +115,7 @@ export const volumeCommand: FsCommand<OnVolume> = {
 }
 
 export const quotaGetCommand: FsCommand<OnVolume> = {
-  command: "get <server> <volume>",
+  command: ["get <server> <volume>", "$0"],
   describe: "Show a volume's quota and what it uses",
   options: volume,
   work: async (server, wanted) => {

@@ -29,7 +29,7 @@ export interface Target {
 }
 
 /**
- * `VOLUME:path` with the volume's number, from its root on; a fid; or `FID:path`, from that directory on. Slashes at either end
+ * `VOLUME:path` with the volume's number, from its root on, or `VOLUME` for the root; a fid; or `FID:path`, from that directory on. Slashes at either end
  * of the path mean nothing.
  * @throws AfsError USAGE
  */
@@ -38,7 +38,7 @@ export function parseTarget(text: string): Target {
   const where = colon < 0 ? text : text.slice(0, colon)
   const path = colon < 0 ? "" : text.slice(colon + 1)
   const base = /^\d{1,10}$/.test(where) && Number(where) <= wordMax ? rootOf(Number(where)) : parseFid(where)
-  if (base === undefined || (colon < 0 && parseFid(text) === undefined)) {
+  if (base === undefined) {
     const detail = `${JSON.stringify(text)}: wanted VOLUME:path, a fid (volume.vnode.uniquifier), or FID:path`
     throw new AfsError("USAGE", "target", {}, { detail })
   }

@@ -17,12 +17,13 @@ test("target: a volume's path begins at its root, a fid's at that directory", (t
   t.deepEqual(parseTarget("5:a/b"), { base: rootOf(5), names: [Buffer.from("a"), Buffer.from("b")] })
   t.deepEqual(parseTarget("5:"), { base: rootOf(5), names: [] })
   t.deepEqual(parseTarget("5:/"), { base: rootOf(5), names: [] })
+  t.deepEqual(parseTarget("5"), { base: rootOf(5), names: [] })
   t.deepEqual(parseTarget("5.3.9"), { base: { Volume: 5, Vnode: 3, Unique: 9 }, names: [] })
   t.deepEqual(parseTarget("5.3.9:x:y"), { base: { Volume: 5, Vnode: 3, Unique: 9 }, names: [Buffer.from("x:y")] })
 })
 
 test("target: other words are usage errors that say what is wanted", (t) => {
-  for (const text of ["", "5", "home:x", "5.3:x", "4294967296:", ":x"]) {
+  for (const text of ["", "home", "home:x", "5.3:x", "4294967296:", ":x"]) {
     const error = t.throws(() => parseTarget(text), undefined, text)
     t.true(isAfsError(error, "USAGE"), text)
   }
