@@ -104,6 +104,10 @@ needsCell.serial(
     await logged(cell, /registered with/)
     t.is(await listed(cell), before)
     t.deepEqual(readFileSync(join(cell.stateDirectory, "sysid")), sysid)
+    await cell.start("vol")
+    const examined = await cell.vos("examine", String(served.volume), "-noresolve", "-noauth")
+    t.regex(examined, /On-line[\s\S]*server 10\.99\.0\.1 partition \/vicepa RW Site/)
+    await cell.stop("vol")
   },
 )
 
