@@ -3,7 +3,7 @@ import { resolve } from "node:path"
 import type { CommandModule, InferredOptionTypes, Options } from "yargs"
 import { type Column, printJson, printTable } from "../common/cli/output.ts"
 import { placeOptions, stateDirectoryOf } from "../common/cli/place-options.ts"
-import { readPlainWords } from "../common/cli/plain-words.ts"
+import { runPlainWords } from "../common/cli/plain-words.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError } from "../common/error.ts"
 import { type LockHolder, listLocks, listVolumeLocks } from "../common/lock/lock-holder.ts"
@@ -132,9 +132,5 @@ export const locksCommand: CommandModule<object, LocksArguments> = {
   handler: showLocks,
 }
 
-/** Runs a command line that leaves no doubt. @returns false if nothing was done: yargs has to read the words after `locks` */
-export function runPlainly(words: readonly string[]): boolean {
-  const wanted = readPlainWords<LocksArguments>(locksOptions, words)
-  if (wanted !== undefined) showLocks(wanted)
-  return wanted !== undefined
-}
+/** Runs what plain words say. @returns false if nothing was done: yargs has to read them */
+export const runPlainly = (words: readonly string[]): Promise<boolean> => runPlainWords(locksOptions, words, showLocks)

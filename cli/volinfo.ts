@@ -3,7 +3,7 @@
  * a volume that a fileserver has attached is shown as it was last written.
  */
 import type { Argv, CommandModule, InferredOptionTypes, Options } from "yargs"
-import { readPlainWords } from "../common/cli/plain-words.ts"
+import { runPlainWords } from "../common/cli/plain-words.ts"
 import { AfsError } from "../common/error.ts"
 import { type Inode, inodeText } from "../common/partition/inode-number.ts"
 import { listHeaderNames, openPartition, type Partition } from "../common/partition/partition.ts"
@@ -237,9 +237,5 @@ export const volinfoCommand: CommandModule<object, VolinfoArguments> = {
   handler: run,
 }
 
-/** Runs a command line that leaves no doubt. @returns false if nothing was done: yargs has to read the words after `volinfo` */
-export function runPlainly(words: readonly string[]): boolean {
-  const wanted = readPlainWords<VolinfoArguments>(volinfoOptions, words)
-  if (wanted !== undefined) run(wanted)
-  return wanted !== undefined
-}
+/** Runs what plain words say. @returns false if nothing was done: yargs has to read them */
+export const runPlainly = (words: readonly string[]): Promise<boolean> => runPlainWords(volinfoOptions, words, run)

@@ -5,7 +5,7 @@ import { type DaemonArguments, daemonOptions, openDaemonLog } from "../common/cl
 import { loaderOf } from "../common/cli/load-now.ts"
 import { packageVersion } from "../common/cli/package-version.ts"
 import { isInOpenafsPlace, stateDirectoryOf } from "../common/cli/place-options.ts"
-import { readPlainWords } from "../common/cli/plain-words.ts"
+import { runPlainWords } from "../common/cli/plain-words.ts"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
 import { AfsError } from "../common/error.ts"
 import { ethernetPacketSize } from "../common/protocol/rx-packet.ts"
@@ -230,9 +230,5 @@ export const fileserverCommand: CommandModule<object, FileserverArguments> = {
   handler: run,
 }
 
-/** Runs a fileserver whose command line leaves no doubt. @returns false if nothing was done: yargs has to read `words` */
-export async function runPlainly(words: readonly string[]): Promise<boolean> {
-  const wanted = readPlainWords<FileserverArguments>(fileserverOptions, words)
-  if (wanted !== undefined) await run(wanted)
-  return wanted !== undefined
-}
+/** Runs what plain words say. @returns false if nothing was done: yargs has to read them */
+export const runPlainly = (words: readonly string[]): Promise<boolean> => runPlainWords(fileserverOptions, words, run)

@@ -13,8 +13,8 @@ export interface SyncCall extends SyncRequest {
 /** Number of an answer that belongs to no request: the connection itself is refused. */
 export const connectionId = 0
 
-const callShape: Shape<SyncCall> = record("request", {
-  id: u32,
+/** The fields of a request, in the order in which they go. */
+export const requestFields = {
   command: u32,
   reason: u32,
   programType: u32,
@@ -25,7 +25,9 @@ const callShape: Shape<SyncCall> = record("request", {
   parent: u32,
   vnode: u32,
   unique: u32,
-})
+} as const
+
+const callShape: Shape<SyncCall> = record("request", { id: u32, ...requestFields })
 
 /** @throws TypeError if a field of the request is out of range: the caller's mistake. */
 export function encodeCall(protocolMark: number, call: SyncCall): Buffer {

@@ -6,6 +6,7 @@
  */
 import { volumeInfoLayout } from "../common/volume/volume-info.ts"
 import type { SyncRequest, VolumeGroupInfo, VolumeOperationInfo } from "./message.ts"
+import { requestFields } from "./message-codec.ts"
 import {
   bytes,
   count,
@@ -90,18 +91,7 @@ export type VolumeReport = ShapeOf<typeof volumeShape>
 /** VOL_QUERY_HDR: the volume information in core (VolumeDiskData), as its bytes on disk. */
 export const volumeInfoShape = layout(volumeInfoLayout)
 
-const requestShape: Shape<SyncRequest> = record("SyncRequest", {
-  command: u32,
-  reason: u32,
-  programType: u32,
-  pid: u32,
-  thread: u32,
-  volume: u32,
-  partition: text,
-  parent: u32,
-  vnode: u32,
-  unique: u32,
-})
+const requestShape: Shape<SyncRequest> = record("SyncRequest", requestFields)
 
 /** VOL_QUERY_VOP. */
 export const volumeOperationShape: Shape<VolumeOperationInfo> = record("VolumeOperationInfo", {

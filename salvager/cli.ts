@@ -5,6 +5,7 @@ import { exitCodes } from "../common/cli/exit-codes.ts"
 import { gatherText } from "../common/cli/gathered-text.ts"
 import { outliveReaders } from "../common/cli/lost-reader.ts"
 import { isInOpenafsPlace, logFileOf, stateDirectoryOf } from "../common/cli/place-options.ts"
+import { runPlainWords } from "../common/cli/plain-words.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
@@ -19,7 +20,7 @@ import { progressLine } from "./progress-line.ts"
 import { type ReportStyle, reporter, summaryOf } from "./report.ts"
 import { type Emit, type GroupResult, type SalvageOptions, salvageVolume } from "./salvage.ts"
 import { SalvageLog } from "./salvage-log.ts"
-import { readPlainly, type SalvagerArguments, salvagerOptions } from "./salvager-cli.ts"
+import { type SalvagerArguments, salvagerOptions } from "./salvager-cli.ts"
 import type { UndoLimits } from "./undo/recorder.ts"
 
 /** The fileserver, if one answers; nobody is waited for. */
@@ -208,12 +209,5 @@ export const salvagerCommand: CommandModule<object, SalvagerArguments> = {
   handler: run,
 }
 
-/**
- * Runs a salvage whose command line leaves no doubt. `words` are those after `salvager`.
- * @returns false if nothing was done: yargs has to read them
- */
-export async function runPlainly(words: readonly string[]): Promise<boolean> {
-  const wanted = readPlainly(words)
-  if (wanted !== undefined) await run(wanted)
-  return wanted !== undefined
-}
+/** Runs what plain words say. @returns false if nothing was done: yargs has to read them */
+export const runPlainly = (words: readonly string[]): Promise<boolean> => runPlainWords(salvagerOptions, words, run)

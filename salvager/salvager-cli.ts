@@ -1,8 +1,7 @@
-/** The options of `dafs salvager`, as yargs takes them; and read without it: scripts and the salvage server run it many times. */
+/** The options of `dafs salvager`, as yargs takes them. */
 import { availableParallelism } from "node:os"
 import type { InferredOptionTypes, Options } from "yargs"
 import { partitionOption, placeOptions } from "../common/cli/place-options.ts"
-import { readPlainWords } from "../common/cli/plain-words.ts"
 import { orphanPolicies } from "./model.ts"
 
 const salvagerPrograms = ["salvager", "salvageServer", "volumeSalvager"] as const
@@ -48,8 +47,3 @@ export const salvagerOptions = {
 } satisfies Readonly<Record<string, Options>>
 
 export type SalvagerArguments = InferredOptionTypes<typeof salvagerOptions>
-
-/** The options that plain words say; undefined if yargs has to look at them. */
-export function readPlainly(words: readonly string[]): SalvagerArguments | undefined {
-  return readPlainWords<SalvagerArguments>(salvagerOptions, words)
-}

@@ -8,7 +8,7 @@ import {
 } from "../common/cli/daemon-options.ts"
 import { loaderOf } from "../common/cli/load-now.ts"
 import { isInOpenafsPlace, stateDirectoryOf } from "../common/cli/place-options.ts"
-import { readPlainWords } from "../common/cli/plain-words.ts"
+import { runPlainWords } from "../common/cli/plain-words.ts"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
 import { prepareStateDirectory } from "../fssync/socket-path.ts"
 import { runningJobsMax } from "./job-table.ts"
@@ -61,9 +61,6 @@ export const volserverCommand: CommandModule<object, VolserverArguments> = {
   handler: runDaemon,
 }
 
-/** Runs a daemon, or a worker, whose command line leaves no doubt. @returns false if nothing was done: yargs has to read `words` */
-export async function runPlainly(words: readonly string[]): Promise<boolean> {
-  const wanted = readPlainWords<VolserverArguments>(volserverOptions, words)
-  if (wanted !== undefined) await runDaemon(wanted)
-  return wanted !== undefined
-}
+/** Runs what plain words say. @returns false if nothing was done: yargs has to read them */
+export const runPlainly = (words: readonly string[]): Promise<boolean> =>
+  runPlainWords(volserverOptions, words, runDaemon)

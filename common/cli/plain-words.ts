@@ -43,6 +43,20 @@ export function readPlainWords<T extends object>(
   return values as T // by the table that T is derived from
 }
 
+/**
+ * Runs a command whose words leave no doubt.
+ * @returns false if nothing was done: yargs has to read them
+ */
+export async function runPlainWords<T extends object>(
+  table: PlainTable,
+  words: readonly string[],
+  run: (wanted: T) => void | Promise<void>,
+): Promise<boolean> {
+  const wanted = readPlainWords<T>(table, words)
+  if (wanted !== undefined) await run(wanted)
+  return wanted !== undefined
+}
+
 const isDemanded = (option: PlainOption | undefined): boolean => (option?.demandOption ?? false) !== false
 
 /** The words given for each option; undefined for what is unknown, or given in two ways. */

@@ -40,18 +40,17 @@ export const vldbentry = struct("vldbentry", {
   flags: i32,
 })
 
-/** serverNumber are IPv4 addresses; volumeId are the ids of the read-write, read-only and backup volumes. */
+/** What every form of an entry ends with; volumeId are the ids of the read-write, read-only and backup volumes. */
+const entryTail = { volumeId, cloneId: u32, flags: i32, matchindex: i32, ...spares }
+
+/** serverNumber are IPv4 addresses. */
 export const nvldbentry = struct("nvldbentry", {
   name,
   nServers: i32,
   serverNumber: vector(u32, sitesMax),
   serverPartition: vector(i32, sitesMax),
   serverFlags: vector(i32, sitesMax),
-  volumeId,
-  cloneId: u32,
-  flags: i32,
-  matchindex: i32,
-  ...spares,
+  ...entryTail,
 })
 
 /** Servers by UUID; a site without flag `uuid` has its address in the first word of it. */
@@ -62,11 +61,7 @@ export const uvldbentry = struct("uvldbentry", {
   serverUnique: vector(i32, sitesMax),
   serverPartition: vector(i32, sitesMax),
   serverFlags: vector(i32, sitesMax),
-  volumeId,
-  cloneId: u32,
-  flags: i32,
-  matchindex: i32,
-  ...spares,
+  ...entryTail,
 })
 export type Uvldbentry = XdrOf<typeof uvldbentry>
 

@@ -15,25 +15,21 @@ import {
 import { listenSync } from "../../fssync/server.ts"
 import { runInProcess } from "../support/in-process-cli.ts"
 import { runDafs, spawnDafs } from "../support/spawned.ts"
-import { okAnswer, sampleRequest, sampleRow, sampleVolume } from "../support/sync-samples.ts"
+import {
+  okAnswer,
+  sampleChain,
+  sampleRequest,
+  sampleRow,
+  sampleStatistics,
+  sampleVnode,
+  sampleVolume,
+} from "../support/sync-samples.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
 
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 const disk = Buffer.alloc(64)
 vnodeRecordLayout.write(newVnodeRecord("small", { type: 1, lengthLow: 77 }), disk)
-const vnode = {
-  hashIndex: 0,
-  vnodeNumber: 2,
-  volume: 5,
-  nUsers: 0,
-  cacheCheck: 0,
-  Vn_state_flags: 0,
-  Vn_state: 0,
-  nReaders: 0,
-  disk,
-}
-
 const payloads: Readonly<Record<number, unknown>> = {
   [fssyncCommands.VOL_QUERY]: sampleVolume(5),
   [fssyncCommands.VOL_QUERY_HDR]: newVolumeInfo({
@@ -46,29 +42,10 @@ const payloads: Readonly<Record<number, unknown>> = {
     request: sampleRequest({ command: fssyncCommands.VOL_NEEDVOLUME, reason: 2, programType: 6 }),
     state: 3,
   },
-  [fssyncCommands.VOL_QUERY_VNODE]: vnode,
-  [fssyncCommands.VOL_STATS_GENERAL]: {
-    state_levels: [0, 4, 0, 9],
-    hash_looks: 5,
-    hash_reorders: 0,
-    salvages: 0,
-    vol_ops: 0,
-    hdr_loads: 0,
-    hdr_gets: 0,
-    attaches: 0,
-    soft_detaches: 0,
-    hdr_cache_size: 1,
-  },
+  [fssyncCommands.VOL_QUERY_VNODE]: sampleVnode(2, disk),
+  [fssyncCommands.VOL_STATS_GENERAL]: sampleStatistics([0, 4, 0, 9], 5),
   [fssyncCommands.VOL_STATS_VICEP]: { free: 10, totalUsable: 20, minFree: 1, f_files: 5, vol_list_len: 3 },
-  [fssyncCommands.VOL_STATS_HASH]: {
-    table_size: 1024,
-    chain_len: 1,
-    chain_cacheCheck: 0,
-    chain_busy: 0,
-    chain_looks: 0,
-    chain_gets: 0,
-    chain_reorders: 0,
-  },
+  [fssyncCommands.VOL_STATS_HASH]: sampleChain(1024, 1),
   [fssyncCommands.VOL_STATS_HDR]: { free: 1, used: 2, attached: 3 },
   [fssyncCommands.VOL_STATS_VLRU]: { idx: 3, lengths: [2, 0, 0, 1, 0], volumes: [5] },
   [fssyncCommands.VG_QUERY]: { parent: 5, members: [5, 6] },

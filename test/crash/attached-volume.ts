@@ -10,6 +10,7 @@ import { tellsDamage } from "../../common/volume/attached-volume.ts"
 import { TestVolume, testCaches } from "../support/attached.ts"
 import { atEveryCut, type Cut, cutDisk } from "../support/cut-disk.ts"
 import { runDasalvagerOn } from "../support/dasalvager-batch.ts"
+import { failureOf } from "../support/failure-of.ts"
 import { partitionProblems } from "../support/partition-state.ts"
 import { needsCell, needsCellAndPatience } from "../support/requirements.ts"
 import { salvageHere } from "../support/salvage-here.ts"
@@ -130,15 +131,6 @@ function requireNothingDone(
 ): void {
   if ("mixes" in servingCases[name]) return
   t.deepEqual([...foundIn(directory, servedId)], [...folder.outcomes(nodeDisk, sharing, name).before], where)
-}
-
-function failureOf(work: () => unknown): unknown {
-  try {
-    work()
-    return undefined
-  } catch (error) {
-    return error
-  }
 }
 
 for (const [how, lasting, words] of [

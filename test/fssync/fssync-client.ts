@@ -9,44 +9,23 @@ import { FssyncClient } from "../../fssync/fssync-client.ts"
 import { type FssyncCommand, fssyncCommands, fssyncReasons, responses, type SyncRequest } from "../../fssync/message.ts"
 import { impatientRule } from "../../fssync/retry-rule.ts"
 import { listenSync } from "../../fssync/server.ts"
-import { okAnswer, sampleRequest, sampleRow, sampleVolume } from "../support/sync-samples.ts"
+import {
+  okAnswer,
+  sampleChain,
+  sampleRequest,
+  sampleRow,
+  sampleStatistics,
+  sampleVnode,
+  sampleVolume,
+} from "../support/sync-samples.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
 
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const partition = "/vicepb"
 
-const vnode = {
-  hashIndex: 0,
-  vnodeNumber: 3,
-  volume: 5,
-  nUsers: 0,
-  cacheCheck: 0,
-  Vn_state_flags: 0,
-  Vn_state: 0,
-  nReaders: 0,
-  disk: Buffer.alloc(64),
-}
-const general = {
-  state_levels: [1, 2],
-  hash_looks: 0,
-  hash_reorders: 0,
-  salvages: 0,
-  vol_ops: 0,
-  hdr_loads: 0,
-  hdr_gets: 0,
-  attaches: 0,
-  soft_detaches: 0,
-  hdr_cache_size: 1,
-}
-const chain = {
-  table_size: 1,
-  chain_len: 0,
-  chain_cacheCheck: 0,
-  chain_busy: 0,
-  chain_looks: 0,
-  chain_gets: 0,
-  chain_reorders: 0,
-}
+const vnode = sampleVnode(3, Buffer.alloc(64))
+const general = sampleStatistics([1, 2], 0)
+const chain = sampleChain(1, 0)
 const status = { pid: 1, version: "x", startTime: 1, partitions: [], options: [] }
 
 type Ask = (client: FssyncClient) => Promise<{ readonly response: number; readonly payload: unknown }>

@@ -8,7 +8,7 @@ import { listenSync, type SyncChannel, type SyncHandler, type SyncServer } from 
 import { unsentBytesMax } from "../../fssync/server-channel.ts"
 import { inFlightMax } from "../../fssync/server-form.ts"
 import { connectRaw, fssyncMark, requestFrame, until } from "../support/raw-peer.ts"
-import { okAnswer, sampleRow, sampleVolume } from "../support/sync-samples.ts"
+import { okAnswer, sampleRow, sampleVnode, sampleVolume } from "../support/sync-samples.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
 
 const { VOL_QUERY, VOL_LISTVOLUMES, VOL_OFF, VOL_LIST, VOL_QUERY_VNODE } = fssyncCommands
@@ -383,18 +383,7 @@ test("server: a refusal carries a payload only if the handler gave one", async (
 })
 
 test("server: an answer too long for a frame is FAILED PAYLOAD_TOO_BIG", async (t) => {
-  const disk = Buffer.alloc((64 << 20) + 1)
-  const vnode = {
-    hashIndex: 0,
-    vnodeNumber: 1,
-    volume: 1,
-    nUsers: 0,
-    cacheCheck: 0,
-    Vn_state_flags: 0,
-    Vn_state: 0,
-    nReaders: 0,
-    disk,
-  }
+  const vnode = sampleVnode(1, Buffer.alloc((64 << 20) + 1))
   const { path } = await serve(t, () => ({ ...okAnswer, payload: vnode }))
   const peer = await connectRaw(t, path)
   peer.send(requestFrame({ id: 1, command: VOL_QUERY_VNODE }))

@@ -6,31 +6,14 @@ import { type AFSStoreStatus, RXAFS } from "../../common/protocol/afsint.ts"
 import { PR } from "../../common/protocol/ptint.ts"
 import { RXSTATS } from "../../common/protocol/rxstats.ts"
 import { VL } from "../../common/protocol/vldbint.ts"
-import { type BulkSource, pieces } from "../../common/rpc/bulk-stream.ts"
 import { rpcClient } from "../../common/rpc/client.ts"
-import { RpcError } from "../../common/rpc/rpc-call.ts"
 import { rpcService } from "../../common/rpc/service.ts"
 import { parseHost } from "../../common/rx/datagram-port.ts"
 import { openRxSocket, type RxSocket } from "../../common/rx/socket.ts"
+import { codeOf, collect } from "../support/rxafs-client.ts"
 
 const host = parseHost(process.argv[2] ?? "") ?? 0
 const wanted = process.argv[4] ?? ""
-
-async function codeOf(call: Promise<unknown>): Promise<number> {
-  try {
-    await call
-    return 0
-  } catch (error) {
-    if (error instanceof RpcError) return error.code
-    throw error
-  }
-}
-
-async function collect(bulk: BulkSource): Promise<Buffer> {
-  const parts: Uint8Array[] = []
-  for await (const piece of pieces(bulk)) parts.push(piece)
-  return Buffer.concat(parts)
-}
 
 async function askLocations(socket: RxSocket): Promise<unknown> {
   const connection = socket.endpoint.connect(host, 7003, VL.service)

@@ -1,7 +1,8 @@
 /** Plain command lines of `dafs salvager` mean what yargs takes them to mean. */
 import test from "ava"
 import yargs from "yargs"
-import { readPlainly, salvagerOptions } from "../../salvager/salvager-cli.ts"
+import { readPlainWords } from "../../common/cli/plain-words.ts"
+import { salvagerOptions } from "../../salvager/salvager-cli.ts"
 
 function asYargsReads(words: readonly string[]): Record<string, unknown> {
   const read: Record<string, unknown> = yargs([...words])
@@ -20,7 +21,7 @@ for (const line of [
 ])
   test(`the words "${line}" are read as yargs reads them`, (t) => {
     const words = line.split(" ").filter((word) => word !== "")
-    t.deepEqual({ ...readPlainly(words) }, asYargsReads(words))
+    t.deepEqual({ ...readPlainWords(salvagerOptions, words) }, asYargsReads(words))
   })
 
 for (const line of [
@@ -40,4 +41,5 @@ for (const line of [
   "--what",
   "word",
 ])
-  test(`the words "${line}" are left to yargs`, (t) => t.is(readPlainly(line.split(" ")), undefined))
+  test(`the words "${line}" are left to yargs`, (t) =>
+    t.is(readPlainWords(salvagerOptions, line.split(" ")), undefined))

@@ -83,3 +83,21 @@ export function sampleRequest(fields: Partial<SyncRequest> = {}): SyncRequest {
 }
 
 export const okAnswer: SyncAnswer = { response: responses.OK, reason: 0 }
+
+/** A vnode of volume 5 that nobody uses, with this record on disk. */
+export function sampleVnode(vnodeNumber: number, disk: Uint8Array) {
+  const idle = { nUsers: 0, cacheCheck: 0, Vn_state_flags: 0, Vn_state: 0, nReaders: 0 }
+  return { hashIndex: 0, vnodeNumber, volume: 5, ...idle, disk }
+}
+
+/** Counters of a fileserver that has done nothing yet but look up. */
+export function sampleStatistics(state_levels: readonly number[], hash_looks: number) {
+  const none = { hash_reorders: 0, salvages: 0, vol_ops: 0, hdr_loads: 0, hdr_gets: 0, attaches: 0, soft_detaches: 0 }
+  return { state_levels, hash_looks, ...none, hdr_cache_size: 1 }
+}
+
+/** A chain of the volume table that nobody has looked at. */
+export function sampleChain(table_size: number, chain_len: number) {
+  const none = { chain_cacheCheck: 0, chain_busy: 0, chain_looks: 0, chain_gets: 0, chain_reorders: 0 }
+  return { table_size, chain_len, ...none }
+}

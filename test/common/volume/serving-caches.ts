@@ -7,6 +7,7 @@ import { defaultLimits } from "../../../common/volume/serving-caches.ts"
 import { VolumePackage } from "../../../common/volume/volume-package.ts"
 import { by, nameOf, newVnode, now, storeOf } from "../../support/attached.ts"
 import { cutDisk } from "../../support/cut-disk.ts"
+import { failureOf } from "../../support/failure-of.ts"
 import { makeSampleVolume, sampleId } from "../../support/sample-volume.ts"
 import { clones, fixturePartition, infoOnDisk, keptLog, serve } from "../../support/served-volumes.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
@@ -117,12 +118,3 @@ test("a change that breaks off takes its volume out of service at once, and asks
   t.is(served.salvager.jobs[0]?.volume, clones.rw)
   t.is(await served.access(clones.otherRw), "ok")
 })
-
-function failureOf(work: () => unknown): unknown {
-  try {
-    work()
-    return undefined
-  } catch (error) {
-    return error
-  }
-}
