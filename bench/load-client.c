@@ -15,7 +15,7 @@
  *     populate COUNT           makes that many empty files in the root, if they are not there (answers 0)
  *     keep 1                   writes what was populated to FIDS in the current folder, for other clients (answers 0)
  *     know COUNT               reads it (answers 0)
- *     bulk CALLERS NAMES       InlineBulkStatus of populated files, 50 at a time, names a second
+ *     bulk CALLERS NAMES       InlineBulkStatus of populated files, 50 at a time, from the first on again and again, names a second
  *
  * Build: gcc -O2 -pthread load-client.c /usr/lib/afs/libafsint.a /usr/lib/libafsrpc.a (package libopenafs-dev).
  */
@@ -280,7 +280,7 @@ static int populateFile(struct question *question, int caller, long turn) {
 }
 
 static int bulkStatus(struct question *question, int caller, long turn) {
-  AFSCBFids fids = {BULK_MAX, populated + turn * BULK_MAX};
+  AFSCBFids fids = {BULK_MAX, populated + turn % (populatedCount / BULK_MAX) * BULK_MAX};
   AFSBulkStats statuses = {0, NULL};
   AFSCBs callbacks = {0, NULL};
   AFSVolSync sync;
@@ -347,7 +347,7 @@ static void answer(const char *what, long first, long second) {
     tell(&question, 0, what);
   } else if (strcmp(what, "bulk") == 0) {
     question.work = bulkStatus;
-    question.turns = (second < populatedCount ? second : populatedCount) / BULK_MAX;
+    question.turns = populatedCount < BULK_MAX ? 0 : second / BULK_MAX;
     tell(&question, run(&question, callers) * BULK_MAX, what);
   } else {
     question.error = 1;
