@@ -158,7 +158,7 @@ export class Survey {
   /** The group that a volume belongs to: where its files are, else what its header says, else its own id. */
   groupOf(volume: number): number {
     const said = this.headersOf(volume).find((file) => file.isNamedRight)?.header?.parent
-    for (const group of [said, volume]) if (group !== undefined && this.#volumesIn(group).includes(volume)) return group
+    for (const group of [said, volume]) if (group !== undefined && this.#readableIn(group).includes(volume)) return group
     return this.homesOf(volume)[0] ?? said ?? volume
   }
 
@@ -252,7 +252,7 @@ export class Survey {
       for (const second of disk.list(`${path}/${dataFolder}/${first.name}`) ?? []) {
         const group = second.isDirectory ? decodeNumber(second.name) : undefined
         if (group === undefined || groupFolder(group) !== `${dataFolder}/${first.name}/${second.name}`) continue
-        groups.set(group, this.#volumesIn(group))
+        groups.set(group, this.#readableIn(group))
       }
     }
     return groups
@@ -261,6 +261,16 @@ export class Survey {
   #volumesIn(group: number): readonly number[] {
     if (this.#look?.group === group) return this.#look.volumes
     return new InodeStore(this.partition, group).volumes()
+  }
+
+  /** None for a folder that cannot be read: the salvage of its group will say so, and stops no other. */
+  #readableIn(group: number): readonly number[] {
+    try {
+      return this.#volumesIn(group)
+    } catch (error) {
+      if (!isDiskError(error)) throw error
+      return []
+    }
   }
 
   #readHomes(): Map<number, number[]> {

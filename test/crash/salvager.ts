@@ -6,8 +6,7 @@ import test from "ava"
 import { type Disk, DiskError } from "../../common/disk/disk.ts"
 import { nodeDisk } from "../../common/disk/node-disk.ts"
 import { type Cut, cutDisk, DiskCut } from "../support/cut-disk.ts"
-import { describeTree, readPartitionState } from "../support/partition-state.ts"
-import { damagedPartition, salvageAll } from "../support/salvaged.ts"
+import { damagedPartition, outcome, salvageAll } from "../support/salvaged.ts"
 
 /** Damages whose repair takes every kind of write: new files, records, headers, counts, removals. */
 const damages = [
@@ -33,20 +32,6 @@ function locksAside(disk: Disk): Disk {
       return typeof member === "function" && name !== "open" ? member.bind(target) : member
     },
   })
-}
-
-/** Everything that clients and servers see; versions and times may differ between one run and two. */
-function outcome(directory: string): { problems: readonly string[]; volumes: unknown } {
-  const { problems, volumes } = readPartitionState(directory)
-  const plain = (line: string): string => line.replace(/ version \d+/, "")
-  return {
-    problems,
-    volumes: [...volumes.values()].map((volume) => ({
-      id: volume.id,
-      info: volume.info,
-      tree: Object.entries(describeTree(volume, { dates: false })).map(([path, line]) => `${path} ${plain(line)}`),
-    })),
-  }
 }
 
 async function isCutShort(directory: string, cut: Cut): Promise<boolean> {

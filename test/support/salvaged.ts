@@ -9,6 +9,7 @@ import { openPartition } from "../../common/partition/partition.ts"
 import type { Finding, FindingCode } from "../../salvager/finding.ts"
 import { type GroupResult, type SalvageOptions, salvagePartition } from "../../salvager/salvage.ts"
 import { unpackDamaged, unpackFixture } from "./fixture.ts"
+import { describeTree, readPartitionState } from "./partition-state.ts"
 import { temporaryDirectory } from "./temporary-directory.ts"
 
 /** What one run said. */
@@ -77,4 +78,18 @@ export function snapshot(directory: string): Record<string, string> {
     files[path.slice(directory.length + 1)] = `${uid}:${gid} ${mode.toString(8)} ${content}`
   }
   return files
+}
+
+/** Everything that clients and servers see; versions and times may differ between one run and two. */
+export function outcome(directory: string): { problems: readonly string[]; volumes: unknown } {
+  const { problems, volumes } = readPartitionState(directory)
+  const plain = (line: string): string => line.replace(/ version \d+/, "")
+  return {
+    problems,
+    volumes: [...volumes.values()].map((volume) => ({
+      id: volume.id,
+      info: volume.info,
+      tree: Object.entries(describeTree(volume, { dates: false })).map(([path, line]) => `${path} ${plain(line)}`),
+    })),
+  }
 }
