@@ -19,6 +19,8 @@ type Has = (name: string) => boolean
 /** One of OpenAFS's programs. */
 interface Program {
   readonly switches: Switches
+  /** Switches whose values may stand without them, in this order: what `bos salvage` does. */
+  readonly positional: readonly string[]
   /** The command line of ours for these words. */
   readonly start: (words: readonly string[], has: Has) => readonly string[]
   /** Exit statuses, as the program's own: for an unknown switch, */
@@ -42,6 +44,7 @@ function datedLog(now = new Date()): string[] {
 const programs: Readonly<Record<string, Program>> = {
   dafileserver: {
     switches: fileserverSwitches,
+    positional: [],
     start: (words) => ["fileserver", "--openafs", "--port", "7000", ...words],
     usageStatus: 255,
     valueStatus: 255,
@@ -49,6 +52,7 @@ const programs: Readonly<Record<string, Program>> = {
   },
   davolserver: {
     switches: volserverSwitches,
+    positional: [],
     start: (words) => ["volserver", "--openafs", ...words],
     usageStatus: 1,
     valueStatus: 1,
@@ -56,6 +60,7 @@ const programs: Readonly<Record<string, Program>> = {
   },
   salvageserver: {
     switches: salvageserverSwitches,
+    positional: ["partition", "volumeid"],
     start: (words, has) =>
       has("client")
         ? ["salvage", "request", "--openafs", "--wait", ...words]
@@ -66,6 +71,7 @@ const programs: Readonly<Record<string, Program>> = {
   },
   dasalvager: {
     switches: salvagerSwitches,
+    positional: ["partition", "volumeid"],
     start: (words, has) => [
       "salvager",
       "--openafs",
@@ -121,13 +127,23 @@ interface Translated {
   readonly withoutEffect: readonly string[]
 }
 
+/** The switch that a value without one belongs to: the first of those that is not given yet. */
+function switchOf(name: string, program: Program, word: string, given: ReadonlySet<string>): [string, Switch] {
+  const full = program.positional.find((one) => !given.has(one))
+  const found = full === undefined ? undefined : program.switches[full]
+  return full === undefined || found === undefined ? findSwitch(name, program, word) : [full, found]
+}
+
 function translateSwitches(name: string, program: Program, words: readonly string[]): Translated {
   const made: string[] = []
   const withoutEffect: string[] = []
   const given = new Set<string>()
   for (let at = 0; at < words.length; ) {
-    const [full, { takes, becomes }] = findSwitch(name, program, words[at] ?? "")
-    const count = valuesBehind(takes, words.slice(at + 1))
+    const word = words[at] ?? ""
+    const isNamed = word.startsWith("-")
+    const [full, { takes, becomes }] = isNamed ? findSwitch(name, program, word) : switchOf(name, program, word, given)
+    if (isNamed) at++
+    const count = valuesBehind(takes, words.slice(at))
     if (takes === "one" && count === 0)
       throw new LaunchError(`${name}: the field '-${full}' isn't completed properly`, program.valueStatus)
     if (becomes === "refused")
@@ -136,9 +152,9 @@ function translateSwitches(name: string, program: Program, words: readonly strin
         program.failureStatus(() => false),
       )
     if (becomes === "without effect") withoutEffect.push(`-${full}`)
-    if (typeof becomes === "function") made.push(...becomes(...words.slice(at + 1, at + 1 + count)))
+    if (typeof becomes === "function") made.push(...becomes(...words.slice(at, at + count)))
     given.add(full)
-    at += 1 + count
+    at += count
   }
   return { words: made, given, withoutEffect }
 }

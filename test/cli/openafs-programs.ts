@@ -54,6 +54,12 @@ const translations: readonly (readonly [string, string])[] = [
     "dasalvager initcmd -partition /vicepb -nowrite -orphans attach -salv -tmpdir /tmp",
     "salvager --openafs --partition /vicepb --nowrite --orphans attach --salvagedirs",
   ],
+  // as bosserver starts it for bos salvage
+  [
+    "salvageserver -client /vicepa 536870912",
+    "salvage request --openafs --wait --partition /vicepa --volumeid 536870912",
+  ],
+  ["dasalvager /vicepa -f", "salvager --openafs --orphans ignore --partition /vicepa --force"],
   ["dasalvager -orphans nonsense", "salvager --openafs --orphans ignore"],
 ]
 
@@ -74,6 +80,7 @@ const refusals: readonly (readonly [string, number, RegExp])[] = [
   ],
   ["dafileserver -vlru 5", 255, /ambiguous switch '-vlru'/],
   ["dafileserver nonsense", 255, /'nonsense'/],
+  ["dasalvager a 5 6", 6, /'6'/],
   ["davolserver -p", 1, /'-p' isn't completed properly/],
   ["salvageserver -nowrite", 1, /-nowrite is not supported/],
   ["dasalvager -inodes", 1, /-inodes is not supported/],

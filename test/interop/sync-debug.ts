@@ -110,6 +110,22 @@ async function recordFileserver(volumes: Volumes, attach: Attach): Promise<Trans
   return new Map([...first, ...[...then].map(([name, lines]) => [`attached: ${name}`, lines] as const)])
 }
 
+/** Commands of a tool that look something up in the tool itself. */
+const ofTheTool = ["apropos", "help", "version"]
+
+/** Every command that the tool has was asked. */
+async function requireAll(t: ExecutionContext, tool: string, commands: Iterable<string>): Promise<void> {
+  const { stdout, stderr } = await cell().try(tool, ["help"])
+  const known = [...(stdout + stderr).matchAll(/^(\w+) {2,}/gm)].map(([, name = ""]) => name)
+  t.true(known.length > 5)
+  const asked = new Set([...commands].map((words) => words.replace("attached: ", "").split(/[ ;]/)[0]))
+  t.deepEqual(
+    known.filter((name) => !asked.has(name) && !ofTheTool.includes(name)),
+    [],
+    `${tool}: never asked`,
+  )
+}
+
 function report(t: ExecutionContext, found: readonly string[]): void {
   t.deepEqual(found, [], found.join("\n"))
 }
@@ -149,6 +165,7 @@ needsCell.serial("dafssync-debug: our fileserver answers every command as dafile
     recordFileserver(volumes, access),
   )
   t.true(theirs.size > 150)
+  await requireAll(t, "dafssync-debug", theirs.keys())
   report(t, differences(theirs, ours, deliberate))
 })
 
@@ -190,5 +207,6 @@ needsCell.serial("salvsync-debug: our salvage server answers every command as Op
     /^cancel .* #2: prio = 0 \| prio = 3$/,
   ]
   report(t, differences(theirs, ours, known))
+  await requireAll(t, "salvsync-debug", theirs.keys())
   t.true(theirs.size > 10)
 })
