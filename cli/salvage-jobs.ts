@@ -28,8 +28,8 @@ async function readJobs(state: string, watch: boolean, show: (jobs: readonly Job
 const time = (at: number | undefined): string =>
   at === undefined ? "-" : new Date(at).toISOString().slice(0, 19).replace("T", " ")
 
-function progressText({ progress, failure, outcome }: JobView): string {
-  if (failure !== undefined) return failure
+function progressText({ state, progress, failure, outcome }: JobView): string {
+  if (failure !== undefined) return state === "queued" ? `to be tried again: ${failure}` : failure
   if (progress === undefined) return outcome === undefined ? "" : outcome.status
   const { phase, done, total } = progress
   const left = secondsLeft(progress, Date.now())
