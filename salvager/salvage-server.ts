@@ -252,9 +252,14 @@ export class SalvageServer implements AsyncDisposable {
     const facts = { volume: job.volume, partition: job.partition, ms: this.#now() - (job.startedAt ?? 0) }
     if (failure === undefined) this.#options.log.info(facts, "salvage done")
     else this.#options.log.error({ ...facts, failure }, "salvage failed")
-    // a fileserver that was away finds the damage by itself, and asks again
-    if (end.kind === "failed" || (end.kind === "brokenOff" && end.cause !== "noFileserver")) this.#reportFailure(job)
+    if (this.#condemns(end)) this.#reportFailure(job)
     this.#remember(job)
+  }
+
+  /** A fileserver that was away finds the damage by itself, and one whose salvage server ends asks the next one. */
+  #condemns(end: WorkerEnd): boolean {
+    if (end.kind !== "brokenOff") return end.kind === "failed"
+    return end.cause !== "noFileserver" && !this.#stopping
   }
 
   #remember(job: SalvageJob): void {

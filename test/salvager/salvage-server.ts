@@ -249,3 +249,13 @@ test("salvage server: a linked clone stands for its group, whose salvage follows
   const { payload } = await client.call(salvsyncRows.QUERY, request(partition, 12))
   t.is(payload?.state, salvageStates.done)
 })
+
+/** What ends a salvage server ends its workers too, at the end of a service's time to stop. */
+test("salvage server: workers that are killed while it stops condemn no volume", async (t) => {
+  const { client, partition, server, failed, until } = await rig(t, node("setTimeout(() => {}, 60000)"))
+  await client.call(salvsyncRows.SALVAGE, request(partition, 7))
+  await until(() => server.schedule.runningCount === 1)
+  await server[Symbol.asyncDispose]()
+  t.like(server.schedule.find(7, partition.name), { state: "error", failure: "the worker was killed by SIGTERM" })
+  t.deepEqual(failed, [])
+})
