@@ -158,7 +158,8 @@ export class Survey {
   /** The group that a volume belongs to: where its files are, else what its header says, else its own id. */
   groupOf(volume: number): number {
     const said = this.headersOf(volume).find((file) => file.isNamedRight)?.header?.parent
-    for (const group of [said, volume]) if (group !== undefined && this.#readableIn(group).includes(volume)) return group
+    for (const group of [said, volume])
+      if (group !== undefined && this.#readableIn(group).includes(volume)) return group
     return this.homesOf(volume)[0] ?? said ?? volume
   }
 
