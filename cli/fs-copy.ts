@@ -1,10 +1,10 @@
 /** `dafs fs get` and `dafs fs put`: files between here and a fileserver, in constant memory. */
 import { once } from "node:events"
 import { createReadStream, type Stats, statSync } from "node:fs"
-import { open } from "node:fs/promises"
+import { type FileHandle, open } from "node:fs/promises"
 import { basename, join } from "node:path"
 import type { Argv } from "yargs"
-import { fetchContents, type Pieces, storeContents, storeStream } from "../client/contents.ts"
+import { areZeros, fetchContents, type Pieces, storeContents, storeStream } from "../client/contents.ts"
 import { isDirectoryFid, type Target } from "../client/fid.ts"
 import type { Fileserver } from "../client/fileserver.ts"
 import { createFile } from "../client/namespace.ts"
@@ -19,6 +19,8 @@ import { type Common, done, type FsCommand, target, targetOf, usage } from "./fs
 /** Standard input or output; yargs gives a word of one dash as an empty one. */
 const isStandard = (path: string): boolean => path === "-" || path === ""
 const readBytes = 256 << 10
+/** What a file's blocks are counted in. */
+const blockBytes = 512
 
 type GetArguments = Common & { target: string; file: string | undefined }
 type PutArguments = Common & { file: string; target: string; sync: boolean; mode: string | undefined }
@@ -59,7 +61,20 @@ async function fetchTo(server: Fileserver, fid: AFSFid, sink: Sink): Promise<Obj
 
 async function fetchToFile(server: Fileserver, fid: AFSFid, path: string): Promise<ObjectStatus> {
   await using file = await open(path, "w")
-  return await fetchTo(server, fid, (bytes) => file.writeFile(bytes))
+  if (!(await file.stat()).isFile()) return await fetchTo(server, fid, (bytes) => file.writeFile(bytes))
+  let position = 0
+  const status = await fetchTo(server, fid, async (bytes) => {
+    // Zeros stay holes.
+    if (!areZeros(bytes)) await writeAt(file, bytes, position)
+    position += bytes.length
+  })
+  await file.truncate(position)
+  return status
+}
+
+async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; )
+    at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten
 }
 
 async function get(server: Fileserver, wanted: GetArguments): Promise<void> {
@@ -117,6 +132,9 @@ function localStat(path: string): Stats {
   return found
 }
 
+const hasHoles = (local: Stats | undefined): boolean =>
+  local?.isFile() === true && local.blocks * blockBytes < local.size
+
 async function put(server: Fileserver, wanted: PutArguments): Promise<void> {
   const { file } = wanted
   const local = isStandard(file) ? undefined : localStat(file)
@@ -126,9 +144,10 @@ async function put(server: Fileserver, wanted: PutArguments): Promise<void> {
   const total = local?.isFile() === true ? local.size : undefined
   const onProgress = (bytes: number): void => bar?.report({ unit: "bytes", done: bytes, total })
   const pieces: Pieces = isStandard(file) ? process.stdin : createReadStream(file, { highWaterMark: readBytes })
-  const options = { fsync: wanted.sync, onProgress }
+  const isSparse = hasHoles(local)
+  const options = { fsync: wanted.sync, onProgress, isSparse }
   const status =
-    total === undefined
+    total === undefined || isSparse
       ? await storeStream(server, fid, pieces, options)
       : await storeContents(server, fid, pieces, total, options)
   done(wanted, { file, ...statusDocument(wanted.mode === undefined ? status : await fetchStatus(server, fid)) })

@@ -104,22 +104,34 @@ function tooShort(fid: AFSFid, found: number, wanted: number): AfsError {
   return new AfsError("EINVAL", "store", { volume: fid.Volume, vnode: fid.Vnode, path: fidText(fid) }, { detail })
 }
 
-/** Replaces a file's bytes by those of a stream whose length nobody knows. @throws AfsError, RpcError */
+export interface StreamOptions extends Omit<StoreOptions, "position" | "fileLength"> {
+  /** Zeros are left out: the file gets holes. */
+  readonly isSparse?: boolean | undefined
+}
+
+/** Replaces a file's bytes by those of a stream whose length nobody knows, or that is mostly holes. @throws AfsError, RpcError */
 export async function storeStream(
   server: Fileserver,
   fid: AFSFid,
   pieces: Pieces,
-  options: Omit<StoreOptions, "position" | "fileLength"> = {},
+  { onProgress, isSparse = false, ...change }: StreamOptions = {},
 ): Promise<ObjectStatus> {
   let position = 0
-  let status = await storeContents(server, fid, [], 0, { ...options, fileLength: 0 })
+  let status = await storeContents(server, fid, [], 0, { ...change, fileLength: 0 })
   for await (const bytes of gathered(pieces, pieceBytes)) {
-    status = await storeContents(server, fid, [bytes], bytes.length, { ...options, position })
+    if (!isSparse || !areZeros(bytes))
+      status = await storeContents(server, fid, [bytes], bytes.length, { ...change, position })
     position += bytes.length
-    options.onProgress?.(position)
+    onProgress?.(position)
   }
-  return status
+  // A hole at the end.
+  return status.length < position ? await storeContents(server, fid, [], 0, { ...change, position }) : status
 }
+
+const zeros = Buffer.alloc(pieceBytes)
+
+/** At most a piece. */
+export const areZeros = (bytes: Uint8Array): boolean => zeros.subarray(0, bytes.length).equals(bytes)
 
 /** The same bytes in pieces of one size, the last aside; each is good until the next. */
 async function* gathered(pieces: Pieces, size: number): AsyncGenerator<Uint8Array, void, undefined> {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { closeSync, openSync, readFileSync, readSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
 import { fsCommand } from "../../cli/fs.ts"
@@ -56,6 +56,29 @@ test.serial("dafs fs: standard input and output are a dash", async (t) => {
   const got = await runDafs(["fs", ...words("get S V:piped -")])
   t.is(got.status, 0, got.stderr)
   t.is(got.stdout, data)
+})
+
+test.serial("dafs fs: holes of a file stay holes, here and there", async (t) => {
+  const served = await serveFiles(t)
+  const { run, json } = commandsOn(served)
+  const folder = temporaryDirectory(t)
+  const [from, to] = [join(folder, "sparse"), join(folder, "back")]
+  writeFileSync(from, "begin")
+  truncateSync(from, 2 ** 32 + 3)
+  t.like(await json(`put S ${from} V:large`), { length: 2 ** 32 + 3 })
+  const length = 20_000_003
+  truncateSync(from, length)
+  t.like(await json(`put S ${from} V:sparse`), { length })
+  writeFileSync(to, "what was there before")
+  await run(`get S V:sparse ${to}`)
+  const { size, blocks } = statSync(to)
+  t.is(size, length)
+  t.true(blocks * 512 < 1 << 20)
+  const start = Buffer.alloc(10)
+  const opened = openSync(to, "r")
+  readSync(opened, start)
+  closeSync(opened)
+  t.is(start.toString("latin1"), "begin\0\0\0\0\0")
 })
 
 test.serial("dafs fs: a reader that has seen enough ends it, and nothing is wrong; a full disk is", async (t) => {
