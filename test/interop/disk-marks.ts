@@ -57,9 +57,9 @@ const command =
     shell(cell, `debug ${verb} -volumeid ${rw} -partition /vicepa ${words.join(" ")}`)
 
 const operation =
-  (make: (run: (typeof operationsOf)[Side]) => string): Event["happen"] =>
+  (make: (run: (typeof operationsOf)[Side], dump: string) => string): Event["happen"] =>
   ({ cell, cast }) =>
-    shell(cell, make(operationsOf[cast.operations]))
+    shell(cell, make(operationsOf[cast.operations], join(cell.directory, "one.dump")))
 
 /** Waits until the volume is checked out, and marked so on disk. */
 async function untilMarked({ cell, rw }: Stage): Promise<void> {
@@ -140,8 +140,8 @@ const events: readonly Event[] = [
   { name: "write behind it", happen: put("two") },
   { name: "backup again", happen: operation((run) => run.backup("one")) },
   { name: "release", happen: operation((run) => run.release("one")) },
-  { name: "dump", happen: operation((run) => run.dump("one", "/tmp/one.dump")) },
-  { name: "restore", happen: operation((run) => run.restore("restored", "/tmp/one.dump")) },
+  { name: "dump", happen: operation((run, dump) => run.dump("one", dump)) },
+  { name: "restore", happen: operation((run, dump) => run.restore("restored", dump)) },
   { name: "use before the crash of the volserver", happen: served },
   { name: "crash of the volserver", happen: volserverCrash },
   { name: "backup after it", happen: operation((run) => run.backup("one")) },
@@ -243,7 +243,7 @@ const deliberate: readonly RegExp[] = [
 ]
 
 needsCell("events leave on disk what OpenAFS's programs leave", async (t) => {
-  const [theirs, ours] = [await marksOf(t, "theirs"), await marksOf(t, "ours")]
+  const [theirs, ours] = await Promise.all([marksOf(t, "theirs"), marksOf(t, "ours")])
   t.is(theirs.size, events.length + 2)
   const found = [...theirs]
     .flatMap(([name, marks]) => differentMarks(name, marks, ours.get(name) ?? new Map()))
