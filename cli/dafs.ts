@@ -10,6 +10,7 @@ import { joinDashes } from "../common/cli/dash-values.ts"
 import { exitCodeOf } from "../common/cli/exit-codes.ts"
 import { loaderOf } from "../common/cli/load-now.ts"
 import { outliveReaders } from "../common/cli/lost-reader.ts"
+import { type OptionKinds, unclearWord } from "../common/cli/unclear-words.ts"
 import { AfsError } from "../common/error.ts"
 import type * as fileserverCli from "../fileserver/cli.ts"
 import type * as salvagerCli from "../salvager/cli.ts"
@@ -115,6 +116,8 @@ function fail(error: unknown, json: boolean): void {
 
 /** What yargs says of a command line that it cannot use; where it only counts words, the help says which. */
 function usageText(message: string, words: readonly string[]): string {
+  const [, option] = /^Not enough arguments following: (.*)$/.exec(message) ?? []
+  if (option !== undefined) return `--${option} needs a value`
   const names = words.slice(0, 2).filter((word) => !word.startsWith("-"))
   if (message === "Which command?") return `${message} See dafs ${names[0]} --help`
   return message.startsWith("Not enough non-option") ? `a word is missing: see dafs ${names.join(" ")} --help` : message
@@ -125,6 +128,16 @@ function helpWidth(words: readonly string[]): number | null {
   const wanted = words.length === 0 || words.includes("--help") || words.includes("-h")
   return wanted ? Math.min(120, process.stdout.columns ?? 100) : null
 }
+
+/** @throws AfsError USAGE for words that yargs would read as they are not meant */
+function requireClear(words: readonly string[], command: string, parser: object): void {
+  const tables = parser as { getOptions(): OptionKinds } // yargs's types leave it out
+  const detail = unclearWord(words, tables.getOptions())
+  if (detail !== undefined) throw new AfsError("USAGE", command, {}, { detail })
+}
+
+/** yargs's own error for a command line, as against one of the command. */
+const isOfYargs = (error: Error | undefined): boolean => error === undefined || error.name === "YError"
 
 const rowOf = (name: string): Row | undefined => (Object.hasOwn(commands, name) ? commands[name] : undefined)
 
@@ -143,6 +156,8 @@ async function main(words: string[]): Promise<void> {
   const parser = yargs(words)
     .scriptName("dafs")
     .usage("$0 <command> [options]")
+    // one dash is enough for a name, as OpenAFS's programs have it; a dot is part of one
+    .parserConfiguration({ "short-option-groups": false, "dot-notation": false, "camel-case-expansion": false })
     .strict()
     .demandCommand(1, "Which command? See dafs --help")
     .recommendCommands()
@@ -162,8 +177,10 @@ async function main(words: string[]): Promise<void> {
     )
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new AfsError("USAGE", first ?? "dafs", {}, { detail: usageText(message, words) })
+      if (!isOfYargs(error)) throw error
+      throw new AfsError("USAGE", first ?? "dafs", {}, { detail: usageText(message ?? error.message, words) })
     })
+  parser.middleware(() => requireClear(words, first ?? "dafs", parser), true)
   const wanted = first === undefined ? undefined : rowOf(first)
   if (wanted === undefined) for (const [name, { describe }] of Object.entries(commands)) parser.command(name, describe)
   else parser.command((await wanted.load()).command as Command)

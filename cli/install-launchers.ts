@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import type { Argv, CommandModule } from "yargs"
 import { printJson } from "../common/cli/output.ts"
+import { AfsError } from "../common/error.ts"
 import { fileserverSwitches } from "./node-switches.ts"
 import { openafsPrograms } from "./openafs-programs.ts"
 
@@ -30,6 +31,8 @@ function writeProgram(path: string, text: string): void {
 }
 
 function run({ directory, json }: InstallArguments): void {
+  if (directory === "")
+    throw new AfsError("USAGE", "install-launchers", {}, { detail: "the directory's path is empty" })
   const folder = resolve(directory)
   mkdirSync(folder, { recursive: true })
   const paths = openafsPrograms.map((name) => join(folder, name))

@@ -54,6 +54,19 @@ function known(status: SalvageStatus, state: string): string {
   return status.known ? `${state}, priority ${status.prio}` : "never asked for"
 }
 
+const usage = (detail: string): AfsError => new AfsError("USAGE", "salvage", {}, { detail })
+
+/** Numbers that the protocol can carry, and that stand for volumes. @throws AfsError USAGE */
+function checkNumbers(wanted: SalvageArguments, needs: readonly Need[]): void {
+  for (const option of ["volumeid", "parent", "priority"] as const) {
+    const value = wanted[option]
+    const least = option !== "priority" && needs.includes(option) ? 1 : 0
+    if (!Number.isInteger(value) || value < least || value > 0xffff_ffff)
+      throw usage(`--${option}: a number from ${least} to 4294967295 is wanted`)
+  }
+  if (needs.includes("partition") && wanted.partition === "") throw usage("--partition: which one?")
+}
+
 /** Runs one command; where told to, waits until the salvage has ended. */
 async function ask(name: string, row: Row, wanted: SalvageArguments): Promise<void> {
   const partition = partitionNameOf(wanted.partition)
@@ -108,9 +121,16 @@ interface Subcommand {
 type Need = "volumeid" | "partition" | "parent"
 
 function request(name: string, describe: string, row: Row, needs: readonly Need[]): Subcommand {
-  const needed = needs.map((need) => [need, { ...requestOptions[need], demandOption: true }] as const)
+  const needed = needs.map((need): [string, Options] => {
+    const { default: _, ...option } = requestOptions[need]
+    return [need, { ...option, demandOption: true }]
+  })
   const options = { ...requestOptions, ...Object.fromEntries(needed) }
-  return { name, describe, options, run: (wanted: SalvageArguments) => ask(name, row, wanted) }
+  const run = async (wanted: SalvageArguments): Promise<void> => {
+    checkNumbers(wanted, needs)
+    await ask(name, row, wanted)
+  }
+  return { name, describe, options, run }
 }
 
 const subcommands: readonly Subcommand[] = [
@@ -138,8 +158,10 @@ const subcommands: readonly Subcommand[] = [
       count: { type: "number", default: 50, describe: "at most so many, the latest" },
       json: { ...json, describe: "one JSON object a line" },
     },
-    run: async (wanted: PlaceArguments & { count: number; json: boolean }) =>
-      showHistory(stateDirectoryOf(wanted), wanted),
+    run: async (wanted: PlaceArguments & { count: number; json: boolean }) => {
+      if (!Number.isInteger(wanted.count) || wanted.count < 1) throw usage("--count: a number of at least 1 is wanted")
+      showHistory(stateDirectoryOf(wanted), wanted)
+    },
   },
 ]
 

@@ -209,7 +209,7 @@ export class GroupModel {
   /** Directories that are written over, because no version of theirs is free. */
   readonly overwrites: { readonly volume: VolumeModel; readonly directory: number; readonly size: number }[] = []
   /** Data files that get another name, because their vnode number is another object's: positions. */
-  readonly moves: { readonly from: number; readonly to: number }[] = []
+  moves: { readonly from: number; readonly to: number }[] = []
   /** Where the bytes of planned files are now that get another name: by position. */
   readonly #origins = new Map<number, number>()
   readonly #siblings = new Map<VolumeModel, readonly VolumeModel[]>()
@@ -284,6 +284,11 @@ export class GroupModel {
   move(from: number, to: number): void {
     this.moves.push({ from, to })
     this.#origins.set(to, from)
+  }
+
+  /** A file whose record goes in the end, as that of an orphan that is removed, needs no new name. */
+  dropIdleMoves(): void {
+    this.moves = this.moves.filter(({ to }) => this.files.users(to) > 0)
   }
 
   /** The name that a data file has on disk now. */

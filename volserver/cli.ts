@@ -73,22 +73,22 @@ export async function runPlainly(words: readonly string[]): Promise<boolean> {
   return true
 }
 
-/** The subcommand that the command line names: the first word that is the name of one. */
-function namedCommand(): string | undefined {
+/** The names of subcommands in the command line; one of them may be an option's value. */
+function namedCommands(): string[] {
   const words = process.argv.slice(2)
-  return words.slice(words.indexOf("vos") + 1).find((word) => Object.hasOwn(vosCommands, word))
+  return words.slice(words.indexOf("vos") + 1).filter((word) => Object.hasOwn(vosCommands, word))
 }
 
 export const vosCommand: CommandModule = {
   command: "vos <command>",
   describe: "Work on volumes",
   builder: async (parser: Argv) => {
-    parser.parserConfiguration({ "short-option-groups": false })
-    const name = namedCommand()
-    if (name === undefined)
-      for (const [each, { describe }] of Object.entries(vosCommands)) parser.command(each, describe)
-    const row = name === undefined ? undefined : vosCommands[name]
-    if (row !== undefined) parser.command(moduleOf(await row.load()) as CommandModule)
+    const names = new Set(namedCommands())
+    if (names.size === 0) for (const [each, { describe }] of Object.entries(vosCommands)) parser.command(each, describe)
+    for (const name of names) {
+      const row = vosCommands[name]
+      if (row !== undefined) parser.command(moduleOf(await row.load()) as CommandModule)
+    }
     return parser.demandCommand(1, "Which command?")
   },
   handler: () => undefined,

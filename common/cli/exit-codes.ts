@@ -44,11 +44,17 @@ const exitOfCode: Partial<Record<Code, ExitCode>> = {
   INTERRUPTED: exitCodes.interrupted,
 }
 
+/** Of our disks, or of Node.js itself, which commands use for files that are no partition's. */
+function isFileError(error: unknown, ...codes: readonly string[]): boolean {
+  if (isDiskError(error, ...codes)) return true
+  return error instanceof Error && "syscall" in error && "code" in error && codes.includes(String(error.code))
+}
+
 /** The exit status for an error that ended a command. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof AfsError) return exitOfCode[error.code] ?? exitCodes.failed
   if (error instanceof FormatError) return exitCodes.damageLeft
-  if (isDiskError(error, "ENOENT", "ENOTDIR")) return exitCodes.notFound
-  if (isDiskError(error, "EACCES", "EPERM", "EROFS")) return exitCodes.notPermitted
+  if (isFileError(error, "ENOENT", "ENOTDIR")) return exitCodes.notFound
+  if (isFileError(error, "EACCES", "EPERM", "EROFS")) return exitCodes.notPermitted
   return exitCodes.failed
 }

@@ -7,6 +7,7 @@ import { resolve } from "node:path"
 import type { Options } from "yargs"
 import { openafsDirectories, type ServerDirectories } from "../cell/directories.ts"
 import { nodeDisk } from "../disk/node-disk.ts"
+import { AfsError } from "../error.ts"
 
 export const openafsDescription =
   "take OpenAFS's place: its state directory and logs (default: if the state directory is OpenAFS's, and it is of a cell)"
@@ -29,10 +30,14 @@ export interface PlaceArguments {
   readonly "state-dir"?: string | undefined
 }
 
-/** What is named, else OpenAFS's where it is asked for, else the environment's, else OpenAFS's. */
+/**
+ * What is named, else OpenAFS's where it is asked for, else the environment's, else OpenAFS's.
+ * @throws AfsError USAGE for an empty name: the sockets would be looked for in the root directory
+ */
 export function stateDirectoryOf({ openafs, "state-dir": named }: PlaceArguments): string {
-  const usual = openafs === true ? undefined : process.env["DAFS_STATE_DIR"]
-  return named ?? usual ?? openafsDirectories.state
+  if (named === "") throw new AfsError("USAGE", "state directory", {}, { detail: "--state-dir is empty" })
+  const usual = openafs === true ? "" : (process.env["DAFS_STATE_DIR"] ?? "")
+  return named ?? (usual === "" ? openafsDirectories.state : usual)
 }
 
 /** Whether the machine is set up as a server of a cell in OpenAFS's folders. */
@@ -47,10 +52,11 @@ export function isInOpenafsPlace(wanted: PlaceArguments, directories = openafsDi
 /** OpenAFS's names of its programs' logs. */
 export type OpenafsLog = "FileLog" | "VolserLog" | "SalsrvLog" | "SalvageLog"
 
-/** The file that is named, else OpenAFS's in its place; undefined: standard error. */
+/** The file that is named, else OpenAFS's in its place; undefined: standard error. @throws AfsError USAGE */
 export function logFileOf(
   wanted: PlaceArguments & { readonly logfile?: string | undefined },
   name: OpenafsLog,
 ): string | undefined {
+  if (wanted.logfile === "") throw new AfsError("USAGE", "log", {}, { detail: "--logfile is empty" })
   return wanted.logfile ?? (isInOpenafsPlace(wanted) ? `${openafsDirectories.logs}/${name}` : undefined)
 }

@@ -11,6 +11,7 @@ export function planLinks(group: GroupModel): void {
   markCloned(group)
   const rows = new Uint16Array(rowCount(group))
   const { files } = group
+  group.dropIdleMoves()
   const moved = new Set(group.moves.map(({ from }) => from))
   for (const { from } of group.moves) group.findings.add("data-moved", { file: group.store.path(files.inode(from)) })
   for (let file = 0; file < files.count; file++) {

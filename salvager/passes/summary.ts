@@ -30,6 +30,7 @@ function checkCounts(group: GroupModel, volume: VolumeModel, info: VolumeInfo): 
     filecount++
     diskused += blocksOf(file < 0 ? 0 : group.files.size(file))
   }
+  diskused |= 0 // beyond 2 TiB the field wraps, in every program
   // volumes that were never cloned do not count their root
   const isCountRight = info.filecount === filecount || info.filecount === filecount - 1
   if (isCountRight && info.diskused === diskused) return

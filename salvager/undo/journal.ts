@@ -25,6 +25,8 @@ export type Change =
   | { readonly op: "gone"; readonly path: string; readonly saved: string }
   | { readonly op: "owner"; readonly path: string; readonly uid: number; readonly gid: number }
   | { readonly op: "mode"; readonly path: string; readonly mode: number }
+  /** `to`: where it is now, in our own folder. A file that was made in its place has no record of its own. */
+  | { readonly op: "aside"; readonly path: string; readonly to: string }
   | { readonly op: "folderMade"; readonly path: string }
   | { readonly op: "folderGone"; readonly path: string; readonly mode: number }
 
@@ -34,6 +36,10 @@ export interface JournalHead {
   readonly partition: string
   /** Seconds since 1970. */
   readonly time: number
+  /** Which run of the machine this is; empty where nobody knows. */
+  readonly boot: string
+  /** Earlier salvages of the group that could be taken back when this one began. */
+  readonly after: readonly string[]
 }
 
 /** A record as it is read back. */
@@ -47,6 +53,8 @@ export interface Journal {
   readonly entries: JournalEntry[]
   /** Undefined for a salvage that was broken off. */
   readonly stamps: readonly Stamp[] | undefined
+  /** Bytes up to the end of the last whole record. */
+  readonly length: number
 }
 
 /** A file as a salvage left it: if it is no longer so, somebody has worked on the volume since. */
@@ -73,6 +81,12 @@ export function encodeRecord(line: object, bytes: Uint8Array = new Uint8Array(0)
   return Buffer.concat([Buffer.from(`${JSON.stringify({ ...line, length: bytes.length })}\n`), bytes])
 }
 
+/** The last record: how the files with these paths are now. What differs from that later is somebody's work. */
+export function encodeEnd(partition: Partition, paths: Iterable<string>): Uint8Array {
+  const stamps = Array.from(paths, (path) => ({ path, stamp: stampOf(partition, path) }))
+  return encodeRecord({ op: "end", stamps })
+}
+
 /**
  * Reads a journal.
  * @throws FormatError if it is no journal; a last record that is cut off is left out
@@ -80,6 +94,7 @@ export function encodeRecord(line: object, bytes: Uint8Array = new Uint8Array(0)
 export function readJournal(disk: Disk, path: string): Journal {
   const all = Buffer.from(disk.readFile(path) ?? [])
   const records = [...recordsOf(all, path)]
+  const length = records.at(-1)?.end ?? 0
   const head = records.shift()?.line
   if (!isHead(head)) throw new FormatError("undo journal", { path, offset: 0 }, "another beginning", "version 1")
   const entries: JournalEntry[] = []
@@ -89,19 +104,28 @@ export function readJournal(disk: Disk, path: string): Journal {
     else if (isEnd(line)) stamps = line.stamps
     else throw new FormatError("undo journal", { path, offset }, JSON.stringify(line), "a change")
   }
-  return { head, entries, stamps }
+  return { head, entries, stamps, length }
 }
 
-function* recordsOf(all: Buffer, path: string): Generator<{ line: unknown; bytes: Uint8Array; offset: number }> {
+interface Found {
+  readonly line: unknown
+  readonly bytes: Uint8Array
+  readonly offset: number
+  /** Offset of what follows. */
+  readonly end: number
+}
+
+function* recordsOf(all: Buffer, path: string): Generator<Found> {
   for (let offset = 0; offset < all.length; ) {
-    const end = all.indexOf(newline, offset)
-    if (end < 0) return
-    const line = parsed(all.toString("utf8", offset, end))
+    const lineEnd = all.indexOf(newline, offset)
+    if (lineEnd < 0) return
+    const line = parsed(all.toString("utf8", offset, lineEnd))
     const length = isRecord(line) && typeof line["length"] === "number" ? line["length"] : -1
     if (length < 0) throw new FormatError("undo journal", { path, offset }, "garbage", "a record")
-    if (end + 1 + length > all.length) return
-    yield { line, bytes: all.subarray(end + 1, end + 1 + length), offset }
-    offset = end + 1 + length
+    const end = lineEnd + 1 + length
+    if (end > all.length) return
+    yield { line, bytes: all.subarray(lineEnd + 1, end), offset, end }
+    offset = end
   }
 }
 
@@ -117,14 +141,17 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 
 function isHead(value: unknown): value is JournalHead {
   if (!isRecord(value)) return false
-  const { version, group, partition, time } = value
-  return version === 1 && typeof group === "number" && typeof partition === "string" && typeof time === "number"
+  const { version, group, partition, time, boot, after } = value
+  const isOfGroup = version === 1 && typeof group === "number" && typeof partition === "string"
+  const areNames = Array.isArray(after) && after.every((name) => typeof name === "string" && /^[\w-]+$/.test(name))
+  return isOfGroup && typeof time === "number" && typeof boot === "string" && areNames
 }
 
 const numbersOf: Record<Change["op"], readonly string[]> = {
   bytes: ["offset", "size"],
   made: [],
   gone: [],
+  aside: [],
   owner: ["uid", "gid"],
   mode: ["mode"],
   folderMade: [],
@@ -135,10 +162,13 @@ function isChange(value: unknown): value is Change {
   if (!isRecord(value) || typeof value["op"] !== "string" || !(value["op"] in numbersOf)) return false
   const numbers = Object.entries(numbersOf).find(([op]) => op === value["op"])?.[1] ?? []
   const areNumbers = numbers.every((name) => Number.isSafeInteger(value[name]) && Number(value[name]) >= 0)
-  const isInside = typeof value["path"] === "string" && !`/${value["path"]}/`.includes("/../")
+  const isInside = isPathInside(value["path"])
+  const isAside = value["op"] !== "aside" || (isPathInside(value["to"]) && value["to"].startsWith(`${ownFolder}/`))
   const isSaved = value["op"] !== "gone" || (typeof value["saved"] === "string" && /^\d+$/.test(value["saved"]))
-  return areNumbers && isInside && isSaved
+  return areNumbers && isInside && isSaved && isAside
 }
+
+const isPathInside = (path: unknown): path is string => typeof path === "string" && !`/${path}/`.includes("/../")
 
 function isEnd(value: unknown): value is { readonly stamps: readonly Stamp[] } {
   if (!isRecord(value) || value["op"] !== "end" || !Array.isArray(value["stamps"])) return false

@@ -9,8 +9,9 @@
 import { type Disk, type DiskFile, isDiskError } from "../../common/disk/disk.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
 import { makeOwnFolder, ownFolder, type Partition } from "../../common/partition/partition.ts"
-import { type Change, encodeRecord, type JournalHead, shelfPath, stampOf } from "./journal.ts"
+import { type Change, encodeEnd, encodeRecord, type JournalHead, shelfPath } from "./journal.ts"
 import { type ChangeRecorder, noteChanges, recordingDisk, stopNoting } from "./recording-disk.ts"
+import { bootOf, settleEarlier } from "./standing.ts"
 
 export interface UndoLimits {
   /** Folders older than this go, in seconds. */
@@ -22,12 +23,14 @@ export interface UndoLimits {
 /** The undo folder of one salvage, made with the first change. */
 export class UndoRecorder implements ChangeRecorder {
   readonly #partition: Partition
-  readonly #head: JournalHead
+  readonly #head: Omit<JournalHead, "after">
   readonly #bytesMax: number
   readonly #touched = new Set<string>()
   /** Files that the salvage itself made: nothing is lost with them. */
   readonly #fresh = new Set<string>()
-  readonly #name: string
+  /** Places from where something was put aside: it goes back over whatever the salvage made there. */
+  readonly #aside = new Set<string>()
+  #name: string
   #journal: DiskFile | undefined
   #end = 0
   #bytes = 0
@@ -37,7 +40,7 @@ export class UndoRecorder implements ChangeRecorder {
   constructor(partition: Partition, group: number, time: number, bytesMax: number) {
     this.#partition = partition
     this.#bytesMax = bytesMax
-    this.#head = { version: 1, group, partition: partition.name, time }
+    this.#head = { version: 1, group, partition: partition.name, time, boot: bootOf() }
     const date = new Date(1000 * time).toISOString().replace(/[-:]|\.\d+/g, "")
     this.#name = `${group}-${date}-${process.pid}`
   }
@@ -62,7 +65,7 @@ export class UndoRecorder implements ChangeRecorder {
   close(): void {
     stopNoting(this.#partition.disk, this)
     if (this.#journal === undefined) return
-    this.#try(() => this.#writeEnd())
+    this.#try(() => this.#journal?.write(encodeEnd(this.#partition, this.#touched), this.#end))
     this.#journal?.close()
   }
 
@@ -86,9 +89,17 @@ export class UndoRecorder implements ChangeRecorder {
     })
   }
 
-  noteMade(path: string): void {
-    this.note(path, (relative) => ({ op: "made", path: relative }))
-    this.#fresh.add(path)
+  noteMade(path: string, isFresh: boolean): void {
+    if (!this.#aside.has(path)) this.note(path, (relative) => ({ op: "made", path: relative }))
+    if (isFresh) this.#fresh.add(path)
+  }
+
+  noteAside(from: string, to: string): boolean {
+    const root = `${this.#partition.path}/`
+    if (this.#relative(from) === undefined || !to.startsWith(`${root}${ownFolder}/`)) return false
+    this.note(from, (relative) => ({ op: "aside", path: relative, to: to.slice(root.length) }))
+    this.#aside.add(from)
+    return true
   }
 
   /** Gives a file that is about to go, or to be replaced, a second name. */
@@ -119,10 +130,19 @@ export class UndoRecorder implements ChangeRecorder {
 
   #open(): DiskFile {
     if (this.#journal !== undefined) return this.#journal
+    const after = settleEarlier(this.#partition, this.#head.group)
+    this.#takeFreeName()
     makeOwnFolder(this.#partition, "salvages", this.#name)
     this.#journal = this.#partition.disk.open(`${this.#folder}/journal`, "create", 0o600)
-    this.#write(encodeRecord(this.#head))
+    this.#write(encodeRecord({ ...this.#head, after }))
     return this.#journal
+  }
+
+  /** A process of the same number, in another container or in the same second, may have been here. */
+  #takeFreeName(): void {
+    const stem = this.#name.slice(0, this.#name.lastIndexOf("-"))
+    for (let number = process.pid; this.#partition.disk.stat(this.#folder) !== undefined; number++)
+      this.#name = `${stem}-${number + 1}`
   }
 
   #append(change: Change, bytes?: Uint8Array): void {
@@ -144,12 +164,6 @@ export class UndoRecorder implements ChangeRecorder {
   #require(bytes: number): void {
     if (this.#bytes + bytes > this.#bytesMax)
       throw new TooMuch(`more than ${this.#bytesMax} bytes would have to be kept`)
-  }
-
-  /** How the salvage left the files: what differs from that later is somebody's work. */
-  #writeEnd(): void {
-    const stamps = [...this.#touched].map((path) => ({ path, stamp: stampOf(this.#partition, path) }))
-    this.#journal?.write(encodeRecord({ op: "end", stamps }), this.#end)
   }
 
   /** Never the salvage's failure. */

@@ -13,7 +13,10 @@ export interface ChangeRecorder {
   /** Asked before bytes are read: if so many are too many, nothing is kept any more. */
   hasRoom(bytes: number): boolean
   note(path: string, change: (relative: string) => Change, bytes?: Uint8Array): void
-  noteMade(path: string): void
+  /** `isFresh`: its bytes and its owner are new too, and nothing is lost with them. */
+  noteMade(path: string, isFresh: boolean): void
+  /** False if `to` lies among what changes of volumes are noted of. Else what was at `from` is going there, to be kept. */
+  noteAside(from: string, to: string): boolean
   /** Keeps a file that is about to go, or to be replaced. */
   save(path: string): void
 }
@@ -54,7 +57,7 @@ class RecordingDisk implements Disk {
 
   open: Disk["open"] = (path, mode, permissions): DiskFile => {
     const file = this.#disk.open(path, mode, permissions)
-    if (mode === "create") this.#recorder?.noteMade(path)
+    if (mode === "create") this.#recorder?.noteMade(path, true)
     const isKept = mode === "write" && this.#recorder?.isKept(path) === true
     return isKept ? new RecordingFile(file, () => this.#recorder) : file
   }
@@ -84,15 +87,17 @@ class RecordingDisk implements Disk {
   }
 
   rename: Disk["rename"] = (from, to) => {
-    this.#recorder?.save(from)
-    this.#recorder?.save(to)
-    this.#recorder?.noteMade(to)
+    if (this.#recorder?.noteAside(from, to) !== true) {
+      this.#recorder?.save(from)
+      this.#recorder?.save(to)
+      this.#recorder?.noteMade(to, !this.#recorder.isKept(from))
+    }
     this.#disk.rename(from, to)
   }
 
   link: Disk["link"] = (existing, name) => {
     this.#disk.link(existing, name)
-    this.#recorder?.noteMade(name)
+    this.#recorder?.noteMade(name, !this.#recorder.isKept(existing))
   }
 }
 

@@ -6,13 +6,12 @@
  * The one place beside volume transactions that changes a volume's metadata: it puts bytes back, and knows nothing of what
  * they mean.
  */
-import { type Disk, isDiskError } from "../../common/disk/disk.ts"
+import { type Disk, type DiskFile, isDiskError } from "../../common/disk/disk.ts"
 import { AfsError } from "../../common/error.ts"
-import { inodeParts, specialTypes } from "../../common/partition/inode-number.ts"
-import { decodeInode } from "../../common/partition/namei-path.ts"
 import { makeFolder, type Partition } from "../../common/partition/partition.ts"
-import { type Journal, type JournalEntry, readJournal, shelfPath, stampOf } from "./journal.ts"
+import { type JournalEntry, readJournal, shelfPath } from "./journal.ts"
 import { dropFolder, type UndoLimits } from "./recorder.ts"
+import { restampEarlier, whyNot } from "./standing.ts"
 
 /** A salvage that can be taken back. */
 export interface KeptSalvage {
@@ -68,7 +67,7 @@ export function expireSalvages(partition: Partition, limits: UndoLimits, now: nu
 
 /**
  * Takes back the salvage of this name; the caller holds the volumes of its group. Its folder goes with it.
- * @throws AfsError ENOENT if it is not kept; DENIED, naming the file, if something has changed since
+ * @throws AfsError ENOENT if it is not kept; DENIED, naming the file, if something has changed since, or if what was kept may be incomplete
  * @throws FormatError for a damaged journal; DiskError
  */
 export function takeBack(partition: Partition, name: string): void {
@@ -78,10 +77,12 @@ export function takeBack(partition: Partition, name: string): void {
     const detail = `no salvage ${name} is kept`
     throw new AfsError("ENOENT", "undo", { partition: partition.name }, { detail })
   }
-  const { entries, stamps } = readJournal(disk, `${folder}/journal`)
-  if (disk.stat(`${folder}/begun`) === undefined) requireUnchanged(partition, stamps)
+  const journal = readJournal(disk, `${folder}/journal`)
+  const detail = disk.stat(`${folder}/begun`) === undefined ? whyNot(partition, name, journal) : undefined
+  if (detail !== undefined) throw new AfsError("DENIED", "undo", { partition: partition.name }, { detail })
   mark(disk, `${folder}/begun`)
-  for (const entry of entries.reverse()) takeBackOne(partition, folder, entry)
+  for (const entry of journal.entries.toReversed()) takeBackOne(partition, folder, entry)
+  restampEarlier(partition, journal)
   dropFolder(disk, folder)
 }
 
@@ -89,27 +90,12 @@ function mark(disk: Disk, path: string): void {
   if (disk.stat(path) === undefined) disk.open(path, "create", 0o600).close()
 }
 
-/** A salvage that was broken off has no stamps: it is its own, unfinished, work that is taken back. */
-function requireUnchanged(partition: Partition, stamps: Journal["stamps"]): void {
-  for (const { path, stamp } of stamps ?? []) {
-    if (isVolumeInfo(path) || stampOf(partition, path) === stamp) continue
-    const detail = `${path} has changed since the salvage`
-    throw new AfsError("DENIED", "undo", { partition: partition.name }, { detail })
-  }
-}
-
-function isVolumeInfo(path: string): boolean {
-  const inode = decodeInode(path.slice(path.lastIndexOf("/") + 1))
-  if (inode === undefined || !path.includes("/special/")) return false
-  return inodeParts(inode).tag === specialTypes.volumeInfo
-}
-
 function takeBackOne(partition: Partition, folder: string, { change, bytes }: JournalEntry): void {
   const { disk } = partition
   const path = `${partition.path}/${change.path}`
   switch (change.op) {
     case "bytes":
-      putBack(disk, path, change, bytes)
+      changing(disk, path, (file) => putBack(file, change, bytes))
       return
     case "made":
       ignoring(() => disk.unlink(path), "ENOENT", "ENOTDIR")
@@ -117,16 +103,15 @@ function takeBackOne(partition: Partition, folder: string, { change, bytes }: Jo
     case "gone":
       restore(disk, `${folder}/${change.saved}`, path)
       return
-    case "owner": {
-      using file = disk.open(path, "write")
-      file.setOwner(change.uid, change.gid)
+    case "owner":
+      changing(disk, path, (file) => file.setOwner(change.uid, change.gid))
       return
-    }
-    case "mode": {
-      using file = disk.open(path, "write")
-      file.setMode(change.mode)
+    case "mode":
+      changing(disk, path, (file) => file.setMode(change.mode))
       return
-    }
+    case "aside":
+      putInPlace(disk, `${partition.path}/${change.to}`, path)
+      return
     case "folderMade":
       ignoring(() => disk.rmdir(path), "ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR")
       return
@@ -135,17 +120,24 @@ function takeBackOne(partition: Partition, folder: string, { change, bytes }: Jo
   }
 }
 
-function putBack(
-  disk: Disk,
-  path: string,
-  { offset, size }: { offset: number; size: number },
-  bytes: Uint8Array,
-): void {
-  if (disk.stat(path) === undefined) return // a later step removed it, and an earlier run of this one was here
+/** Does nothing where a later step has removed the file: then an earlier run of this one was here. */
+function changing(disk: Disk, path: string, work: (file: DiskFile) => void): void {
+  if (disk.stat(path) === undefined) return
   using file = disk.open(path, "write")
+  work(file)
+}
+
+function putBack(file: DiskFile, { offset, size }: { offset: number; size: number }, bytes: Uint8Array): void {
   if (bytes.length > 0) file.write(bytes, offset)
   if (file.stat().size !== size) file.truncate(size)
   file.sync()
+}
+
+/** What was put aside goes back, whatever it is; what an earlier run has put back stays. */
+function putInPlace(disk: Disk, aside: string, path: string): void {
+  if ((disk.readLink(aside) ?? disk.stat(aside)) === undefined) return
+  ignoring(() => disk.unlink(path), "ENOENT", "ENOTDIR")
+  disk.rename(aside, path)
 }
 
 /** The saved file takes its old name again, in the place of whatever has it. */

@@ -18,7 +18,7 @@ test("measure: the ratio is the median of the rounds' own, so that a machine gro
   t.like(found, { ours: 2, peer: 4, ratio: 0.5, range: [1, 40], met: true, peerName: "peer" })
 })
 
-test("measure: both sides take turns, and the first round of each does not count", async (t) => {
+test("measure: both sides take turns, another one begins each round, and the first round does not count", async (t) => {
   const order: string[] = []
   const side = (name: string) => ({
     name,
@@ -27,8 +27,9 @@ test("measure: both sides take turns, and the first round of each does not count
       return Promise.resolve(1)
     },
   })
-  await answer({ what: "", unit: "", ours: side("a"), peer: side("b"), rounds: 2 })
-  t.is(order.join(""), "ababab")
+  const { rounds } = await answer({ what: "", unit: "", ours: side("a"), peer: side("b"), rounds: 2 })
+  t.is(order.join(""), "abbaab")
+  t.is(rounds, 2)
 })
 
 test("measure: without a peer the goal is one for our figure, and a goal missed is said so", async (t) => {

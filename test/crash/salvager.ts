@@ -5,7 +5,7 @@
 import test from "ava"
 import { type Disk, DiskError } from "../../common/disk/disk.ts"
 import { nodeDisk } from "../../common/disk/node-disk.ts"
-import { type Cut, cutDisk, DiskCut } from "../support/cut-disk.ts"
+import { type Cut, cutDisk, DiskCut, locksAside } from "../support/cut-disk.ts"
 import { damagedPartition, outcome, salvageAll } from "../support/salvaged.ts"
 
 /** Damages whose repair takes every kind of write: new files, records, headers, counts, removals. */
@@ -21,18 +21,6 @@ const damages = [
   "special-leftover-clone",
   "linktable-missing",
 ]
-
-/** Locks belong to the process: their files stay open on the real disk whatever becomes of the other. */
-function locksAside(disk: Disk): Disk {
-  const open: Disk["open"] = (path, mode, permissions) =>
-    (/\.lock$/.test(path) ? nodeDisk : disk).open(path, mode, permissions)
-  return new Proxy(disk, {
-    get(target, name) {
-      const member: unknown = name === "open" ? open : Reflect.get(target, name)
-      return typeof member === "function" && name !== "open" ? member.bind(target) : member
-    },
-  })
-}
 
 async function isCutShort(directory: string, cut: Cut): Promise<boolean> {
   try {

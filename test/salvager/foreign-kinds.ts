@@ -1,13 +1,14 @@
 /** Something else than a file where a volume's special file belongs. */
 import { execFileSync } from "node:child_process"
-import { mkdirSync, rmSync, symlinkSync } from "node:fs"
+import { lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
 import { specialInode } from "../../common/partition/inode-number.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
 import { openPartition } from "../../common/partition/partition.ts"
+import { undoSalvage } from "../../salvager/salvage.ts"
 import { partitionProblems } from "../support/partition-state.ts"
-import { salvageAll } from "../support/salvaged.ts"
+import { salvageAll, snapshot } from "../support/salvaged.ts"
 import { makeSampleVolume, sampleId } from "../support/sample-volume.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
 import { newPartition } from "../support/volume-builder.ts"
@@ -19,9 +20,12 @@ const kinds = {
   nothing: (path: string) => symlinkSync("/nowhere", path),
 } as const
 
+const withoutOwn = (directory: string): Record<string, string> =>
+  Object.fromEntries(Object.entries(snapshot(directory)).filter(([path]) => !path.startsWith(".dafs")))
+
 // The salvage of the group failed with EEXIST, each time anew.
 for (const [kind, put] of Object.entries(kinds))
-  test(`foreign kinds: a ${kind} in the place of a special file is put aside, and the file is made again`, async (t) => {
+  test(`foreign kinds: a ${kind} in the place of a special file is put aside, and the file is made again; it comes back when the salvage is taken back`, async (t) => {
     for (const type of ["volumeInfo", "smallIndex", "largeIndex", "linkTable"] as const) {
       const directory = join(temporaryDirectory(t), "vicepa")
       newPartition(directory)
@@ -30,6 +34,7 @@ for (const [kind, put] of Object.entries(kinds))
       const path = new InodeStore(partition, sampleId).path(specialInode(sampleId, type))
       rmSync(path)
       put(path)
+      const before = withoutOwn(directory)
       const first = await salvageAll(directory, { undo: { seconds: 60, bytes: 2 ** 30 } })
       t.deepEqual(
         first.results.map(({ status }) => status),
@@ -43,5 +48,9 @@ for (const [kind, put] of Object.entries(kinds))
         ["clean"],
         type,
       )
+      for (const { undo } of first.results)
+        await undoSalvage(partition, undo ?? "", { program: "salvager", fileserver: undefined })
+      t.deepEqual(withoutOwn(directory), before, type)
+      t.is(put === kinds.folder, lstatSync(path).isDirectory())
     }
   })

@@ -222,3 +222,15 @@ export async function atEveryCut(
     await check(at, disk.history.at(-1) ?? "")
   }
 }
+
+/** Locks belong to the process: their files stay open on the real disk whatever becomes of the other. */
+export function locksAside(disk: Disk): Disk {
+  const open: Disk["open"] = (path, mode, permissions) =>
+    (/\.lock$/.test(path) ? nodeDisk : disk).open(path, mode, permissions)
+  return new Proxy(disk, {
+    get(target, name) {
+      const member: unknown = name === "open" ? open : Reflect.get(target, name)
+      return typeof member === "function" && name !== "open" ? member.bind(target) : member
+    },
+  })
+}

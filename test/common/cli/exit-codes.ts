@@ -20,6 +20,13 @@ test("exit codes: a failed file call ends as the file system's reason says", (t)
   t.is(exitCodeOf(new DiskError("write", "/x", errno("EIO"))), exitCodes.failed)
 })
 
+test("exit codes: a file that Node.js itself cannot open ends a command alike", async (t) => {
+  const { open } = await import("node:fs/promises")
+  t.is(exitCodeOf(await t.throwsAsync(open("/nonexistent/file"))), exitCodes.notFound)
+  t.is(exitCodeOf(Object.assign(new Error("no"), { code: "EACCES", syscall: "open" })), exitCodes.notPermitted)
+  t.is(exitCodeOf(Object.assign(new Error("not of a file"), { code: "ENOENT" })), exitCodes.failed)
+})
+
 test("exit codes: what nobody foresaw is a failure, never success", (t) => {
   t.is(exitCodeOf(new Error("boom")), exitCodes.failed)
   t.is(exitCodeOf(undefined), exitCodes.failed)

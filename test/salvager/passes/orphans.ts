@@ -1,6 +1,8 @@
 /** Vnodes that no directory leads to. */
 import { chmodSync, chownSync, copyFileSync, rmSync, truncateSync } from "node:fs"
 import test, { type ExecutionContext } from "ava"
+import { openPartition } from "../../../common/partition/partition.ts"
+import { undoSalvage } from "../../../salvager/salvage.ts"
 import { partitionProblems, readPartitionState } from "../../support/partition-state.ts"
 import {
   base,
@@ -14,7 +16,7 @@ import {
   zeroRecord,
 } from "../../support/patch.ts"
 import { undamagedState } from "../../support/salvage-outcome.ts"
-import { damagedPartition, found, salvageAll } from "../../support/salvaged.ts"
+import { damagedPartition, found, salvageAll, snapshot } from "../../support/salvaged.ts"
 
 const { docs } = base
 const api = (directory: string): string => dataPath(directory, docs, 7, 25)
@@ -144,6 +146,25 @@ test("a data file that nothing names is attached, also where its vnode number is
     allPaths(),
   )
   await settled(t, other)
+})
+
+test("a data file whose vnode number is another object's: taken back it has its name, owner and mode again; with --orphans remove nothing is left of it", async (t) => {
+  const directory = damagedPartition(t, "base")
+  patchBytes(specialPath(directory, docs, docs, "linkTable"), 8 + 2 * 44, 2, (bytes) => bytes.writeUInt16LE(0o11))
+  copyData(directory)
+  const withoutOwn = (): [string, string][] =>
+    Object.entries(snapshot(directory)).filter(([path, text]) => !path.startsWith(".dafs") && !text.endsWith("folder"))
+  const before = withoutOwn()
+  const { results } = await salvageAll(directory, { undo: { seconds: 60, bytes: 2 ** 30 } })
+  const name = results.find(({ undo }) => undo !== undefined)?.undo ?? ""
+  await undoSalvage(openPartition(directory), name, { program: "salvager", fileserver: undefined })
+  t.deepEqual(withoutOwn(), before)
+
+  const removed = found(await salvageAll(directory, { orphans: "remove" }))
+  t.true(removed.some((code) => code.startsWith("orphan-removed")), removed.join())
+  t.false(removed.includes("data-moved"))
+  t.deepEqual(pathsOf(directory), allPaths())
+  await settled(t, directory)
 })
 
 /** A second file under the number of vnode 44, with another uniquifier and tag. */
