@@ -135,7 +135,7 @@ function switchOf(name: string, program: Program, word: string, given: ReadonlyS
 }
 
 function translateSwitches(name: string, program: Program, words: readonly string[]): Translated {
-  const made: string[] = []
+  const made = new Map<string, readonly string[]>() // the last of a switch counts
   const withoutEffect: string[] = []
   const given = new Set<string>()
   for (let at = 0; at < words.length; ) {
@@ -152,11 +152,11 @@ function translateSwitches(name: string, program: Program, words: readonly strin
         program.failureStatus(() => false),
       )
     if (becomes === "without effect") withoutEffect.push(`-${full}`)
-    if (typeof becomes === "function") made.push(...becomes(...words.slice(at, at + count)))
+    if (typeof becomes === "function") made.set(full, becomes(...words.slice(at, at + count)))
     given.add(full)
     at += count
   }
-  return { words: made, given, withoutEffect }
+  return { words: [...made.values()].flat(), given, withoutEffect }
 }
 
 /** The names of a program's switches with what they take, for those who compare them with the program's own. */

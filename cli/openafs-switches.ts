@@ -32,12 +32,15 @@ const logLevel: Switch = {
   becomes: (level = "0") => ["--log-level", Number(level) >= 25 ? "trace" : Number(level) >= 1 ? "debug" : "info"],
 }
 
+/** At least one: OpenAFS takes less for that. */
+const atATime = (word: string): readonly string[] => ["--parallel", String(Math.max(1, Number.parseInt(word, 10) || 1))]
+
 /** "all", "all4" (disks at a time) or a number. */
 const parallel: Switch = {
   takes: "one",
   becomes(word = "") {
     const number = /\d+$/.exec(word)?.[0]
-    return number === undefined ? [] : ["--parallel", number]
+    return number === undefined ? [] : atATime(number)
   },
 }
 
@@ -95,7 +98,7 @@ export const fileserverSwitches: Switches = {
 export const volserverSwitches: Switches = {
   ...logging,
   ...network,
-  p: value("parallel"),
+  p: { takes: "one", becomes: (word = "") => atATime(word) },
   ...fulfilled("none", "log"),
   ...withoutEffect("none", "jumbo", "clear-vol-stats"),
   ...withoutEffect("one", "rxmaxmtu", "sleep", "sync", "config", "s2scrypt", "restricted_query"),

@@ -3,15 +3,17 @@
  * what is not there (partition, state, logs, a first volume), runs the three daemons as children and stops them cleanly.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process"
-import { existsSync, mkdirSync, openSync } from "node:fs"
+import { existsSync, mkdirSync, openSync, readFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import type { Argv, CommandModule } from "yargs"
 import { fileserverPort } from "../client/fileserver.ts"
+import { exitCodes } from "../common/cli/exit-codes.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
 import { AfsError } from "../common/error.ts"
 import { createPartition, listHeaderNames, openPartition, type Partition } from "../common/partition/partition.ts"
+import type { Code } from "../common/protocol/codes.ts"
 import { socketPathMax } from "../fssync/socket-path.ts"
 import { fileserverSwitches } from "./node-switches.ts"
 
@@ -49,6 +51,12 @@ const firstRights = "rlidwk"
 const readyTimeoutMs = 30_000
 const stopTimeoutMs = 60_000
 
+/** @throws AfsError USAGE */
+function requirePort(port: number): void {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return
+  throw new AfsError("USAGE", "start", {}, { detail: `--port ${port}: 0 to 65535 is wanted` })
+}
+
 function prepare(wanted: StartArguments): Folders {
   const root = resolve(wanted.dir)
   const folders = { partition: join(root, wanted.partition), state: stateFolder(root), logs: join(root, "log") }
@@ -82,13 +90,16 @@ function startDaemon(daemon: Daemon, folders: Folders, port: number): Promise<Ru
   // A session of its own: Ctrl-C reaches this program only, which then stops the daemons in order.
   const child = spawn(process.execPath, words, { stdio: ["ignore", output, output, "ipc"], detached: true })
   return new Promise<Running>((resolve, reject) => {
-    const failed = (why: string): void => {
+    const failed = (why: string, code: Code = "UNREACHABLE"): void => {
       clearTimeout(timer)
       child.kill("SIGKILL")
-      reject(new AfsError("UNREACHABLE", `start ${daemon}`, { path: log }, { detail: why }))
+      reject(new AfsError(code, `start ${daemon}`, { path: log }, { detail: why }))
     }
     const timer = setTimeout(() => failed(`not ready after ${readyTimeoutMs / 1000} s`), readyTimeoutMs)
-    child.once("exit", (code, signal) => failed(`it ended with ${signal ?? `status ${code}`}; see its log`))
+    child.once("exit", (status, signal) => {
+      const how = `it ended with ${signal ?? `status ${status}`}`
+      failed(`${how}: ${lastLine(log)}`, status === exitCodes.busy ? "LOCKED" : undefined)
+    })
     child.once("message", (message) => {
       clearTimeout(timer)
       child.removeAllListeners("exit")
@@ -96,6 +107,9 @@ function startDaemon(daemon: Daemon, folders: Folders, port: number): Promise<Ru
     })
   })
 }
+
+/** What a daemon that could not start said last. */
+const lastLine = (log: string): string => readFileSync(log, "utf8").trimEnd().split("\n").at(-1) ?? ""
 
 /** The port in a daemon's message that it is ready. */
 function portIn(message: unknown): number | undefined {
@@ -122,6 +136,8 @@ function shown(path: string): string {
   return short.startsWith("..") ? path : short === "" ? "." : short
 }
 
+const volumesText = (count: number): string => (count === 1 ? "1 volume" : `${count} volumes`)
+
 function describe(
   folders: Folders,
   partition: Partition,
@@ -136,7 +152,7 @@ function describe(
     return `  ${daemon.padEnd(14)} pid ${pid.padEnd(8)} ${shown(join(folders.state, sockets[daemon]))}   log ${shown(join(folders.logs, `${daemon}.log`))}${clients}`
   })
   return [
-    `dafs is running on ${shown(folders.partition)} (${partition.ownerEncoding} partition, ${listHeaderNames(partition).length} volumes)`,
+    `dafs is running on ${shown(folders.partition)} (${partition.ownerEncoding} partition, ${volumesText(listHeaderNames(partition).length)})`,
     ...rows,
     "",
     "Try next, in another terminal:",
@@ -163,6 +179,7 @@ function filesHints(port: number | undefined, partition: Partition): string[] {
 }
 
 async function run(wanted: StartArguments): Promise<void> {
+  requirePort(wanted.port)
   const stopping = untilStopped()
   const folders = prepare(wanted)
   const partition = findPartition(folders.partition)

@@ -102,14 +102,17 @@ function undoLimitsOf({ "undo-days": days, "undo-size": size }: SalvagerArgument
 }
 
 /** @throws AfsError USAGE */
-function requireSense({ volumeid, partition, parallel }: SalvagerArguments): void {
+function requireSense(wanted: SalvagerArguments): void {
+  const { volumeid, partition, parallel } = wanted
   const refuse = (detail: string): never => {
     throw new AfsError("USAGE", "salvager", {}, { detail })
   }
-  if (volumeid !== undefined && !(volumeid > 0 && volumeid <= 0xffff_ffff))
+  if (volumeid !== undefined && !(Number.isInteger(volumeid) && volumeid > 0 && volumeid <= 0xffff_ffff))
     refuse(`--volumeid ${volumeid} is no volume id`)
   if (volumeid !== undefined && partition?.length !== 1) refuse("--volumeid needs one --partition")
   if (!Number.isInteger(parallel) || parallel < 1) refuse("--parallel needs a number of at least 1")
+  for (const option of ["undo-days", "undo-size"] as const)
+    if (wanted[option] < 0) refuse(`--${option} needs a number of at least 0`)
 }
 
 /** Those that are named, or all of the machine; one that cannot be used is told, and keeps none of the others waiting. */

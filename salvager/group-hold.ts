@@ -137,7 +137,12 @@ export class GroupHold {
     const owner = answer?.payload?.request
     if (owner === undefined) return error
     const holder = `pid ${owner.pid} (${programOf(owner.pid) ?? programTypeName(owner.programType)})`
-    return new AfsError("VBUSY", "checkOut", { volume, partition: this.partition.name, holder }, { cause: error })
+    return new AfsError(
+      "VBUSY",
+      "checkOut",
+      { volume, partition: this.partition.name, holder },
+      { cause: error, detail: "it is checked out" },
+    )
   }
 
   /** The members as the fileserver knows them; waits while it reads the partition. */

@@ -139,7 +139,7 @@ function nextStep(
 ): string | undefined {
   if (readOnly && groups.damaged > 0) return "Nothing was written. Run again without --nowrite to repair."
   if (groups.failed > 0) return "Some groups could not be salvaged: mend what the messages say, and run again."
-  if (groups.busy > 0) return "Some groups are in use: run again when their holders have ended."
+  if (groups.busy > 0) return "Some groups are in use: run again when their holders have given them back."
   if (findings.loss > 0) return "Some things could not be saved: restore what is marked LOSS from a dump."
   return undefined
 }

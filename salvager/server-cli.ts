@@ -5,6 +5,7 @@ import {
   daemonOptions,
   openDaemonLog,
   openDaemonPartitions,
+  requireParallel,
 } from "../common/cli/daemon-options.ts"
 import { isInOpenafsPlace, logFileOf, stateDirectoryOf } from "../common/cli/place-options.ts"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
@@ -51,6 +52,7 @@ function fileserverReporter(client: SyncClient): ErrorReporter {
 }
 
 async function run(wanted: SalvageserverArguments): Promise<void> {
+  requireParallel(wanted.parallel, "salvageserver")
   const stopping = untilStopped()
   const log = openDaemonLog(wanted, "salvageserver", "SalsrvLog")
   const state = stateDirectoryOf(wanted)

@@ -5,6 +5,7 @@ import {
   daemonOptions,
   openDaemonLog,
   openDaemonPartitions,
+  requireParallel,
 } from "../common/cli/daemon-options.ts"
 import { loaderOf } from "../common/cli/load-now.ts"
 import { isInOpenafsPlace, stateDirectoryOf } from "../common/cli/place-options.ts"
@@ -31,6 +32,7 @@ interface VolserverArguments extends DaemonArguments {
 
 async function runDaemon(wanted: VolserverArguments): Promise<void> {
   if (wanted.worker) return (await load<typeof workerModule>("./worker.js")).runWorker()
+  requireParallel(wanted.parallel, "volserver")
   const stopping = untilStopped()
   const log = openDaemonLog(wanted, "volserver", "VolserLog")
   const stateDirectory = stateDirectoryOf(wanted)

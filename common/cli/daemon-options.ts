@@ -1,6 +1,7 @@
 /** Options that every daemon has, declared once; what they stand for. */
 import type { Options } from "yargs"
 import { nodeDisk } from "../disk/node-disk.ts"
+import { AfsError } from "../error.ts"
 import { type Logger, type LogLevel, logLevels, openLog } from "../log.ts"
 import { findPartitions, openPartition, type Partition } from "../partition/partition.ts"
 import { logFileOf, type OpenafsLog, type PlaceArguments, partitionOption, placeOptions } from "./place-options.ts"
@@ -30,6 +31,12 @@ export function openDaemonLog(wanted: DaemonArguments, name: string, file: Opena
   const switches = wanted["without-effect"]
   if (switches !== undefined) log.warn({ switches }, "switches that have no effect here")
   return log
+}
+
+/** How many at a time. @throws AfsError USAGE unless it is a number of at least one: nothing would ever run */
+export function requireParallel(parallel: number, daemon: string): void {
+  if (Number.isInteger(parallel) && parallel >= 1) return
+  throw new AfsError("USAGE", daemon, {}, { detail: "--parallel needs a number of at least 1" })
 }
 
 /** Those that are named, or all of the machine; one that cannot be used keeps none of the others from being served. */

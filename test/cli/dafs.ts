@@ -25,6 +25,11 @@ const refused: readonly (readonly [words: readonly string[], text: RegExp])[] = 
   [["salvage", "query", "--volumeid", "4294967296", "--partition", "a"], /--volumeid: a number from 1 to 4294967295/],
   [["salvage", "priority", "--volumeid", "5", "--partition", "a", "--priority", "-1"], /--priority: a number from 0/],
   [["salvage", "history", "--count", "0"], /--count: a number of at least 1/],
+  [["volserver", "--parallel", "0"], /--parallel needs a number of at least 1/],
+  [["salvageserver", "--parallel", "-1"], /--parallel needs a number of at least 1/],
+  [["salvager", "--partition", "/nowhere", "--volumeid", "1.5"], /--volumeid 1.5 is no volume id/],
+  [["salvager", "--partition", "/nowhere", "--undo-days", "-1"], /--undo-days needs a number of at least 0/],
+  [["start", "--dir", "/nonexistent/x", "--port", "65536"], /--port 65536: 0 to 65535 is wanted/],
   [["install-launchers", ""], /the directory's path is empty/],
 ]
 

@@ -40,6 +40,8 @@ const translations: readonly (readonly [string, string])[] = [
   ],
   ["davolserver -p 64 -log", "volserver --openafs --parallel 64"],
   ["davolserver -logfile /x -udpsize 5", "volserver --openafs --logfile /x --without-effect=-udpsize"],
+  ["davolserver -p 0", "volserver --openafs --parallel 1"],
+  ["dafileserver -d 1 -cb 20000 -d 25", "fileserver --openafs --port 7000 --log-level trace --cb 20000"],
   ["salvageserver", "salvageserver --openafs"],
   ["salvageserver -parallel all4 -orphans r", "salvageserver --openafs --parallel 4 --orphans remove"],
   [
