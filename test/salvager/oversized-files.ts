@@ -11,6 +11,7 @@ import { headerPath, openPartition, type Partition } from "../../common/partitio
 import { walkedSize } from "../../common/vnode/index-piece.ts"
 import { openVolume } from "../../common/volume/volume.ts"
 import { partitionProblems } from "../support/partition-state.ts"
+import { recordOnDisk } from "../support/patch.ts"
 import { found, salvageAll } from "../support/salvaged.ts"
 import { makeSampleVolume, sampleId } from "../support/sample-volume.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
@@ -79,4 +80,13 @@ test("oversized files: what is too long to be kept for an undo is cut all the sa
   )
   t.true(statSync(path).size <= size)
   t.deepEqual(partitionProblems(partition.path), [])
+})
+
+// The count of a volume with more than 2 TiB was found wrong and written anew by every salvage.
+test("oversized files: what a volume with a file of 2 TiB uses wraps as everywhere, and is found right the next time", async (t) => {
+  const partition = partitionOf(t)
+  const record = recordOnDisk(partition.path, sampleId, sampleId, 2)
+  truncateSync(new InodeStore(partition, sampleId).path({ high: record.inodeHigh, low: record.inodeLow }), 2 ** 41)
+  t.true(found(await salvageAll(partition.path)).includes(`info-counts ${sampleId}`))
+  t.deepEqual(found(await salvageAll(partition.path)), [])
 })

@@ -161,7 +161,10 @@ test("a data file whose vnode number is another object's: taken back it has its 
   t.deepEqual(withoutOwn(), before)
 
   const removed = found(await salvageAll(directory, { orphans: "remove" }))
-  t.true(removed.some((code) => code.startsWith("orphan-removed")), removed.join())
+  t.true(
+    removed.some((code) => code.startsWith("orphan-removed")),
+    removed.join(),
+  )
   t.false(removed.includes("data-moved"))
   t.deepEqual(pathsOf(directory), allPaths())
   await settled(t, directory)
