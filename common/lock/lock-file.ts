@@ -14,6 +14,7 @@
  * opened the new file are not kept apart from this one: lock files must not be removed while a server runs.
  */
 import assert from "node:assert/strict"
+import { dirname } from "node:path"
 import { isMainThread } from "node:worker_threads"
 import type { Disk, DiskFile } from "../disk/disk.ts"
 import { isSameFile, type KernelFile, kernelFile, readKernelLocks } from "./kernel-locks.ts"
@@ -153,11 +154,18 @@ function openOnce(disk: Disk, path: string): OpenLockFile {
   const already = present === undefined ? undefined : known.get(present.identity)
   if (already !== undefined) return already
   const file = disk.open(path, "lock", lockFilePermissions) // stays open if the file turns out to be known: never close it
+  if (present === undefined) giveToFolderOwner(disk, path, file)
   const { identity } = file.stat()
   const opened = openOfMachine.get(identity) ?? known.get(identity) ?? new OpenLockFile(file, identity)
   known.set(identity, opened)
   if (file.descriptor >= 0) openOfMachine.set(identity, opened)
   return opened
+}
+
+/** What root makes on a partition of somebody else, that one has to be able to lock. */
+function giveToFolderOwner(disk: Disk, path: string, file: DiskFile): void {
+  const folder = disk.stat(dirname(path))
+  if (process.geteuid?.() === 0 && folder !== undefined && folder.uid !== 0) file.setOwner(folder.uid, folder.gid)
 }
 
 function isHeldByOthers(file: OpenLockFile): boolean {

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { chownSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Worker } from "node:worker_threads"
 import test, { type ExecutionContext } from "ava"
@@ -7,6 +7,7 @@ import { nodeDisk } from "../../../common/disk/node-disk.ts"
 import { type HeldLock, lockFile } from "../../../common/lock/lock-file.ts"
 import { anyLocker, holdForeign, needsLocker, tryForeign } from "../../support/foreign-lock.ts"
 import { buildDirectory } from "../../support/project.ts"
+import { needsRoot } from "../../support/requirements.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
 
 const lockPath = (t: ExecutionContext): string => join(temporaryDirectory(t), ".volume.lock")
@@ -204,4 +205,14 @@ needsLocker("lock file: a lock that cannot be carried over to the new file is wa
   t.is(warning.name, "LockFileReplaced")
   t.regex(warning.message, /offset 5 .*clone of 5/)
   t.is(file.tryLock(5, "read"), undefined)
+})
+
+// A salvage by root of a user's development partition left a lock file there that the user could not open.
+needsRoot("lock file: one that root makes on a partition of somebody else belongs to that one", (t) => {
+  const folder = join(temporaryDirectory(t), "vicepa")
+  mkdirSync(folder)
+  chownSync(folder, 1234, 1235)
+  held(t, lockFile(nodeDisk, join(folder, ".volume.lock")).tryLock(1, "write"))
+  const { uid, gid } = statSync(join(folder, ".volume.lock"))
+  t.deepEqual([uid, gid], [1234, 1235])
 })
