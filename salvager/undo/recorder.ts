@@ -8,6 +8,7 @@
  */
 import { type Disk, type DiskFile, isDiskError } from "../../common/disk/disk.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
+import { giveToOwner } from "../../common/partition/owned-file.ts"
 import { makeOwnFolder, ownFolder, type Partition } from "../../common/partition/partition.ts"
 import { type Change, encodeEnd, encodeRecord, type JournalHead, shelfPath } from "./journal.ts"
 import { type ChangeRecorder, noteChanges, recordingDisk, stopNoting } from "./recording-disk.ts"
@@ -134,6 +135,7 @@ export class UndoRecorder implements ChangeRecorder {
     this.#takeFreeName()
     makeOwnFolder(this.#partition, "salvages", this.#name)
     this.#journal = this.#partition.disk.open(`${this.#folder}/journal`, "create", 0o600)
+    giveToOwner(this.#partition, this.#journal)
     this.#write(encodeRecord({ ...this.#head, after }))
     return this.#journal
   }

@@ -1,11 +1,13 @@
 /** What a salvage overwrites and cuts off is kept as it was. */
 import { randomBytes } from "node:crypto"
-import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
-import { openPartition } from "../../../common/partition/partition.ts"
+import { openPartition, type Partition } from "../../../common/partition/partition.ts"
 import { undoSalvage } from "../../../salvager/salvage.ts"
+import { shelfPath } from "../../../salvager/undo/journal.ts"
 import { UndoRecorder } from "../../../salvager/undo/recorder.ts"
+import { needsRoot } from "../../support/requirements.ts"
 import { salvageTime, standaloneOptions } from "../../support/salvaged.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
 import { newPartition } from "../../support/volume-builder.ts"
@@ -41,4 +43,18 @@ test("what cannot be kept goes all the same", (t) => {
   recorder.close()
   t.regex(recorder.failure ?? "", /ELOOP/)
   t.false(readdirSync(path).includes("V0000000007.vol"))
+})
+
+needsRoot("what root keeps on a user's development partition is the user's, to take back or to remove", (t) => {
+  const path = join(temporaryDirectory(t), "vicepa")
+  newPartition(path)
+  const owner = { uid: 1234, gid: 1235 }
+  const partition: Partition = { ...openPartition(path), ownerEncoding: "development", owner }
+  const recorder = new UndoRecorder(partition, 7, salvageTime, 2 ** 30)
+  writeFileSync(join(path, "V0000000007.vol"), "")
+  recorder.store().partition.disk.unlink(join(path, "V0000000007.vol"))
+  recorder.close()
+  const folder = join(shelfPath(partition), recorder.name ?? "")
+  t.like(statSync(folder), owner)
+  t.like(statSync(join(folder, "journal")), owner)
 })
