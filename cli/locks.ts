@@ -43,7 +43,7 @@ function isWanted(lock: LockHolder, volume: number | undefined): boolean {
   return volume === undefined || (lock.first <= volume && volume <= lock.last)
 }
 
-function findLocks(directory: string, volume: number | undefined, stateDirectory: string | undefined): LockRow[] {
+function findLocks(directory: string, volume: number | undefined): LockRow[] {
   const partition = { path: directory, disk: nodeDisk }
   const volumes = listVolumeLocks(partition).filter((lock) => isWanted(lock, volume))
   const rows = rowsOf("volume", volumes)
@@ -55,9 +55,13 @@ function findLocks(directory: string, volume: number | undefined, stateDirectory
       listLocks(nodeDisk, directory).filter((lock) => lock.kind === "flock"),
     ),
   )
-  if (stateDirectory !== undefined)
-    rows.push(...rowsOf("salvage", listLocks(nodeDisk, salvageLockPath(stateDirectory))))
   return rows
+}
+
+/** The right to salvage is locked in the state directory, for all partitions. */
+function findSalvageLocks(volume: number | undefined, stateDirectory: string | undefined): LockRow[] {
+  if (volume !== undefined || stateDirectory === undefined) return []
+  return rowsOf("salvage", listLocks(nodeDisk, salvageLockPath(stateDirectory)))
 }
 
 function volumesOf(row: LockRow): string {
@@ -103,21 +107,44 @@ function directoriesOf({ partition, openafs }: LocksArguments): string[] {
   return [requireDirectory(partition, "partition")]
 }
 
+/** What is locked at a place, which several have as their heading. */
+interface Section {
+  readonly place: string
+  readonly rows: readonly LockRow[]
+}
+
+function printSections(sections: readonly Section[]): void {
+  for (const { place, rows } of sections) {
+    if (rows.length === 0) process.stderr.write(`dafs: no lock is held on ${place}\n`)
+    else if (sections.length > 1) process.stdout.write(`${place}\n`)
+    printTable(rows, columns)
+  }
+}
+
+/** Of the partition that is named: the salvagers' lock is among the others. */
+function showOne({ place, rows }: Section, salvage: readonly LockRow[], json: boolean): void {
+  const locks = [...rows, ...salvage]
+  if (json) printJson({ type: "locks", partition: place, locks: locks.map(plain) })
+  else printSections([{ place, rows: locks }])
+}
+
+/** Of all partitions, in one document. */
+function showAll(sections: readonly Section[], salvage: Section, json: boolean): void {
+  if (!json) return printSections(salvage.rows.length === 0 ? sections : [...sections, salvage])
+  const partitions = sections.map(({ place, rows }) => ({ partition: place, locks: rows.map(plain) }))
+  printJson({ type: "locks", partitions, salvage: salvage.rows.map(plain) })
+}
+
 function showLocks(wanted: LocksArguments): void {
   const { volumeid, json } = wanted
   requireVolume(volumeid)
-  const directories = directoriesOf(wanted)
+  const sections = directoriesOf(wanted).map((place) => ({ place, rows: findLocks(place, volumeid) }))
   const isPlaceSaid = wanted["state-dir"] !== undefined || wanted.openafs === true
   const state = isPlaceSaid ? requireDirectory(stateDirectoryOf(wanted), "state-dir") : undefined
-  for (const directory of directories) {
-    const rows = findLocks(directory, volumeid, state)
-    if (json) printJson({ type: "locks", partition: directory, locks: rows.map(plain) })
-    else if (rows.length === 0) process.stderr.write(`dafs: no lock is held on ${directory}\n`)
-    else {
-      if (directories.length > 1) process.stdout.write(`${directory}\n`)
-      printTable(rows, columns)
-    }
-  }
+  const salvage = findSalvageLocks(volumeid, state)
+  const [only] = sections
+  if (wanted.partition !== undefined && only !== undefined) showOne(only, salvage, json)
+  else showAll(sections, { place: state ?? "", rows: salvage }, json)
 }
 
 export const locksCommand: CommandModule<object, LocksArguments> = {

@@ -93,7 +93,8 @@ async function run(wanted: SalvagerArguments): Promise<void> {
   }
   const results = await salvageAndReport(wanted, partitions, options)
   if (wanted["program-type"] === undefined) requireAnything(wanted, partitions, results)
-  process.exitCode = exitCodeOf(results, wanted)
+  const status = exitCodeOf(results, wanted)
+  if (status !== exitCodes.done) process.exitCode = status // else what went wrong beside the salvage stays the outcome
 }
 
 /** Nothing is kept for 0 days, or in 0 MiB. */

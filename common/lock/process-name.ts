@@ -22,7 +22,8 @@ function nodeProgram(args: readonly string[]): string {
   const path = args[script]
   if (path === undefined) return "node"
   if (withoutExtension(path) !== "dafs") return `node ${basename(path)}`
-  const subcommand = args.slice(script + 1).find((argument) => !argument.startsWith("-"))
+  const [subcommand, next] = args.slice(script + 1).filter((argument) => !argument.startsWith("-"))
+  if (subcommand === "launch" && next !== undefined) return `dafs launch ${next}`
   return subcommand === undefined ? "dafs" : `dafs ${subcommand}`
 }
 

@@ -79,3 +79,16 @@ test("dafs locks: a partition that is not there and a number that is none have e
   t.is((await runDafs(["locks", "--partition", "/", "--volumeid", "many"])).status, 2)
   t.is((await runDafs(["locks"])).status, 2)
 })
+
+// Each partition had a document of its own, with the salvagers' lock in each: no program could read them.
+test("dafs locks: all partitions of a machine are one document, and the lock on salvages is told once", async (t) => {
+  const state = temporaryDirectory(t)
+  using _salvage = lockSalvage(state, "write")
+  const { status, stdout, stderr } = await runDafs(["locks", "--openafs", "--state-dir", state, "--json"])
+  t.is(status, 0, stderr)
+  const document = JSON.parse(stdout) as { partitions: unknown[]; salvage: LocksDocument["locks"] }
+  t.true(Array.isArray(document.partitions))
+  t.like(document.salvage, [{ purpose: "salvage", type: "write", pid: process.pid }])
+  const text = await runDafs(["locks", "--openafs", "--state-dir", state])
+  t.is(text.stdout.match(/^salvage /gm)?.length, 1)
+})

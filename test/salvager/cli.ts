@@ -6,8 +6,9 @@ import { lockVolume } from "../../common/lock/volume-lock.ts"
 import { openPartition } from "../../common/partition/partition.ts"
 import { describeTree, partitionProblems, readPartitionState } from "../support/partition-state.ts"
 import { base, dataPath, patchDirectory } from "../support/patch.ts"
+import { builtProgram } from "../support/project.ts"
 import { damagedPartition, snapshot } from "../support/salvaged.ts"
-import { runDafs } from "../support/spawned.ts"
+import { runDafs, runProgram } from "../support/spawned.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
 
 function salvage(directory: string, ...words: string[]): ReturnType<typeof runDafs> {
@@ -160,4 +161,14 @@ test("dafs salvager takes only options that make sense", async (t) => {
     t.is(status, 2, words.join(" "))
     t.not(stderr, "")
   }
+})
+
+// A salvage that found nothing set the status to 0, whatever had gone wrong beside it.
+test("dafs salvager: a report that cannot be written fails, also where all volumes are sound", async (t) => {
+  const directory = damagedPartition(t, "multi-headers")
+  t.is((await salvage(directory, "--force")).status, 0)
+  const words = [process.execPath, builtProgram("cli/dafs.ts"), "salvager", "--partition", directory, "--nowrite"]
+  const end = await runProgram("sh", ["-c", '"$@" --offline > /dev/full', "sh", ...words])
+  t.is(end.status, 1)
+  t.regex(end.stderr, /ENOSPC/)
 })

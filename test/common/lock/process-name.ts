@@ -5,6 +5,7 @@ test("process name: a daemon of this suite is named by its subcommand, whatever 
   t.is(nameOfProgram("node", ["/usr/bin/node", "/opt/dafs/build/cli/dafs.js", "volserver", "--json"]), "dafs volserver")
   t.is(nameOfProgram("MainThread", ["node", "--enable-source-maps", "/usr/bin/dafs", "salvager"]), "dafs salvager")
   t.is(nameOfProgram("node", ["node", "dafs.js", "--help"]), "dafs")
+  t.is(nameOfProgram("node", ["node", "dafs.js", "launch", "davolserver", "-p", "16"]), "dafs launch davolserver")
   t.is(nameOfProgram("dafs fileserver", ["dafs fileserver"]), "dafs fileserver")
 })
 
