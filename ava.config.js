@@ -4,7 +4,8 @@ const build = process.env.DAFS_BUILD ?? "build"
 export default {
   files: [`${build}/test/**/*.js`, `!${build}/test/support/**`, `!${build}/test/**/*.program.js`],
   workerThreads: false,
-  timeout: "120s",
+  // Of a file in which no test ends for so long. Some run dozens at a time, which all end at the end.
+  timeout: "300s",
   // Fileservers that tests start side by side take any port, unless they say which.
   environmentVariables: { DAFS_PORT: "0" },
 }
