@@ -15,8 +15,8 @@ interface PlainOption {
 /** Options by their names. */
 export type PlainTable = Readonly<Record<string, PlainOption>>
 
-/** yargs reads more into these than one value. */
-const ambiguous = /^$|^true$|^false$|^--$|^--no-|^--[^=]*=$|^-$|^-[^-]/
+/** yargs reads more into these than one value, or takes quotes away. */
+const ambiguous = /^$|^true$|^false$|^--$|^--no-|^--[^=]*=$|^--[^=]*=["']|^-$|^-[^-]/
 const plainNumber = /^\d{1,15}$/
 
 type Said = readonly (string | true)[]
