@@ -107,12 +107,13 @@ export class UndoRecorder implements ChangeRecorder {
   save(path: string): void {
     if (!this.isKept(path)) return
     this.#try(() => {
-      const size = this.#partition.disk.stat(path)?.size
+      const { disk } = this.#partition
+      const size = disk.readLink(path) === undefined ? disk.stat(path)?.size : 0 // a link may lead nowhere
       if (size === undefined) return
       this.#count(size)
       this.#open()
       const saved = String(this.#saved++)
-      this.#partition.disk.link(path, `${this.#folder}/${saved}`)
+      disk.link(path, `${this.#folder}/${saved}`)
       this.note(path, (relative) => ({ op: "gone", path: relative, saved }))
     })
   }

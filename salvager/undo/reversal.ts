@@ -140,11 +140,11 @@ function putInPlace(disk: Disk, aside: string, path: string): void {
   disk.rename(aside, path)
 }
 
-/** The saved file takes its old name again, in the place of whatever has it. */
+/** The saved file, or link, takes its old name again, in the place of whatever has it. */
 function restore(disk: Disk, saved: string, path: string): void {
-  const present = disk.stat(path)
-  if (present?.identity === disk.stat(saved)?.identity) return
-  if (present !== undefined) disk.unlink(path)
+  const present = disk.readLink(path) === undefined ? disk.stat(path)?.identity : undefined
+  if (present !== undefined && disk.readLink(saved) === undefined && present === disk.stat(saved)?.identity) return
+  ignoring(() => disk.unlink(path), "ENOENT", "ENOTDIR")
   disk.link(saved, path)
 }
 

@@ -1,8 +1,10 @@
 /** What a salvage overwrites and cuts off is kept as it was. */
 import { randomBytes } from "node:crypto"
-import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
+import { DiskError } from "../../../common/disk/disk.ts"
+import { nodeDisk } from "../../../common/disk/node-disk.ts"
 import { openPartition, type Partition } from "../../../common/partition/partition.ts"
 import { undoSalvage } from "../../../salvager/salvage.ts"
 import { shelfPath } from "../../../salvager/undo/journal.ts"
@@ -33,15 +35,32 @@ test("what is cut off in several pieces comes back whole", async (t) => {
 })
 
 // A link that leads to itself could not be looked at, and so its removal, and the salvage of its group, failed.
+for (const target of ["itself", "/nowhere", "/etc"])
+  test(`a link to ${target} that goes comes back as a link`, async (t) => {
+    const path = join(temporaryDirectory(t), "vicepa")
+    newPartition(path)
+    const link = join(path, "V0000000007.vol")
+    symlinkSync(target === "itself" ? link : target, link)
+    const recorder = new UndoRecorder(openPartition(path), 7, salvageTime, 2 ** 30)
+    recorder.store().partition.disk.unlink(link)
+    recorder.close()
+    t.false(readdirSync(path).includes("V0000000007.vol"))
+    await undoSalvage(openPartition(path), recorder.name ?? "", standaloneOptions.claimant)
+    t.is(readlinkSync(link), target === "itself" ? link : target)
+  })
+
 test("what cannot be kept goes all the same", (t) => {
   const path = join(temporaryDirectory(t), "vicepa")
   newPartition(path)
-  const link = join(path, "V0000000007.vol")
-  symlinkSync(link, link)
-  const recorder = new UndoRecorder(openPartition(path), 7, salvageTime, 2 ** 30)
-  recorder.store().partition.disk.unlink(link)
+  const file = join(path, "V0000000007.vol")
+  writeFileSync(file, "")
+  const link = (_existing: string, name: string): never => {
+    throw new DiskError("link", name, Object.assign(new Error(), { code: "EMLINK" }))
+  }
+  const recorder = new UndoRecorder(openPartition(path, { ...nodeDisk, link }), 7, salvageTime, 2 ** 30)
+  recorder.store().partition.disk.unlink(file)
   recorder.close()
-  t.regex(recorder.failure ?? "", /ELOOP/)
+  t.regex(recorder.failure ?? "", /EMLINK/)
   t.false(readdirSync(path).includes("V0000000007.vol"))
 })
 
