@@ -8,7 +8,7 @@ import { InodeStore } from "../../common/partition/inode-store.ts"
 import { openPartition, ownFolder, type Partition } from "../../common/partition/partition.ts"
 import { openVolume, requireHeader } from "../../common/volume/volume.ts"
 import { findDraft, installDraft, VolumeDraft } from "../../common/volume/volume-draft.ts"
-import { type SalvageEvent, salvagePartition, salvageVolume } from "../../salvager/salvage.ts"
+import { type SalvageEvent, salvagePartition, salvageVolume, undoSalvage } from "../../salvager/salvage.ts"
 import { damagedFixtures, unpackDamaged } from "../support/fixture.ts"
 import { partitionProblems, readPartitionState } from "../support/partition-state.ts"
 import { base, dataPath, patchRow, recordOnDisk } from "../support/patch.ts"
@@ -142,6 +142,18 @@ test("salvage with a complete restore that waits: it is put into place first; to
   t.deepEqual(found(await salvageAll(directory)), [`draft-finished ${base.docs}`])
   t.is(readPartitionState(directory).volumes.get(base.docs)?.info?.name, "next")
   t.deepEqual(drafts(directory), [])
+  t.deepEqual(partitionProblems(directory), [])
+})
+
+test("salvage that put a complete restore into place, taken back: the volume is whole, the one or the other", async (t) => {
+  const directory = leaveDraft(t, true)
+  const { results } = await salvageAll(directory, { undo: { seconds: 60, bytes: 2 ** 30 } })
+  const partition = openPartition(directory)
+  t.true(results.some(({ undo }) => undo !== undefined))
+  for (const { undo } of results)
+    if (undo !== undefined) await undoSalvage(partition, undo, standaloneOptions.claimant)
+  await salvageAll(directory)
+  t.is(readPartitionState(directory).volumes.get(base.docs)?.info?.name, "next")
   t.deepEqual(partitionProblems(directory), [])
 })
 
