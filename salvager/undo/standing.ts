@@ -16,10 +16,12 @@ import { encodeEnd, type Journal, readJournal, shelfPath, stampOf } from "./jour
 /** Between a record of the journal and the change that it describes, and for dates that are kept by ticks. */
 const slackMs = 2000
 
+let boot: string | undefined
+
 /** Changes whenever the machine is started; empty where the system does not tell. */
 export function bootOf(): string {
-  const bytes = nodeDisk.readFile("/proc/sys/kernel/random/boot_id")
-  return bytes === undefined ? "" : Buffer.from(bytes).toString("latin1").trim()
+  boot ??= Buffer.from(nodeDisk.readFile("/proc/sys/kernel/random/boot_id") ?? []).toString("latin1").trim()
+  return boot
 }
 
 /** Why a salvage must not be taken back; undefined if it may. */
