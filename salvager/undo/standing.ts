@@ -20,7 +20,9 @@ let boot: string | undefined
 
 /** Changes whenever the machine is started; empty where the system does not tell. */
 export function bootOf(): string {
-  boot ??= Buffer.from(nodeDisk.readFile("/proc/sys/kernel/random/boot_id") ?? []).toString("latin1").trim()
+  boot ??= Buffer.from(nodeDisk.readFile("/proc/sys/kernel/random/boot_id") ?? [])
+    .toString("latin1")
+    .trim()
   return boot
 }
 
