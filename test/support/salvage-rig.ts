@@ -111,7 +111,7 @@ export async function requireSettled(t: ExecutionContext, rig: SalvageRig, membe
 async function requireFree(t: ExecutionContext, { partition, fileserver }: SalvageRig, volume: number): Promise<void> {
   const holders = (): unknown[] => volumeLockHolders(partition, volume)
   const operation = async () => (await fileserver.client().queryVolumeOperation(volume, partition.name)).payload
-  for (let round = 0; round < 250 && (holders().length > 0 || (await operation()) !== undefined); round++)
+  for (let round = 0; round < 1500 && (holders().length > 0 || (await operation()) !== undefined); round++)
     await delay(20)
   t.deepEqual(holders(), [], `no lock of volume ${volume} is left`)
   t.is(await operation(), undefined, `no checkout of volume ${volume} is left`)
