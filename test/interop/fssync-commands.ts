@@ -4,6 +4,7 @@ import { type Cell, sharedCell, wholeCell } from "../support/cell.ts"
 import { inPlaceOf } from "../support/in-place-of.ts"
 import { builtProgram } from "../support/project.ts"
 import { needsCell } from "../support/requirements.ts"
+import { createWithBackup, type VolumeWithBackup } from "../support/volume-with-backup.ts"
 
 const cell = sharedCell(...wholeCell)
 
@@ -73,14 +74,9 @@ function factsOf(text: string): Facts {
   return facts
 }
 
-interface Volumes {
-  readonly rw: number
-  readonly bk: number
-}
-
 async function answersTo(
   there: Cell,
-  { rw, bk }: Volumes,
+  { rw, bk }: VolumeWithBackup,
   asked: readonly string[],
 ): Promise<{ status: number | null; facts: Facts }[]> {
   const answers: { status: number | null; facts: Facts }[] = []
@@ -112,11 +108,8 @@ const deliberate: readonly RegExp[] = [
 needsCell.serial("dafs fssync: every command is answered by dafileserver as by our fileserver", async (t) => {
   t.timeout(180_000)
   const there = cell()
-  const rw = await there.createVolume("one")
-  await there.vos("backup", "one", "-noauth")
-  const volumes = { rw, bk: rw + 2 }
-  await there.stop("fs")
-  await there.start("fs")
+  const volumes = await createWithBackup(there, "one")
+  const { rw } = volumes
   t.deepEqual(await accessOverRx(there, [rw]), [0])
   const theirs = await answersTo(there, volumes, commands)
   for (const { status, facts } of await answersTo(there, volumes, ownCommands)) {

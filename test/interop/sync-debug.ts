@@ -5,21 +5,16 @@ import { sharedCell, wholeCell } from "../support/cell.ts"
 import { inPlaceOf } from "../support/in-place-of.ts"
 import { needsCell } from "../support/requirements.ts"
 import { differences, type Transcript, transcriptOf } from "../support/sync-debug.ts"
+import { createWithBackup, type VolumeWithBackup } from "../support/volume-with-backup.ts"
 
 const cell = sharedCell(...wholeCell)
-
-/** The volumes that the commands speak of. */
-interface Volumes {
-  readonly rw: number
-  readonly bk: number
-}
 
 const unknown = 4711
 const everyTarget = ["query", "header", "volop", "offline", "online", "leaveoff", "detach", "move", "attach"] as const
 const modes = [1, 2, 3, 4, 5, 6, 7]
 
 /** On volumes that are known and not attached. */
-const preattached = ({ rw, bk }: Volumes): string[] => [
+const preattached = ({ rw, bk }: VolumeWithBackup): string[] => [
   `list -volumeid ${rw} -partition /vicepa`,
   ...[rw, bk].flatMap((id) => [`query -volumeid ${id}`, `header -volumeid ${id}`, `volop -volumeid ${id}`]),
   ...["pkg", "vicep -arg1 a", "vicep -arg1 z", "hash -arg1 5", "hash -arg1 5000", "hdr", "vlru -arg1 0"].map(
@@ -66,7 +61,7 @@ const preattached = ({ rw, bk }: Volumes): string[] => [
 ]
 
 /** On the volume group cache. */
-const groups = ({ rw, bk }: Volumes): string[] => [
+const groups = ({ rw, bk }: VolumeWithBackup): string[] => [
   `vgcquery -volumeid ${rw} -partition /vicepa`,
   "stats -cmd hdr; sleep 0.5",
   ...[rw, bk, unknown].map((id) => `vgcquery -volumeid ${id} -partition /vicepa`),
@@ -83,7 +78,7 @@ const groups = ({ rw, bk }: Volumes): string[] => [
 ]
 
 /** On attached volumes. */
-const attached = ({ rw, bk }: Volumes): string[] => [
+const attached = ({ rw, bk }: VolumeWithBackup): string[] => [
   ...[rw, bk].flatMap((id) => [`query -volumeid ${id}`, `header -volumeid ${id}`, `volop -volumeid ${id}`]),
   `vnode -volumeid ${rw} -vnodeid 1 -unique 1 -partition /vicepa`,
   "stats -cmd pkg",
@@ -102,7 +97,7 @@ const attached = ({ rw, bk }: Volumes): string[] => [
 /** Attaches the volumes, as clients' accesses do. */
 type Attach = (volumes: readonly number[]) => Promise<void>
 
-async function recordFileserver(volumes: Volumes, attach: Attach): Promise<Transcript> {
+async function recordFileserver(volumes: VolumeWithBackup, attach: Attach): Promise<Transcript> {
   const tool = "dafssync-debug"
   const first = await transcriptOf(cell(), tool, [...preattached(volumes), ...groups(volumes)])
   await attach([volumes.rw, volumes.bk])
@@ -152,11 +147,7 @@ const deliberate: readonly RegExp[] = [
 needsCell.serial("dafssync-debug: our fileserver answers every command as dafileserver does", async (t) => {
   t.timeout(120_000)
   const there = cell()
-  const rw = await there.createVolume("one")
-  await there.vos("backup", "one", "-noauth")
-  const volumes = { rw, bk: rw + 2 }
-  await there.stop("fs")
-  await there.start("fs")
+  const volumes = await createWithBackup(there, "one")
   const access = async (ids: readonly number[]): Promise<void> => {
     t.deepEqual(await accessOverRx(there, ids), [0, 0])
   }
@@ -170,7 +161,7 @@ needsCell.serial("dafssync-debug: our fileserver answers every command as dafile
 })
 
 /** On the salvage server; the volume is salvaged in between. */
-const salvages = ({ rw, bk }: Volumes): string[] => [
+const salvages = ({ rw, bk }: VolumeWithBackup): string[] => [
   "stats",
   `query -volumeid ${rw} -partition /vicepa`,
   `cancel -volumeid ${rw} -partition /vicepa`,
