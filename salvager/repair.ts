@@ -25,15 +25,7 @@ import { countIn, linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } 
 import { headerVolume, makeOwnFolder } from "../common/partition/partition.ts"
 import type { ProgramTypeNumber } from "../common/protocol/codes.ts"
 import { newVnodeIndex } from "../common/vnode/vnode-index.ts"
-import {
-  accessListOffset,
-  classOf,
-  indexSizeMax,
-  recordOffset,
-  type VnodeClass,
-  vnodeAt,
-  vnodeClasses,
-} from "../common/vnode/vnode-record.ts"
+import { indexSizeMax, type VnodeClass, vnodeAt, vnodeClasses } from "../common/vnode/vnode-record.ts"
 import { UnsyncedChanges } from "../common/volume/unsynced-changes.ts"
 import { discardDraft } from "../common/volume/volume-draft.ts"
 import { newVolumeHeader, volumeHeaderLayout } from "../common/volume/volume-header.ts"
@@ -42,6 +34,7 @@ import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
 import { type GroupModel, inodeKey, type VolumeModel } from "./model.ts"
 import { plannedDirectory } from "./passes/edits.ts"
 import { indexType } from "./passes/vnode-indexes.ts"
+import { endOfRecords, type RecordSpan, recordSpans, wholeRecord } from "./planned-records.ts"
 
 export interface RepairOptions {
   /** Whose mark VolumeInfo carries meanwhile. */
@@ -366,7 +359,7 @@ class Repair {
     const { stampRight } = volume.indexes[cls]
     if (!volume.specials.has(indexType[cls])) this.#make(transaction, inode, volume.id, newVnodeIndex(cls))
     else if (!stampRight) transaction.write(inode, 0, newVnodeIndex(cls))
-    for (const span of spansOf([...recordWrites(volume, cls)])) {
+    for (const span of recordSpans(volume, cls)) {
       const [first] = span.writes
       transaction.write(inode, span.start, span.writes.length === 1 && first ? first.bytes : this.#filled(inode, span))
     }
@@ -452,77 +445,4 @@ function endOfRows(rows: Uint16Array): number {
 function* chunks<T>(items: readonly T[]): Generator<T[]> {
   for (let start = 0; start < items.length; start += filesPerTransaction)
     yield items.slice(start, start + filesPerTransaction)
-}
-
-interface RecordWrite {
-  readonly offset: number
-  readonly bytes: Uint8Array
-}
-
-/** Records near one another, which are written together: one call takes longer than the bytes between them. */
-interface RecordSpan {
-  readonly start: number
-  end: number
-  readonly writes: RecordWrite[]
-}
-
-const gapMax = 4096
-const spanMax = 1 << 20
-
-/** In the order of offsets; of several writes of one record the last counts. */
-function spansOf(writes: readonly RecordWrite[]): RecordSpan[] {
-  const spans: RecordSpan[] = []
-  for (const write of writes.toSorted((a, b) => a.offset - b.offset)) {
-    const last = spans.at(-1)
-    const end = write.offset + write.bytes.length
-    if (last !== undefined && write.offset - last.end <= gapMax && end - last.start <= spanMax) {
-      last.writes.push(write)
-      last.end = Math.max(last.end, end)
-    } else spans.push({ start: write.offset, end, writes: [write] })
-  }
-  return spans
-}
-
-/** What has to be written to an index: changed records, access lists, and zeros over records that go. */
-function* recordWrites(volume: VolumeModel, cls: VnodeClass): Generator<RecordWrite> {
-  const { vnodes, accessLists, garbage } = volume
-  const { recordSize } = vnodeClasses[cls]
-  for (const vnode of garbage)
-    if (classOf(vnode) === cls) yield { offset: recordOffset(vnode), bytes: new Uint8Array(recordSize) }
-  for (let slot = 0; slot < vnodes.count; slot++) {
-    const vnode = vnodes.vnode(slot)
-    if (classOf(vnode) !== cls) continue
-    const offset = recordOffset(vnode)
-    const list = accessLists.get(vnode)
-    if (vnodes.has(slot, "freed")) yield { offset, bytes: new Uint8Array(recordSize) }
-    else if (list !== undefined && !vnodes.has(slot, "changed"))
-      yield { offset: offset + accessListOffset, bytes: list }
-    else if (vnodes.has(slot, "changed")) yield { offset, bytes: recordBytes(vnodes.bytes(slot), list) }
-  }
-}
-
-/** All bytes of a record as planned; zeros for one that is not in use. */
-/** Where an index may end: behind the last record that is used. */
-function endOfRecords(volume: VolumeModel, cls: VnodeClass): number {
-  let end = newVnodeIndex(cls).length
-  for (const slot of volume.vnodes.live()) {
-    const vnode = volume.vnodes.vnode(slot)
-    if (classOf(vnode) === cls) end = Math.max(end, recordOffset(vnode) + vnodeClasses[cls].recordSize)
-  }
-  return end
-}
-
-function wholeRecord(volume: VolumeModel, vnode: number): Uint8Array {
-  const bytes = new Uint8Array(vnodeClasses[classOf(vnode)].recordSize)
-  const slot = volume.vnodes.find(vnode)
-  if (slot >= 0) bytes.set(recordBytes(volume.vnodes.bytes(slot), volume.accessLists.get(vnode)))
-  return bytes
-}
-
-function recordBytes(record: Uint8Array, list: Uint8Array | undefined): Uint8Array {
-  if (list === undefined) return record.slice()
-  const bytes = new Uint8Array(accessListOffset + list.length)
-  bytes.set(record)
-  bytes.set(list, accessListOffset)
-  return bytes
 }
