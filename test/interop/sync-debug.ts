@@ -192,8 +192,9 @@ needsCell.serial("salvsync-debug: our salvage server answers every command as Op
   const known = [
     // OpenAFS's remembers every name of a partition that it was ever given; ours does not grow by that
     / -partition \/vicepz/,
-    // OpenAFS's starts the salvage of a clone's group while the worker that found it a clone still runs,
-    /^stats; .*: pq_len = \d \| pq_len = \d$/,
+    // how much of a new request is done when the next command asks is a matter of processors; and OpenAFS's starts the
+    // salvage of a clone's group while the worker that found it a clone still runs,
+    /^stats; .*: ([sp]q)_len = \d \| \1_len = \d$/,
     // and counts it as a request for the group; our worker has the whole group already
     /^cancel .* #2: prio = 0 \| prio = 3$/,
   ]
