@@ -192,31 +192,30 @@ test("client: comes back after the server was killed and restarted, with the req
   await second.line(new RegExp(`^gone ${sender.pid}$`))
 })
 
-// A fileserver that dies at every VOL_OFF must not be asked for ever.
-test("client: a request whose connection always breaks is sent six times", async (t) => {
+/** A client of a fileserver that dies of every request, and what it was asked. */
+async function ofDyingFileserver(t: ExecutionContext): Promise<{ client: SyncClient; asked: unknown[] }> {
   const path = socketIn(t)
-  let asked = 0
-  await script(t, path, (_, socket) => {
-    asked++
+  const asked: unknown[] = []
+  await script(t, path, (request, socket) => {
+    asked.push(request)
     socket.destroy()
   })
-  const client = clientOf(t, path)
+  return { client: clientOf(t, path), asked }
+}
+
+// A fileserver that dies at every VOL_OFF must not be asked for ever.
+test("client: a request whose connection always breaks is sent six times", async (t) => {
+  const { client, asked } = await ofDyingFileserver(t)
   await t.throwsAsync(client.call(fssyncRows.VOL_OFF, { volume: 1 }), { code: "UNREACHABLE", message: /broke 6 times/ })
-  t.is(asked, 6)
+  t.is(asked.length, 6)
 })
 
 test("client: a request that may not be repeated is sent once", async (t) => {
-  const path = socketIn(t)
-  let asked = 0
-  await script(t, path, (_, socket) => {
-    asked++
-    socket.destroy()
-  })
-  const client = clientOf(t, path)
+  const { client, asked } = await ofDyingFileserver(t)
   for (const row of [fssyncRows.VOL_FORCE_ERROR, fssyncRows.VOL_PUT]) {
-    asked = 0
+    asked.length = 0
     await t.throwsAsync(client.call(row, { volume: 1 }), { code: "UNREACHABLE", message: /is not known/ })
-    t.is(asked, 1)
+    t.is(asked.length, 1)
   }
 })
 

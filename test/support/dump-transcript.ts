@@ -1,6 +1,7 @@
 /** A dump stream as a list of lines, and streams put together by hand. */
 import { createHash } from "node:crypto"
-import { type DumpEvent, DumpReader, type DumpReaderLater } from "../../common/dump/dump-reader.ts"
+import type { DumpEvent } from "../../common/dump/dump-parser.ts"
+import { DumpReader, type DumpReaderLater } from "../../common/dump/dump-reader.ts"
 import type { DumpVnode } from "../../common/dump/dump-tags.ts"
 import { DumpWriter } from "../../common/dump/dump-writer.ts"
 import { sourceOf } from "./dump-samples.ts"

@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from "ava"
-import { type DumpEvent, DumpReader, DumpReaderLater } from "../../../common/dump/dump-reader.ts"
+import type { DumpEvent } from "../../../common/dump/dump-parser.ts"
+import { DumpReader, DumpReaderLater } from "../../../common/dump/dump-reader.ts"
 import type { DumpSource } from "../../../common/dump/dump-window.ts"
 import { FormatError } from "../../../common/error.ts"
 import { rootAccessList } from "../../../common/vnode/access-list.ts"

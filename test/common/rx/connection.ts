@@ -1,24 +1,10 @@
 import test from "ava"
 import { ackReasons, packetFlags, packetTypes } from "../../../common/protocol/rx-packet.ts"
-import type { Call } from "../../../common/rx/call.ts"
-import type { EndpointOptions, Service } from "../../../common/rx/endpoint.ts"
-import { answering, clientAddress, collect, RxNetwork, serverAddress, serviceId } from "../../support/rx-network.ts"
+import { clientAddress, collect, RxNetwork, serverAddress, serviceId } from "../../support/rx-network.ts"
 import { RawPeer } from "../../support/rx-raw.ts"
+import { echo, idle, server } from "../../support/rx-raw-rig.ts"
 
 const last = packetFlags.lastPacket
-const echo = answering((request) => (request.toString() === "fail" || request.length === 4 ? -455 : request))
-
-function server(services: readonly Service[] = [echo], options: Partial<EndpointOptions> = {}) {
-  const network = new RxNetwork()
-  const endpoint = network.endpoint(serverAddress, { services, ...options })
-  return { network, endpoint, raw: new RawPeer(network) }
-}
-
-/** A service whose calls stay as they are until the test does something with them. */
-function idle(): { service: Service; calls: Call[] } {
-  const calls: Call[] = []
-  return { service: { id: serviceId, onCall: (call) => calls.push(call) }, calls }
-}
 
 test("connection: an unknown service or security index is answered with ABORT -2 of serial 0, and leaves nothing behind", (t) => {
   const { raw, endpoint } = server()
