@@ -11,24 +11,22 @@ import type { DumpSource } from "../../common/dump/dump-window.ts"
 import { AfsError, FormatError } from "../../common/error.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
 import { headerPath, type Partition } from "../../common/partition/partition.ts"
-import { programTypes, volumeTypes } from "../../common/protocol/codes.ts"
+import { volumeTypes } from "../../common/protocol/codes.ts"
 import { VolumeDraft } from "../../common/volume/volume-draft.ts"
-import { newVolumeInfo, type VolumeInfo } from "../../common/volume/volume-info.ts"
 import { type VolumeOperation, withVolume } from "../../fssync/volume-operation.ts"
 import type { VolserverContext } from "../context.ts"
 import { withNewVolume } from "../new-volume.ts"
 import { type CopiedFile, type RestoredContents, RestoredVnodes } from "../restore-contents.ts"
+import { type InfoRequest, restoredInfo } from "../restored-info.ts"
 import { switchContents } from "../switch-contents.ts"
 import { placesOfName, type VolumePlace } from "../volume-list.ts"
-import { baseName, requireStoredName, shownName, storedName } from "../volume-name.ts"
+import { baseName, requireStoredName, shownName } from "../volume-name.ts"
 import { requireFreeName } from "./create.ts"
 
 /** What happens to a volume that is there already. */
 export type Overwrite = "abort" | "full" | "incremental"
-/** Where a date comes from: the dump, the volume as it was, or the present. */
-type DateRule = "dump" | "keep" | "new"
 
-export interface RestoreRequest {
+export interface RestoreRequest extends InfoRequest {
   readonly source: DumpSource
   /** Name of the stream, for errors. */
   readonly path: string
@@ -41,13 +39,6 @@ export interface RestoreRequest {
   readonly id?: number | undefined
   /** Default `abort`. */
   readonly overwrite?: Overwrite | undefined
-  /** Restores into a read-only volume; for an existing one it says what it has to be. */
-  readonly readonly?: boolean | undefined
-  readonly offline?: boolean | undefined
-  /** Default: `new` for a new volume and a full overwrite, else `keep`. */
-  readonly creation?: DateRule | undefined
-  /** Default `dump`. */
-  readonly lastUpdate?: DateRule | undefined
 }
 
 export interface RestoredVolume {
@@ -177,7 +168,8 @@ async function restoreInto(
     await vnodes.finish()
     const { contents } = vnodes
     requireRoot(context, request, operation, contents, overwritten)
-    const next = nextInfo(context, request, operation, { header, contents, name, overwritten, incremental })
+    const now = context.now()
+    const next = restoredInfo(operation, request, { header, contents, name, overwritten, incremental, now })
     await switchContents(context, operation, draft, next)
     const { filecount, diskused } = contents
     return { id: volume.id, name, partition: volume.partition.name, overwritten, filecount, diskused, length }
@@ -236,70 +228,4 @@ function requireRoot(
     throw new FormatError("volume dump", { path: request.path }, "no root directory (vnode 1)", "one")
   }
   context.notice(`volume ${volume.id} has no root directory: dafs salvager --orphans attach makes one`)
-}
-
-interface Restored {
-  readonly header: DumpVolumeHeader
-  readonly contents: RestoredContents
-  readonly name: string
-  readonly overwritten: boolean
-  readonly incremental: boolean
-}
-
-/** VolumeInfo after the restore: the dump's, but for identity, counts, dates and what the volume itself is to keep. */
-function nextInfo(
-  context: VolserverContext,
-  request: RestoreRequest,
-  { volume, checkout }: VolumeOperation,
-  { header, contents, name, overwritten, incremental }: Restored,
-): VolumeInfo {
-  const old = volume.info
-  const now = context.now()
-  const { stampVersion: _stamp, message: _message, ...fields } = header
-  const { filecount, diskused } = contents
-  return {
-    ...newVolumeInfo({}),
-    ...fields,
-    ...(incremental ? usageOf(old) : noUsage),
-    id: volume.id,
-    parentId: volume.header.parent,
-    name: storedName(name),
-    type: typeAfter(request, old, overwritten),
-    cloneId: overwritten ? old.cloneId : 0,
-    backupId: overwritten ? old.backupId : 0,
-    inUse: programTypes[checkout.claimant.program],
-    inService: request.offline === true ? 0 : 1,
-    uniquifier: Math.max(header.uniquifier, contents.highestUnique + 1, old.uniquifier, 2),
-    filecount,
-    diskused,
-    copyDate: incremental ? old.copyDate : now,
-    creationDate: dateBy(
-      request.creation ?? (incremental ? "keep" : "new"),
-      header.creationDate,
-      old.creationDate,
-      now,
-    ),
-    updateDate: dateBy(request.lastUpdate ?? "dump", header.updateDate, old.updateDate, now),
-  }
-}
-
-const noUsage = { dayUse: 0, weekUse: [0, 0, 0, 0, 0, 0, 0], dayUseDate: 0 }
-
-/** Usage counters, which an incremental restore leaves alone. */
-function usageOf(info: VolumeInfo): Partial<VolumeInfo> & typeof noUsage {
-  const { dayUse, weekUse, dayUseDate, statInitialized, statReads, statWrites } = info
-  const { statFileSameAuthor, statFileDiffAuthor, statDirSameAuthor, statDirDiffAuthor } = info
-  const authors = { statFileSameAuthor, statFileDiffAuthor, statDirSameAuthor, statDirDiffAuthor }
-  return { dayUse, weekUse, dayUseDate, statInitialized, statReads, statWrites, ...authors }
-}
-
-function typeAfter(request: RestoreRequest, old: VolumeInfo, overwritten: boolean): number {
-  if (request.readonly === true) return volumeTypes.RO
-  return overwritten ? old.type : volumeTypes.RW
-}
-
-/** A date that there is nothing to keep of is the present one. */
-function dateBy(rule: DateRule, dumped: number, old: number, now: number): number {
-  if (rule === "dump") return dumped
-  return rule === "keep" && old !== 0 ? old : now
 }
