@@ -10,6 +10,7 @@ import {
   cellTree,
   cellWithRoot,
   digestOf,
+  longWork,
   requireSound,
   shell,
   startOurs,
@@ -99,7 +100,7 @@ needsCellAndFuse.serial("FUSE client: many files in one tree and many in one dir
 needsCellAndFuse.serial("FUSE client: random reads, writes, truncations and renames agree with a model", async (t) => {
   const cell = await served(t, 20)
   const { seed } = seededRandom(t)
-  await work(cell, "random", `${cellTree}/random`, isLarge ? 600 : Math.max(10, fuzzMs / 1000), seed)
+  await longWork(t, cell, "random", { seconds: isLarge ? 600 : Math.max(10, fuzzMs / 1000), seed })
   await judge(t, cell)
 })
 

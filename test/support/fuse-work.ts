@@ -92,12 +92,15 @@ export async function shell(cell: Cell, script: string): Promise<string> {
  * What fails because OpenAFS's client has died is no failure of its server, and says so. afsd.fuse 1.8.9 dies now and then when
  * many ask it at a time: its threads count the references to credentials without a lock, and free them too early.
  */
+class ClientDeath extends Error {}
+
+/** @throws ClientDeath */
 async function whileClientLives<T>(cell: Cell, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
     const death = await clientDeath(cell)
-    throw death === undefined ? error : new Error(death, { cause: error })
+    throw death === undefined ? error : new ClientDeath(death, { cause: error })
   }
 }
 
@@ -114,6 +117,32 @@ export async function work(cell: Cell, name: string, folder: string, ...numbers:
     await cell.exec("mkdir", "-p", folder)
     return await cell.exec(process.execPath, program, name, folder, ...numbers.map(String))
   })
+}
+
+/**
+ * Does work of so many seconds. Where OpenAFS's client dies at it, that is told, and a new one does the rest in a folder of its
+ * own, a few times at most.
+ */
+export async function longWork(
+  t: ExecutionContext,
+  cell: Cell,
+  name: string,
+  { seconds, seed }: { readonly seconds: number; readonly seed: number },
+): Promise<void> {
+  const end = Date.now() + 1000 * seconds
+  for (let deaths = 0; Date.now() < end; deaths++) {
+    try {
+      await work(cell, name, `${cellTree}/${name}${deaths}`, Math.ceil((end - Date.now()) / 1000), seed + deaths)
+      return
+    } catch (error) {
+      if (!(error instanceof ClientDeath) || deaths === 5) throw error
+      t.log(error.message)
+      await cell.stop("fuse")
+      await cell.try("umount", ["-l", "/afs"])
+      await cell.start("fuse")
+      await awaitTree(cell)
+    }
+  }
 }
 
 /** What everything below a folder comes to, as the client reads it. */
