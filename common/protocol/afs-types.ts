@@ -2,22 +2,9 @@
  * Structures that fileserver and cache manager share. Names as the protocol has them, in the order of the wire; all
  * integers are words. OpenAFS fsint/common.xg; docs/rpc.md.
  */
-import {
-  array,
-  bigI64,
-  char,
-  charVector,
-  i16,
-  i32,
-  name,
-  opaque,
-  struct,
-  text,
-  u32,
-  uuid,
-  vector,
-  type XdrOf,
-} from "../codec/xdr.ts"
+import { bigI64, char, charVector, i16, i32, name, opaque, text, u32, uuid } from "../codec/xdr.ts"
+import { array, struct, vector } from "../codec/xdr-composite.ts"
+import type { XdrOf } from "../codec/xdr-type.ts"
 
 /** Bounds of the declarations. */
 export const afsLimits = {

@@ -2,7 +2,8 @@
  * RXAFSCB: what a fileserver asks of a client. Service 1, over connections that the fileserver makes from its own port.
  * Opcodes below 211 and those of the cache (215 to 218, 65536, 65537) serve debugging tools. OpenAFS fsint/afscbint.xg.
  */
-import { array, i32, u32, uuid } from "../codec/xdr.ts"
+import { i32, u32, uuid } from "../codec/xdr.ts"
+import { array } from "../codec/xdr-composite.ts"
 import {
   AFSCBFids,
   AFSCBs,

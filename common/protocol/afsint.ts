@@ -1,21 +1,9 @@
 /**
  * RXAFS: what clients ask of a fileserver. Service 1 at UDP port 7000. OpenAFS fsint/afsint.xg; docs/rpc.md.
  */
-import {
-  array,
-  bigI64,
-  char,
-  charVector,
-  i32,
-  i64,
-  paddedText,
-  struct,
-  u16,
-  u32,
-  u64,
-  vector,
-  type XdrOf,
-} from "../codec/xdr.ts"
+import { bigI64, char, charVector, i32, i64, paddedText, u16, u32, u64 } from "../codec/xdr.ts"
+import { array, struct, vector } from "../codec/xdr-composite.ts"
+import type { XdrOf } from "../codec/xdr-type.ts"
 import {
   AFSCallBack,
   AFSCBFids,

@@ -2,7 +2,8 @@
  * PR: users and groups. Service 73 at UDP port 7002. OpenAFS ptserver/ptint.xg. ListSuperGroups (530) exists in servers
  * built with super groups only.
  */
-import { array, charVector, i32, struct, text, u32, vector } from "../codec/xdr.ts"
+import { charVector, i32, text, u32 } from "../codec/xdr.ts"
+import { array, struct, vector } from "../codec/xdr-composite.ts"
 import { IN, INOUT, OUT, operation, rpcInterface } from "./rpc-interface.ts"
 
 const nameLengthMax = 64

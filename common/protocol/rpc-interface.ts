@@ -5,7 +5,8 @@
  * A request is the opcode, then the IN and INOUT arguments; a reply the OUT and INOUT arguments. A *split* procedure moves
  * bytes in the same stream: from the client behind the request's arguments, from the server before the reply's.
  */
-import { struct, type Xdr } from "../codec/xdr.ts"
+import { struct } from "../codec/xdr-composite.ts"
+import type { Xdr } from "../codec/xdr-type.ts"
 
 type Direction = "in" | "out" | "inout"
 

@@ -2,7 +2,8 @@
  * RXSTATS: counts of RPCs, a second service on every AFS server's port (409). OpenAFS rxstat/rxstat.xg. We collect none:
  * queries are answered as by a server whose collection is off, and nobody may turn it on.
  */
-import { array, i32, u32 } from "../codec/xdr.ts"
+import { i32, u32 } from "../codec/xdr.ts"
+import { array } from "../codec/xdr-composite.ts"
 import { RpcError } from "../rpc/rpc-call.ts"
 import type { Procedures } from "../rpc/service.ts"
 import { IN, OUT, operation, rpcInterface } from "./rpc-interface.ts"

@@ -2,7 +2,9 @@
  * VL: where volumes are. Service 52 at UDP port 7003. OpenAFS vlserver/vldbint.xg and vl_opcodes.h.
  * The opcodes 525, 526 and 528 to 531 are names without procedures in OpenAFS too.
  */
-import { array, charVector, i32, list, struct, text, u32, uuid, vector, type XdrOf } from "../codec/xdr.ts"
+import { charVector, i32, text, u32, uuid } from "../codec/xdr.ts"
+import { array, list, struct, vector } from "../codec/xdr-composite.ts"
+import type { XdrOf } from "../codec/xdr-type.ts"
 import { IN, OUT, operation, rpcInterface } from "./rpc-interface.ts"
 
 const nameLengthMax = 65

@@ -2,7 +2,7 @@
  * The bytes that a split procedure moves, in pieces as they come: nothing is kept whole. Whoever reads slowly closes the
  * peer's window; whoever writes faster than the network waits.
  */
-import type { Xdr } from "../codec/xdr.ts"
+import type { Xdr } from "../codec/xdr-type.ts"
 import { type CallStream, RpcError, stubCodes } from "./rpc-call.ts"
 
 /** Bytes that come. */

@@ -2,7 +2,7 @@
  * The client side of an interface: one typed stub for each procedure of the table. What a server refuses with is thrown as
  * an RpcError with the code as it came.
  */
-import type { XdrOutcome } from "../codec/xdr.ts"
+import type { XdrOutcome } from "../codec/xdr-bytes.ts"
 import type { Operation, RpcInterface } from "../protocol/rpc-interface.ts"
 import { type BulkSink, type BulkSource, bulkSource, uploadSink, writeAll } from "./bulk-stream.ts"
 import { CallStream, type RpcCall, RpcError, stubCodes } from "./rpc-call.ts"

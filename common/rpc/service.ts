@@ -6,7 +6,7 @@
  * is waited for and nothing but arguments and results is allocated. Arguments are decoded as soon as they are complete;
  * what follows them is ignored.
  */
-import type { XdrOutcome } from "../codec/xdr.ts"
+import type { XdrOutcome } from "../codec/xdr-bytes.ts"
 import { AfsError } from "../error.ts"
 import { codes } from "../protocol/codes.ts"
 import type { Operation, RpcInterface } from "../protocol/rpc-interface.ts"

@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from "ava"
-import type { XdrOutcome } from "../../common/codec/xdr.ts"
+import type { XdrOutcome } from "../../common/codec/xdr-bytes.ts"
 import { FormatError } from "../../common/error.ts"
 import { RXAFSCB } from "../../common/protocol/afscbint.ts"
 import { RXAFS } from "../../common/protocol/afsint.ts"

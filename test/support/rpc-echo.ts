@@ -1,6 +1,6 @@
 /** Proves an interface whole: client stubs and server dispatch joined in memory, for every call with random values. */
 import type { ExecutionContext } from "ava"
-import type { XdrOf } from "../../common/codec/xdr.ts"
+import type { XdrOf } from "../../common/codec/xdr-type.ts"
 import type { Operation, RpcInterface } from "../../common/protocol/rpc-interface.ts"
 import { type BulkSink, type BulkSource, pieces } from "../../common/rpc/bulk-stream.ts"
 import { type CallSource, rpcClient } from "../../common/rpc/client.ts"

@@ -1,5 +1,6 @@
 /** Random values of declared types: bytes are decoded, and mended where they break a bound, until they are a value. */
-import type { Xdr, XdrFault, XdrOutcome } from "../../common/codec/xdr.ts"
+import type { XdrFault, XdrOutcome } from "../../common/codec/xdr-bytes.ts"
+import type { Xdr } from "../../common/codec/xdr-type.ts"
 import type { Random } from "./random.ts"
 
 /** Words that are small more often than not, so that counts and lengths are. */

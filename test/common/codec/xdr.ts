@@ -1,6 +1,5 @@
 import test from "ava"
 import {
-  array,
   bigI64,
   bigU64,
   bool,
@@ -9,22 +8,19 @@ import {
   i16,
   i32,
   i64,
-  list,
   name,
   opaque,
   opaqueVector,
-  optional,
   paddedText,
-  struct,
   text,
   u16,
   u32,
   u64,
   uuid,
-  vector,
-  type Xdr,
-  type XdrOutcome,
 } from "../../../common/codec/xdr.ts"
+import type { XdrOutcome } from "../../../common/codec/xdr-bytes.ts"
+import { array, list, optional, struct, vector } from "../../../common/codec/xdr-composite.ts"
+import type { Xdr } from "../../../common/codec/xdr-type.ts"
 import { FormatError } from "../../../common/error.ts"
 import { seededRandom } from "../../support/random.ts"
 import { sampleOf } from "../../support/xdr-samples.ts"

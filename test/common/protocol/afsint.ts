@@ -1,5 +1,5 @@
 import test from "ava"
-import type { Xdr } from "../../../common/codec/xdr.ts"
+import type { Xdr } from "../../../common/codec/xdr-type.ts"
 import { AFSCallBack, AFSFid } from "../../../common/protocol/afs-types.ts"
 import {
   AFSFetchStatus,

@@ -1,5 +1,6 @@
 import test from "ava"
-import { array, i32, struct, text, u32 } from "../../../common/codec/xdr.ts"
+import { i32, text, u32 } from "../../../common/codec/xdr.ts"
+import { array, struct } from "../../../common/codec/xdr-composite.ts"
 import { AfsError } from "../../../common/error.ts"
 import { download, IN, OUT, operation, rpcInterface, upload } from "../../../common/protocol/rpc-interface.ts"
 import { fill } from "../../../common/rpc/bulk-stream.ts"
