@@ -3,7 +3,7 @@ import type { DumpVolumeHeader } from "../common/dump/dump-tags.ts"
 import { programTypes, volumeTypes } from "../common/protocol/codes.ts"
 import { newVolumeInfo, type VolumeInfo } from "../common/volume/volume-info.ts"
 import type { VolumeOperation } from "../fssync/volume-operation.ts"
-import type { RestoredContents } from "./restore-contents.ts"
+import type { RestoredContents } from "./restored-vnodes.ts"
 import { storedName } from "./volume-name.ts"
 
 /** Where a date comes from: the dump, the volume as it was, or the present. */

@@ -7,17 +7,11 @@ import {
   openDaemonPartitions,
   requireParallel,
 } from "../common/cli/daemon-options.ts"
-import { loaderOf } from "../common/cli/load-now.ts"
 import { isInOpenafsPlace, stateDirectoryOf } from "../common/cli/place-options.ts"
 import { runPlainWords } from "../common/cli/plain-words.ts"
 import { announceReady, untilStopped } from "../common/cli/stopping.ts"
 import { prepareStateDirectory } from "../fssync/socket-path.ts"
 import { runningJobsMax } from "./job-table.ts"
-import type * as daemonModule from "./main.ts"
-import type * as workerModule from "./worker.ts"
-
-/** A worker starts for every job: it loads nothing of the daemon. */
-const load = loaderOf(import.meta.url)
 
 const volserverOptions = {
   ...daemonOptions,
@@ -31,13 +25,13 @@ interface VolserverArguments extends DaemonArguments {
 }
 
 async function runDaemon(wanted: VolserverArguments): Promise<void> {
-  if (wanted.worker) return (await load<typeof workerModule>("./worker.js")).runWorker()
+  if (wanted.worker) return (await import("./worker.ts")).runWorker() // one for every job: it loads nothing of the daemon
   requireParallel(wanted.parallel, "volserver")
   const stopping = untilStopped()
   const log = openDaemonLog(wanted, "volserver", "VolserLog")
   const stateDirectory = stateDirectoryOf(wanted)
   prepareStateDirectory(stateDirectory)
-  const { Volserver } = await load<typeof daemonModule>("./main.js")
+  const { Volserver } = await import("./main.ts")
   await using server = new Volserver({
     partitions: openDaemonPartitions(wanted, log),
     stateDirectory,

@@ -2,15 +2,14 @@
  * The vnodes of a dump, put into a volume's draft: data files first, under tags that nobody uses, then their records. The
  * volume itself is not touched, and leaving without installing the draft takes every file back.
  *
- * Memory: a buffer for the files of one batch (of three where a thread helps, file-maker.ts), a bit per vnode number, 8 bytes per restored vnode.
+ * Memory: a buffer for the files of one batch (of three where a thread helps, file-maker.ts), a bit per vnode number, 8 bytes
+ * per restored vnode.
  */
-
 import type { DumpReader } from "../common/dump/dump-reader.ts"
 import type { DumpVnode } from "../common/dump/dump-tags.ts"
 import { AfsError, FormatError } from "../common/error.ts"
-import { dataInode, type Inode, inodeParts } from "../common/partition/inode-number.ts"
+import { type Inode, inodeParts } from "../common/partition/inode-number.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
-import { IdleProcessors } from "../common/system/idle-processors.ts"
 import { type IndexPiece, indexPieceSize, pieceOffsetOf, readIndexPiece } from "../common/vnode/index-piece.ts"
 import { encodeRecord } from "../common/vnode/vnode-index.ts"
 import {
@@ -25,39 +24,18 @@ import {
 import type { Volume } from "../common/volume/volume.ts"
 import type { VolumeDraft } from "../common/volume/volume-draft.ts"
 import { blocksOf } from "../common/volume/volume-info.ts"
-import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
 import type { VolumeOperation } from "../fssync/volume-operation.ts"
 import { findContentFault } from "./content-fault.ts"
-import { batchBytesMax, batchFilesMax, type CreateFile, FileBatch, makeFiles, newBatchMemory } from "./file-batch.ts"
-import { FileMaker } from "./file-maker.ts"
-import { InodeList, takeBack } from "./inode-list.ts"
 import { RecordWriter } from "./record-writer.ts"
-import { writeSparse } from "./sparse-copy.ts"
+import { RestoredFiles, type Step } from "./restored-files.ts"
 import { VnodeSet } from "./vnode-set.ts"
 
 /** Files up to this size wait for others; larger ones are copied by themselves. */
 const smallFileMax = 256 * 1024
-/** A thread that makes files is worth its start from so many on. */
-const threadFilesMin = 512
-/** So much of a processor must be idle for it. */
-const idleProcessorsMin = 0.5
-/** Vnode numbers of a batch lie so close: the rows between are read at once. */
-const batchSpanMax = 32_768
-const pieceBytes = 256 * 1024
 /** The largest directory, and a byte by which a larger one shows. */
 const judgedBytesMax = 1023 * 2048 + 1
 /** A dump may give reason for millions of notices; nobody reads as many. */
 const noticesMax = 100
-
-interface WaitingFile {
-  readonly vnode: DumpVnode
-  /** Where its data lies in the batch buffer. */
-  readonly start: number
-  readonly end: number
-}
-
-/** Called between pieces of a long copy, and awaited if it gives a promise. */
-export type Step = () => Promise<void> | undefined
 
 /** A large file that has been copied already. */
 export interface CopiedFile {
@@ -87,21 +65,11 @@ export interface RestoreOptions {
 export class RestoredVnodes {
   readonly #volume: Volume
   readonly #store: InodeStore
+  readonly #files: RestoredFiles
   readonly #options: RestoreOptions
   readonly #writers: Readonly<Record<VnodeClass, RecordWriter>>
   readonly #seen = new VnodeSet()
-  readonly #created = new InodeList()
   readonly #pieces: Partial<Record<VnodeClass, IndexPiece>> = {}
-  /** A batch that is made in this thread, unless the file maker has one to be filled. */
-  readonly #ownBatch = new FileBatch(newBatchMemory())
-  #batch = this.#ownBatch
-  #maker: FileMaker | undefined
-  /** Undefined where no thread can help. */
-  readonly #processors: IdleProcessors | undefined
-  /** Number of files at which a thread is thought of next. */
-  #nextThought = threadFilesMin
-  #waiting: WaitingFile[] = []
-  #filled = 0
   #filecount = 0
   #diskused = 0
   #highestUnique = 0
@@ -111,7 +79,7 @@ export class RestoredVnodes {
     this.#volume = volume
     this.#store = new InodeStore(volume.partition, volume.header.parent)
     this.#options = options
-    this.#processors = FileMaker.canServe(this.#store) ? new IdleProcessors() : undefined
+    this.#files = new RestoredFiles(this.#store, (vnode, inode) => this.#writeRecord(vnode, inode))
     this.#writers = { large: new RecordWriter(draft.large, "large"), small: new RecordWriter(draft.small, "small") }
   }
 
@@ -124,12 +92,12 @@ export class RestoredVnodes {
   /** Takes the data of a vnode from the reader. @returns the copied file, for `put`, if it was too large to wait */
   async data(reader: DumpReader, vnode: DumpVnode, length: number, step: Step): Promise<CopiedFile | undefined> {
     if (length <= smallFileMax) {
-      this.#makeRoom(vnode, length)
-      reader.read(this.#batch.bytes.subarray(this.#filled, this.#filled + length))
+      this.#files.makeRoom(vnode.vnode, length)
+      reader.read(this.#files.room(length))
       return undefined
     }
-    this.flush()
-    return this.#copyLarge(reader, vnode, length, step)
+    this.#files.flush()
+    return { inode: await this.#files.copy(reader, vnode, length, step), dataVersion: vnode.dataVersion }
   }
 
   /** Puts a vnode that came in full; `file` is what `data` gave. */
@@ -140,11 +108,9 @@ export class RestoredVnodes {
       return
     }
     const length = vnode.dataLength ?? 0
-    if (vnode.dataLength === undefined) this.#makeRoom(vnode, 0)
-    if (vnode.type !== vnodeTypes.file)
-      this.#judge(vnode, this.#batch.bytes.subarray(this.#filled, this.#filled + length))
-    this.#waiting.push({ vnode, start: this.#filled, end: this.#filled + length })
-    this.#filled += length
+    if (vnode.dataLength === undefined) this.#files.makeRoom(vnode.vnode, 0)
+    if (vnode.type !== vnodeTypes.file) this.#judge(vnode, this.#files.room(length))
+    this.#files.put(vnode, length)
     this.#requireContent(vnode)
   }
 
@@ -160,73 +126,25 @@ export class RestoredVnodes {
     this.#tally(record.piece.length(record.slot), unique)
   }
 
-  /** Makes the files that wait. @throws AfsError VDISKFULL if a vnode has no free tag; DiskError */
-  flush(): void {
-    const count = this.#waiting.length
-    if (count === 0) return
-    const batch = this.#batch
-    const transaction = new VolumeTransaction(this.#store)
-    try {
-      const tags = transaction.allocate(this.#waiting.map(({ vnode }) => vnode.vnode))
-      for (const [index, { vnode, start, end }] of this.#waiting.entries()) {
-        const { vnode: number, unique, dataVersion } = vnode
-        batch.set(index, { vnode: number, unique, tag: tags[index] ?? 0, dataVersion, start, end })
-      }
-      if (batch === this.#ownBatch) this.#makeHere(transaction, count)
-    } catch (error) {
-      transaction[Symbol.dispose]()
-      throw error
-    }
-    // The draft's records count for nothing until it is installed: they need not wait for their files.
-    for (const [index, { vnode }] of this.#waiting.entries()) this.#writeRecord(vnode, batch.inode(index))
-    if (batch !== this.#ownBatch) this.#maker?.post(batch, count, transaction)
-    this.#waiting = []
-    this.#filled = 0
-    this.#batch = this.#nextBatch()
-  }
-
-  #makeHere(transaction: VolumeTransaction, count: number): void {
-    const batch = this.#ownBatch
-    const create: CreateFile = (inode, dataVersion) => this.#store.create(inode, dataVersion)
-    makeFiles(create, batch, count, (index) => transaction.adopt(batch.inode(index), batch.dataVersion(index)))
-    transaction.commit()
-    for (let index = 0; index < count; index++) this.#created.push(batch.inode(index))
-  }
-
-  /** Where the next files go: to the thread, if it is there and has nothing to do. */
-  #nextBatch(): FileBatch {
-    if (this.#filecount >= this.#nextThought) this.#maker ??= this.#newMaker()
-    return this.#maker?.free() ?? this.#ownBatch
-  }
-
-  /** A thread, where a processor has time for it; else the question comes again later. */
-  #newMaker(): FileMaker | undefined {
-    this.#nextThought = 2 * this.#filecount
-    const isUseful = (this.#processors?.mean() ?? 0) >= idleProcessorsMin
-    return isUseful ? new FileMaker(this.#store, this.#created) : undefined
-  }
-
   /** Writes everything that is still in memory into the draft, and waits for the last file. */
   async finish(): Promise<void> {
-    this.flush()
-    await this.#maker?.finish()
+    await this.#files.finish()
     this.#writers.large.flush()
     this.#writers.small.flush()
   }
 
   /** Takes back every data file, as far as that is right. */
   async undo(operation: VolumeOperation): Promise<void> {
-    await this.#maker?.end()
-    takeBack(operation, this.#store, this.#created)
+    await this.#files.undo(operation)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#maker?.end()
+    await this.#files[Symbol.asyncDispose]()
   }
 
   /** Puts a record behind those that wait, so that they go in order. */
   #putRecord(vnode: DumpVnode, { inode, dataVersion }: CopiedFile): void {
-    this.flush()
+    this.#files.flush()
     if (vnode.type !== vnodeTypes.file) this.#judgeCopied(vnode, inode)
     if (dataVersion !== vnode.dataVersion) {
       using file = this.#store.open(inode, "write") // the dump told the version only after the data
@@ -270,36 +188,6 @@ export class RestoredVnodes {
       serverModifyTime: vnode.serverModifyTime,
     })
     this.#writers[cls].put(vnode.vnode, encodeRecord(cls, record, vnode.accessList))
-  }
-
-  async #copyLarge(reader: DumpReader, vnode: DumpVnode, length: number, step: Step): Promise<CopiedFile> {
-    const { dataVersion } = vnode
-    using transaction = new VolumeTransaction(this.#store)
-    const [tag = 0] = transaction.allocate([vnode.vnode])
-    const inode = dataInode(vnode.vnode, vnode.unique, tag)
-    {
-      using file = transaction.create(inode, dataVersion)
-      let written = 0
-      for (let at = 0; at < length; ) {
-        const piece = this.#ownBatch.bytes.subarray(0, Math.min(pieceBytes, length - at))
-        reader.read(piece)
-        written = Math.max(written, writeSparse(file, piece, at))
-        at += piece.length
-        const turn = step()
-        if (turn !== undefined) await turn
-      }
-      if (written < length) file.truncate(length)
-    }
-    transaction.commit()
-    this.#created.push(inode)
-    return { inode, dataVersion }
-  }
-
-  #makeRoom(vnode: DumpVnode, length: number): void {
-    const first = this.#waiting[0]
-    if (first === undefined) return
-    const isFar = Math.abs(vnode.vnode - first.vnode.vnode) >= batchSpanMax
-    if (isFar || this.#waiting.length >= batchFilesMax || this.#filled + length > batchBytesMax) this.flush()
   }
 
   #count(vnode: DumpVnode): void {
