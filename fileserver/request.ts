@@ -18,7 +18,6 @@ import { factsOf } from "../common/volume/package-context.ts"
 import type { VolumeUse } from "../common/volume/server-volume.ts"
 import type { TrafficBy } from "../common/volume/volume-traffic.ts"
 import { anonymousRightsOf, callerAccess, type Refusal, rightsOf, type Standing } from "./access.ts"
-import { lastly, then } from "./eventually.ts"
 import { fetchStatus, volumeSync } from "./fetch-status.ts"
 import type { Caller } from "./host-table.ts"
 import { networkOf } from "./own-networks.ts"
@@ -191,11 +190,22 @@ export function onFid<R>(
   work: (request: Request) => Eventually<R>,
   before?: () => void,
 ): Eventually<R> {
-  return then(serving.hosts.callerOf(call), (caller) => {
-    before?.()
-    requireFid(fid)
-    return onVolume(serving, caller, fid.Volume, work)
-  })
+  const caller = serving.hosts.callerOf(call)
+  return caller instanceof Promise
+    ? caller.then((later) => onFidOf(serving, later, fid, work, before))
+    : onFidOf(serving, caller, fid, work, before)
+}
+
+function onFidOf<R>(
+  serving: Serving,
+  caller: Caller,
+  fid: AFSFid,
+  work: (request: Request) => Eventually<R>,
+  before: (() => void) | undefined,
+): Eventually<R> {
+  before?.()
+  requireFid(fid)
+  return onVolume(serving, caller, fid.Volume, work)
 }
 
 /** Runs an operation on a volume, which stays attached until it is over. */
@@ -205,22 +215,54 @@ export function onVolume<R>(
   volume: number,
   work: (request: Request) => Eventually<R>,
 ): Eventually<R> {
-  return then(serving.volumes.acquire(volume), (use) =>
-    lastly(
-      () => guarded(serving, use, () => work(new Request(serving, caller, use))),
-      () => use.release(),
-    ),
-  )
+  const use = serving.volumes.acquire(volume)
+  return use instanceof Promise
+    ? use.then((later) => during(serving, caller, later, work))
+    : during(serving, caller, use, work)
 }
 
-/** Runs the work; its failures become what clients understand. */
-export function guarded<R>(serving: Serving, use: VolumeUse, work: () => Eventually<R>): Eventually<R> {
+/** Written out, since every call comes here: functions made for each would be most of what it leaves to the collector. */
+function during<R>(
+  serving: Serving,
+  caller: Caller,
+  use: VolumeUse,
+  work: (request: Request) => Eventually<R>,
+): Eventually<R> {
+  let result: Eventually<R> | undefined
   try {
-    const result = work()
-    if (!(result instanceof Promise)) return result
-    return result.catch((error: unknown) => {
-      throw failureOf(serving, use, error)
-    })
+    result = guarded(requestOn(serving, caller, use), work, undefined)
+  } finally {
+    if (!(result instanceof Promise)) use.release()
+  }
+  return result instanceof Promise ? result.finally(() => use.release()) : result
+}
+
+/** What a caller asks of a volume in use. @throws AfsError what clients get */
+export function requestOn(serving: Serving, caller: Caller, use: VolumeUse): Request {
+  try {
+    return new Request(serving, caller, use)
+  } catch (error) {
+    throw failureOf(serving, use, error)
+  }
+}
+
+/** Runs work of a request; its failures become what clients understand. */
+export function guarded<A, R>(
+  request: Request,
+  work: (request: Request, about: A) => Eventually<R>,
+  about: A,
+): Eventually<R> {
+  try {
+    const result = work(request, about)
+    return result instanceof Promise ? guardedLater(request, result) : result
+  } catch (error) {
+    throw failureOf(request.serving, request.use, error)
+  }
+}
+
+async function guardedLater<R>({ serving, use }: Request, result: Promise<R>): Promise<R> {
+  try {
+    return await result
   } catch (error) {
     throw failureOf(serving, use, error)
   }

@@ -71,7 +71,8 @@ export class Directory {
   /** Bytes of the data file. */
   #length: number
   #pages: number
-  readonly #dirty = new Set<number>()
+  /** Pages in the order of their first change. A Set that is emptied with each change is left behind and collected late. */
+  #dirty: number[] = []
   /** Blob before the one that #find returned last, 0 if that was the head of its chain. */
   #before = 0
   /** Free blobs of the pages that the allocation map does not cover; filled at the first need. */
@@ -109,8 +110,20 @@ export class Directory {
   }
 
   /** Pages changed since the last `takeChanges`. */
-  get dirtyPages(): ReadonlySet<number> {
+  get dirtyPages(): readonly number[] {
     return this.#dirty
+  }
+
+  /** Page 0 is among the first to be changed, and mostly it is the last one that is changed again. */
+  #touch(page: number): void {
+    const known = page === 0 ? this.#dirty.indexOf(page) : this.#dirty.lastIndexOf(page)
+    if (known < 0) this.#dirty.push(page)
+  }
+
+  #takeDirty(): number[] {
+    const pages = this.#dirty
+    this.#dirty = []
+    return pages
   }
 
   /**
@@ -120,18 +133,16 @@ export class Directory {
    * `change` since the last call.
    */
   takeChangesInOrder(): DirectoryChange[] {
-    const pages = [...this.#dirty]
+    const pages = this.#takeDirty()
     const first = Math.min(...pages)
     const last = Math.max(...pages)
-    this.#dirty.clear()
     if (last - first === pages.length - 1) return [this.#pagesFrom(first, last)]
     return pages.map((page) => this.#pagesFrom(page, page))
   }
 
   /** What has to be written to the data file since the last call, in ascending order; pages side by side are joined. */
   takeChanges(): DirectoryChange[] {
-    const pages = [...this.#dirty].sort((a, b) => a - b)
-    this.#dirty.clear()
+    const pages = this.#takeDirty().sort((a, b) => a - b)
     const changes: DirectoryChange[] = []
     for (let first = 0; first < pages.length; ) {
       let last = first
@@ -229,7 +240,7 @@ export class Directory {
     if (blob === 0) throw this.#answer("ENOENT", "changeEntry", name)
     this.#view.setUint32(blob * blobSize + vnodeAt, id.vnode)
     this.#view.setUint32(blob * blobSize + uniqueAt, id.unique)
-    this.#dirty.add(pageOf(blob))
+    this.#touch(pageOf(blob))
   }
 
   get #blobs(): number {
@@ -323,7 +334,8 @@ export class Directory {
     this.#image.set(name, blob * blobSize + nameAt)
     this.#image[blob * blobSize + nameAt + name.length] = 0
     this.#view.setUint16(headAt, blob)
-    this.#dirty.add(page).add(0) // in the order that takeChangesInOrder gives
+    this.#touch(page)
+    this.#touch(0) // in the order that takeChangesInOrder gives
   }
 
   /** First page with so many free blobs in a row; made if there is none. */
@@ -351,7 +363,8 @@ export class Directory {
     this.#view.setUint16(pageCountAt, page + 1)
     this.#pages = page + 1
     this.#length = Math.max(this.#length, this.#pages * pageSize)
-    this.#dirty.add(page).add(0)
+    this.#touch(page)
+    this.#touch(0)
   }
 
   #reserve(size: number): void {
@@ -389,7 +402,9 @@ export class Directory {
     this.#image.fill(0, blob * blobSize, blob * blobSize + clearedPerBlob * count)
     markBlobs(this.#image, blob, count, false)
     this.#changeFree(page, count)
-    this.#dirty.add(pageOf(this.#before)).add(page).add(0) // pageOf(0) is that of the chains' heads
+    this.#touch(pageOf(this.#before)) // pageOf(0) is that of the chains' heads
+    this.#touch(page)
+    this.#touch(0)
   }
 
   #wrongFreeCount(page: number): FormatError {

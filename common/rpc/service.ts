@@ -66,11 +66,13 @@ interface Dispatch {
 }
 
 const opcodeBytes = 4
-const noBytes = new Uint8Array(0)
 const requestBytesMax = 1 << 20
-const scratch = new Uint8Array(1 << 16)
-/** One for all: a decoding is over before the next begins. */
+/** The first bytes of a request, one packet's mostly: decoded values hold none of them. */
+const requestScratch = new Uint8Array(1 << 11)
+const replyScratch = new Uint8Array(1 << 16)
+/** One for all: a decoding is over before the next begins, and a reply is on its way or copied before the next is made. */
 const outcome: XdrOutcome = { at: 0, wanted: 0, fault: undefined }
+const encoded: { bytes: Uint8Array; length: number } = { bytes: replyScratch, length: 0 }
 
 const opcodeAt = (bytes: Uint8Array): number =>
   (((bytes[0] ?? 0) << 24) | ((bytes[1] ?? 0) << 16) | ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0)) >>> 0
@@ -96,24 +98,28 @@ export function rpcService<Operations extends Readonly<Record<string, Operation>
 }
 
 function serve(dispatch: Dispatch, call: RpcCall): void {
-  const first = call.read() ?? noBytes
-  const needed = begin(dispatch, call, first)
-  if (needed > 0) void gather(dispatch, call, first, needed)
+  const length = call.readInto(requestScratch, 0, requestScratch.length)
+  const needed = begin(dispatch, call, requestScratch, length)
+  if (needed > 0) void gather(dispatch, call, requestScratch.slice(0, length), needed)
 }
 
-/** Runs the call if its arguments are complete, or ends it if they never will be; else the number of bytes that it needs. */
-function begin(dispatch: Dispatch, call: RpcCall, bytes: Uint8Array, stream?: CallStream): number {
-  if (bytes.length < opcodeBytes) return opcodeBytes
+/**
+ * Runs the call if its arguments are complete in the first `end` bytes, or ends it if they never will be; else the number of
+ * bytes that it needs.
+ */
+function begin(dispatch: Dispatch, call: RpcCall, bytes: Uint8Array, end: number, stream?: CallStream): number {
+  if (end < opcodeBytes) return opcodeBytes
   const row = dispatch.rows.get(opcodeAt(bytes))
   if (row === undefined) {
     call.abort(stubCodes.unknownOpcode)
     return 0
   }
-  const ask = row.operation.request.decode(bytes, opcodeBytes, bytes.length, outcome)
+  const ask = row.operation.request.decode(bytes, opcodeBytes, end, outcome)
   if (outcome.fault !== undefined || outcome.wanted > (dispatch.options.requestBytesMax ?? requestBytesMax))
     call.abort(stubCodes.serverUnmarshal)
   else if (outcome.wanted !== 0) return outcome.wanted
-  else run(dispatch, row, call, ask, bytes.subarray(outcome.at), stream)
+  else if (row.operation.bulk === undefined) run(dispatch, row, call, ask)
+  else runBulk(dispatch, row, call, ask, bytes.slice(outcome.at, end), stream ?? new CallStream(call))
   return 0
 }
 
@@ -130,7 +136,7 @@ async function gather(dispatch: Dispatch, call: RpcCall, first: Uint8Array, firs
       if (piece === undefined) return call.abort(total < opcodeBytes ? stubCodes.decode : stubCodes.serverUnmarshal)
       parts.push(piece)
       total += piece.length
-      if (total >= needed) needed = begin(dispatch, call, joined(parts), stream)
+      if (total >= needed) needed = begin(dispatch, call, joined(parts), total, stream)
     }
   } catch {
     // The call has failed: its client knows, or is gone.
@@ -144,21 +150,35 @@ function joined(parts: Uint8Array[]): Uint8Array {
   return whole
 }
 
-/** Calls the procedure; `rest` came behind its arguments. */
-function run(dispatch: Dispatch, row: Row, call: RpcCall, ask: unknown, rest: Uint8Array, gathered?: CallStream): void {
-  const { operation, procedure } = row
-  let sink: CheckedSink | undefined
+/** Calls a procedure that moves bytes; `rest` came behind its arguments. */
+function runBulk(
+  dispatch: Dispatch,
+  row: Row,
+  call: RpcCall,
+  ask: unknown,
+  rest: Uint8Array,
+  stream: CallStream,
+): void {
+  const { name, bulk } = row.operation
+  if (bulk?.from === "server") {
+    const sink = bulkSink(stream, name, bulk.length)
+    return run(dispatch, row, call, ask, sink, sink)
+  }
+  stream.putBack(rest)
+  run(dispatch, row, call, ask, bulkSource(stream))
+}
+
+/** Calls the procedure, and answers when it has its results. */
+function run(
+  dispatch: Dispatch,
+  { operation, procedure }: Row,
+  call: RpcCall,
+  ask: unknown,
+  bulk?: BulkSource | BulkSink,
+  sink?: CheckedSink,
+): void {
   try {
-    let source: BulkSource | undefined
-    if (operation.bulk !== undefined) {
-      const stream = gathered ?? new CallStream(call)
-      if (operation.bulk.from === "server") sink = bulkSink(stream, operation.name, operation.bulk.length)
-      else {
-        stream.putBack(rest)
-        source = bulkSource(stream)
-      }
-    }
-    const result = procedure(ask, call, sink ?? source)
+    const result = procedure(ask, call, bulk)
     if (result instanceof Promise) void answerLater(dispatch, operation, call, result, sink)
     else answer(dispatch, operation, call, result, sink)
   } catch (error) {
@@ -189,11 +209,12 @@ function answer(
   sink: CheckedSink | undefined,
 ): void {
   sink?.check()
-  const reply = encodeReply(operation, result)
-  const taken = call.write(reply)
-  if (taken === reply.length) call.finish()
-  // The encoder's array serves the next call: keep what is left.
-  else if (!call.isOver) void answerOn(dispatch, operation, call, Uint8Array.from(reply.subarray(taken)))
+  encodeReply(operation, result)
+  const { bytes, length } = encoded
+  const taken = call.write(bytes, 0, length)
+  if (taken === length) call.finish()
+  // The scratch serves the next call: what is left is copied.
+  else if (!call.isOver) void answerOn(dispatch, operation, call, bytes.slice(taken, length))
 }
 
 async function answerOn(dispatch: Dispatch, operation: Operation, call: RpcCall, rest: Uint8Array): Promise<void> {
@@ -208,15 +229,14 @@ async function answerOn(dispatch: Dispatch, operation: Operation, call: RpcCall,
 
 const noResults = {}
 
-/** The bytes of a reply, valid until the next. @throws RpcError if the results break a bound of their declaration */
-function encodeReply(operation: Operation, result: unknown): Uint8Array {
-  const { reply } = operation
+/** Puts a reply into `encoded`. @throws RpcError if the results break a bound of their declaration */
+function encodeReply({ reply, name }: Operation, result: unknown): void {
   const value = reply.sizeMax === 0 ? noResults : result
   try {
-    if (reply.sizeMax > scratch.length) return reply.encode(value)
-    return scratch.subarray(0, reply.write(value, scratch))
+    encoded.bytes = reply.sizeMax > replyScratch.length ? reply.encode(value) : replyScratch
+    encoded.length = encoded.bytes === replyScratch ? reply.write(value, replyScratch) : encoded.bytes.length
   } catch (cause) {
-    throw new RpcError(stubCodes.serverMarshal, operation.name, { cause })
+    throw new RpcError(stubCodes.serverMarshal, name, { cause })
   }
 }
 

@@ -22,6 +22,7 @@ import {
   packetTypes,
   type RxHeader,
 } from "../protocol/rx-packet.ts"
+import type { Ranked, RecencyList } from "../recency-list.ts"
 import { AckDebt } from "./ack.ts"
 import type { Channel } from "./channel.ts"
 import { type EndReason, RxError, rxCodes } from "./codes.ts"
@@ -69,7 +70,7 @@ function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
 /** Called with the error if the call ended otherwise than with its whole reply. */
 export type EndListener = (call: Call, error: RxError | undefined) => void
 
-export class Call implements Carrier {
+export class Call implements Carrier, Ranked<Call> {
   readonly connection: Connection
   readonly isClient: boolean
   /** 0 while it waits for a channel. */
@@ -84,6 +85,11 @@ export class Call implements Carrier {
   onEnd: EndListener | undefined
   /** For the service: whatever belongs to this call. */
   context: unknown
+  /** For the endpoint: the list of calls that this one is in, and its neighbours there. */
+  listed: RecencyList<Call> | undefined
+  older: Call | undefined
+  newer: Call | undefined
+  weight = 1
   #channel: Channel | undefined
   #state: CallState
   #receive: ReceiveWindow | undefined
@@ -453,8 +459,7 @@ export class Call implements Carrier {
     const channel = this.#channel
     const isCounted = this.#state !== "hold" && this.#state !== "dally"
     if (isCounted) endpoint.callEnds(this.connection.peer)
-    else endpoint.release(this)
-    endpoint.forgetHalfOpen(this)
+    endpoint.release(this)
     endpoint.timers.drop(this.#timers)
     this.#move("reset")
     channel?.ended(this, code, this.#receive)
@@ -553,7 +558,7 @@ export class Call implements Carrier {
     if (this.#isDeaf) return this.#dropUnread()
     if (!this.isClient && !this.#isAnnounced) {
       this.#isAnnounced = true
-      this.connection.endpoint.forgetHalfOpen(this)
+      this.connection.endpoint.release(this)
       this.connection.endpoint.statistics.callsExecuted++
       this.connection.announce(this)
       return

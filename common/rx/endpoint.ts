@@ -24,6 +24,7 @@ import {
   wordAt,
   writeAck,
 } from "../protocol/rx-packet.ts"
+import { RecencyList } from "../recency-list.ts"
 import type { Call } from "./call.ts"
 import { rxCodes } from "./codes.ts"
 import { Connection, type ConnectOptions } from "./connection.ts"
@@ -120,8 +121,9 @@ export class Endpoint {
   readonly #flights = new Map<number, HostFlight>()
   readonly #serverTable = new Map<number, Connection>()
   readonly #clientTable = new Map<number, Connection>()
-  readonly #halfOpen = new Set<Call>()
-  readonly #held = new Set<Call>()
+  /** Lists through the calls themselves: a Set that comes and goes with each call leaves tables behind that keep calls from being collected. */
+  readonly #halfOpen = new RecencyList<Call>()
+  readonly #held = new RecencyList<Call>()
   readonly #unsettled: Call[] = []
   readonly #awaitReach = new Set<Connection>()
   readonly #receiveWindows: ReceiveWindow[] = []
@@ -455,31 +457,27 @@ export class Endpoint {
 
   /** A call of which only a part has come; if there are too many, the oldest ends. */
   addHalfOpen(call: Call): void {
-    this.#halfOpen.add(call)
-    if (this.#halfOpen.size > this.limits.halfOpenCalls) this.#evict(this.#halfOpen)
-  }
-
-  forgetHalfOpen(call: Call): void {
-    if (this.#halfOpen.size > 0) this.#halfOpen.delete(call)
+    this.#enroll(call, this.#halfOpen, this.limits.halfOpenCalls)
   }
 
   /** A reply that is not acknowledged; if there are too many, the oldest is given up. */
   hold(call: Call): void {
-    this.#held.add(call)
-    if (this.#held.size > this.limits.heldReplies) this.#evict(this.#held)
+    this.#enroll(call, this.#held, this.limits.heldReplies)
   }
 
+  /** The call is whole, or its reply acknowledged, or it is over: it is in neither list. */
   release(call: Call): void {
-    this.#held.delete(call)
+    call.listed?.remove(call)
+    call.listed = undefined
   }
 
-  #evict(calls: Set<Call>): void {
-    for (const oldest of calls) {
-      calls.delete(oldest)
-      this.statistics.evicted++
-      oldest.end(rxCodes.callDead, "too many calls")
-      return
-    }
+  #enroll(call: Call, calls: RecencyList<Call>, most: number): void {
+    calls.add(call)
+    call.listed = calls
+    const { oldest } = calls
+    if (calls.weight <= most || oldest === undefined) return
+    this.statistics.evicted++
+    oldest.end(rxCodes.callDead, "too many calls")
   }
 
   acquireReceive(): ReceiveWindow {

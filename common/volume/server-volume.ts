@@ -6,6 +6,7 @@ import type { Millis } from "../clock.ts"
 import { AfsError } from "../error.ts"
 import type { Partition } from "../partition/partition.ts"
 import type { Code } from "../protocol/codes.ts"
+import { type Ranked, RecencyList } from "../recency-list.ts"
 import { AttachedVolume } from "./attached-volume.ts"
 import type { Attachment } from "./attachment.ts"
 import type { PendingOperation } from "./checkout.ts"
@@ -65,9 +66,13 @@ function noStatistics(): VolumeStatistics {
 }
 
 /** One user of an attached volume, from `acquire` to `release`. */
-export class VolumeUse implements Disposable {
+export class VolumeUse implements Disposable, Ranked<VolumeUse> {
   readonly volume: ServerVolume
   readonly attachment: Attachment
+  /** For the volume: the neighbours in its list of users. */
+  older: VolumeUse | undefined
+  newer: VolumeUse | undefined
+  weight = 1
   readonly #caches: ServingCaches | undefined
   /** Called once when the user is asked to end, for users without a need of `signal`. */
   onAbort: (() => void) | undefined
@@ -145,7 +150,8 @@ export class ServerVolume implements LruMember {
   generation: Generation = "none"
   lastGet: Millis = 0
   lastPromote: Millis = 0
-  #uses: Set<VolumeUse> | undefined
+  /** From the first use on. Each weighs 1. */
+  #uses: RecencyList<VolumeUse> | undefined
 
   constructor(id: number, partition: Partition, now: Millis) {
     this.id = id
@@ -158,7 +164,7 @@ export class ServerVolume implements LruMember {
   }
 
   get users(): number {
-    return this.#uses?.size ?? 0
+    return this.#uses?.weight ?? 0
   }
 
   /** Nobody uses it, waits for it or has it checked out: it may be detached to save memory. */
@@ -183,20 +189,21 @@ export class ServerVolume implements LruMember {
   }
 
   enter(use: VolumeUse): void {
-    this.#uses ??= new Set()
+    this.#uses ??= new RecencyList()
     this.#uses.add(use)
   }
 
+  /** Once for each use. */
   leave(use: VolumeUse): void {
-    this.#uses?.delete(use)
-    if (this.#uses?.size !== 0) return
-    this.#uses = undefined
-    this.cell.wake()
+    this.#uses?.remove(use)
+    if (this.users === 0) this.cell.wake()
   }
 
   /** Asks every user to end, with what its client shall get. */
   abortUses(code: Code): void {
-    for (const use of [...(this.#uses ?? [])]) use.abort(code)
+    const uses: VolumeUse[] = []
+    for (let use = this.#uses?.oldest; use !== undefined; use = use.newer) uses.push(use)
+    for (const use of uses) use.abort(code)
   }
 
   /** Is this its partition? An empty name matches any. */

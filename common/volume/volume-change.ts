@@ -274,7 +274,7 @@ export class VolumeChange implements Disposable {
     if (core.isOver) this.#transaction.abandon()
     else this.#transaction[Symbol.dispose]()
     for (const { vnode, directory, isChanged } of this.#edited) {
-      if (isChanged || directory.dirtyPages.size > 0) core.caches.directories.drop(vnode)
+      if (isChanged || directory.dirtyPages.length > 0) core.caches.directories.drop(vnode)
     }
     for (const vnode of this.#made) core.allocation(classOf(vnode.number)).free(vnode.number)
   }

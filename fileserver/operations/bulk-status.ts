@@ -10,7 +10,7 @@ import { translateErrno } from "../error-translation.ts"
 import { lastly, then } from "../eventually.ts"
 import { failedStatus, volumeSync } from "../fetch-status.ts"
 import type { Caller } from "../host-table.ts"
-import { guarded, Request, requireFid } from "../request.ts"
+import { guarded, type Request, requestOn, requireFid } from "../request.ts"
 import type { RxafsProcedure, Serving } from "../serving.ts"
 import { promisedStatus } from "./fetch-status.ts"
 
@@ -33,6 +33,7 @@ class BulkLook {
   #request: Request | undefined
   #isFound = false
   readonly #take = (status: AFSFetchStatus, promise: AFSCallBack): void => this.#found(status, promise)
+  readonly #seek = (request: Request, fid: AFSFid): Eventually<void> => promisedStatus(request, fid, true, this.#take)
 
   constructor(serving: Serving, caller: Caller, isInline: boolean) {
     this.#serving = serving
@@ -70,12 +71,8 @@ class BulkLook {
   #look(fid: AFSFid): Eventually<void> {
     requireFid(fid)
     const request = this.#request
-    if (request !== undefined && request.volume.id === fid.Volume) return this.#lookIn(request, fid)
-    return then(this.#requestOf(fid.Volume), (other) => this.#lookIn(other, fid))
-  }
-
-  #lookIn(request: Request, fid: AFSFid): Eventually<void> {
-    return guarded(this.#serving, request.use, () => promisedStatus(request, fid, true, this.#take))
+    if (request !== undefined && request.volume.id === fid.Volume) return guarded(request, this.#seek, fid)
+    return then(this.#requestOf(fid.Volume), (other) => guarded(other, this.#seek, fid))
   }
 
   #found(status: AFSFetchStatus, promise: AFSCallBack): void {
@@ -88,10 +85,8 @@ class BulkLook {
     this.leave()
     return then(this.#serving.volumes.acquire(volume), (use) => {
       this.#use = use
-      return guarded(this.#serving, use, () => {
-        this.#request = new Request(this.#serving, this.#caller, use)
-        return this.#request
-      })
+      this.#request = requestOn(this.#serving, this.#caller, use)
+      return this.#request
     })
   }
 
