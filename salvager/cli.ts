@@ -6,6 +6,7 @@ import { gatherText } from "../common/cli/gathered-text.ts"
 import { outliveReaders } from "../common/cli/lost-reader.ts"
 import { isInOpenafsPlace, logFileOf, stateDirectoryOf } from "../common/cli/place-options.ts"
 import { runPlainWords } from "../common/cli/plain-words.ts"
+import { isWatched } from "../common/cli/progress.ts"
 import { untilStopped } from "../common/cli/stopping.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
@@ -86,6 +87,7 @@ async function run(wanted: SalvagerArguments): Promise<void> {
     orphans: wanted.orphans,
     salvageDirs: wanted.salvagedirs,
     stateDirectory: stateDirectoryOf(wanted),
+    phases: wanted.progress || isWatched(),
     threads: wanted.parallel,
     undo: undoLimitsOf(wanted),
     signal: stop.signal,

@@ -6,7 +6,7 @@
  * overlooked one would take its files for nobody's. OpenAFS asks the cache alone.
  */
 import { setTimeout as delay } from "node:timers/promises"
-import { isDiskError } from "../common/disk/disk.ts"
+import { type DiskEntry, isDiskError } from "../common/disk/disk.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
 import { volumeLockPath } from "../common/lock/lock-path.ts"
 import { programOf } from "../common/lock/process-name.ts"
@@ -42,6 +42,7 @@ export class GroupHold {
   readonly #survey: Survey
   readonly #options: HoldOptions
   readonly #checkouts = new Map<number, VolumeCheckout>()
+  #special: readonly DiskEntry[] = []
   /** Members of which something lies on the disk. */
   #onDisk: readonly number[] = []
   /** Members that the fileserver's cache lists; undefined if there is no fileserver, or it could not tell. */
@@ -74,7 +75,13 @@ export class GroupHold {
   }
 
   #look(): void {
-    this.#onDisk = this.#survey.membersOf(this.group)
+    this.#special = this.#survey.specialOf(this.group)
+    this.#onDisk = this.#survey.membersOf(this.group, this.#special)
+  }
+
+  /** What lies in the group's folder of special files, since all members are held. */
+  get special(): readonly DiskEntry[] {
+    return this.#special
   }
 
   has(volume: number): boolean {
@@ -107,8 +114,8 @@ export class GroupHold {
 
   async #checkOut(volume: number): Promise<VolumeCheckout> {
     const { claimant, readOnly } = this.#options
-    const hasLockFile = this.partition.disk.stat(volumeLockPath(this.partition)) !== undefined
-    if (readOnly && !hasLockFile) return this.#claimOnly(volume)
+    if (readOnly && this.partition.disk.stat(volumeLockPath(this.partition)) === undefined)
+      return this.#claimOnly(volume)
     try {
       return await checkOutVolume(claimant, this.partition, volume)
     } catch (error) {

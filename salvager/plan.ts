@@ -47,7 +47,6 @@ export function planGroup(
   options: PlanOptions,
   progress: PlanProgress = () => undefined,
 ): GroupPlan {
-  requireData(survey)
   const model = new GroupModel(survey, new InodeStore(survey.partition, group))
   const enter = (phase: PlanPhase): void => {
     model.advance = (done, total) => progress(phase, done, total)
@@ -55,6 +54,7 @@ export function planGroup(
   }
   enter("scan")
   scanInodes(model, options.threads)
+  if (!model.hasFolder) requireData(survey)
   matchHeaders(model)
   if (checkDrafts(model)) return concluded(model)
   readInfos(model)

@@ -30,6 +30,8 @@ export interface SalvageOptions {
   readonly salvageDirs: boolean
   readonly claimant: Claimant
   readonly signal?: AbortSignal | undefined
+  /** Phases are told too; default: yes. For small groups it takes as long as some of their passes. */
+  readonly phases?: boolean
   /** Threads that read one group; default 1. */
   readonly threads?: number
   /** State directory of the server whose partition this is, where what its fileserver knew of clients goes out of date. */
@@ -95,6 +97,7 @@ export type SalvageEvent =
 export type Emit = (event: SalvageEvent) => void
 
 const tellEveryMs = 200
+const nothingDone: Repaired = { deleted: [], created: [], changed: [], wrote: false }
 const noCounts: Record<Severity, number> = { note: 0, repaired: 0, loss: 0, left: 0 }
 
 /** Salvages every group of a partition, one after the other. */
@@ -168,6 +171,16 @@ export async function salvageGroup(
   return result
 }
 
+/** Restores and clones that had been broken off. */
+interface DraftsMet {
+  /** What was put into place. */
+  readonly finished: readonly Finding[]
+  /** Volumes beside which nothing lies. */
+  readonly withoutDraft: ReadonlySet<number>
+}
+
+const noDrafts: DraftsMet = { finished: [], withoutDraft: new Set() }
+
 class GroupSalvage {
   readonly #survey: Survey
   readonly #partition: Partition
@@ -204,7 +217,7 @@ class GroupSalvage {
     const hold = await GroupHold.take(this.#survey, this.#group, asked, { claimant, readOnly, signal })
     let outcome: Repaired
     try {
-      outcome = this.#lookAndRepair()
+      outcome = this.#lookAndRepair(hold.special)
     } catch (error) {
       await hold.abort()
       throw error
@@ -217,39 +230,39 @@ class GroupSalvage {
     return this.#result(outcome.wrote ? "repaired" : readOnly && isDamaged ? "damaged" : "clean")
   }
 
-  #lookAndRepair(): Repaired {
+  /** `special`: what lies in the group's folder of special files now. */
+  #lookAndRepair(special: readonly DiskEntry[]): Repaired {
     const { readOnly, claimant, orphans, salvageDirs } = this.#options
     const now = this.#now()
-    this.#undo = this.#recorder(now)
-    const store = this.#undo?.store() ?? new InodeStore(this.#partition, this.#group)
-    const special = store.specialEntries()
-    const finished = readOnly ? [] : this.#finishDrafts(store, special)
+    const { finished, withoutDraft } = readOnly ? noDrafts : this.#finishDrafts(special, now)
     const isSame = readOnly || (finished.length === 0 && !hasLinks(special))
-    const survey = this.#survey.forGroup(this.#group, isSame ? store.volumes(special) : undefined)
+    const survey = this.#survey.forGroup(this.#group, isSame ? special : undefined, withoutDraft)
     const threads = this.#options.threads ?? 1
     const plan = planGroup(survey, this.#group, { orphans, salvageDirs, now, threads }, (...step) =>
       this.#advance(...step),
     )
     this.#plan = plan
-    if (readOnly) {
+    // what a repair writes, a finding tells: without one there is nothing to write
+    if (readOnly || (plan.findings.length === 0 && finished.length === 0)) {
       this.#emitFindings(finished, false)
-      return { deleted: [], created: [], changed: [], wrote: false }
+      return nothingDone
     }
     this.#tell("repair")
     const repaired = this.#repair(plan, finished, {
       program: programTypes[claimant.program],
       callbacksBroken: claimant.fileserver !== undefined,
       now,
-      store,
+      store: this.#storeToChange(now),
     })
     this.#emitFindings(finished, true)
     return { ...repaired, wrote: repaired.wrote || finished.length > 0 }
   }
 
-  #recorder(now: number): UndoRecorder | undefined {
-    const { readOnly, undo } = this.#options
-    if (readOnly || undo === undefined) return undefined
-    return new UndoRecorder(this.#partition, this.#group, now, undo.bytes)
+  /** The group's files; that they change is noted, if that is asked for. */
+  #storeToChange(now: number): InodeStore {
+    const { undo } = this.#options
+    if (undo !== undefined) this.#undo ??= new UndoRecorder(this.#partition, this.#group, now, undo.bytes)
+    return this.#undo?.store() ?? new InodeStore(this.#partition, this.#group)
   }
 
   /** What was found is told even if it cannot be repaired. */
@@ -273,14 +286,18 @@ class GroupSalvage {
   }
 
   /** Tidies up after restores and clones that were in place when they were broken off; others leave the old volume in place. */
-  #finishDrafts(store: InodeStore, special: readonly DiskEntry[]): Finding[] {
+  #finishDrafts(special: readonly DiskEntry[], now: number): DraftsMet {
     const finished: Finding[] = []
+    const withoutDraft = new Set<number>()
+    const store = new InodeStore(this.#partition, this.#group)
     for (const volume of store.volumes(special)) {
-      if (findDraft(store, volume) !== "complete") {
-        if (hasLinks(special)) settleDraft(store, volume)
+      const found = findDraft(store, volume)
+      if (found === "none") withoutDraft.add(volume)
+      if (found !== "complete") {
+        if (hasLinks(special)) settleDraft(this.#storeToChange(now), volume)
         continue
       }
-      finishDraft(store, volume)
+      finishDraft(this.#storeToChange(now), volume)
       const text = "a restore or clone was complete but not yet in place"
       finished.push({
         code: "draft-finished",
@@ -291,7 +308,7 @@ class GroupSalvage {
         repair: "put into place",
       })
     }
-    return finished
+    return { finished, withoutDraft }
   }
 
   #emitFindings(first: readonly Finding[], done: boolean): void {
@@ -301,11 +318,13 @@ class GroupSalvage {
   }
 
   #tell(phase: PlanPhase | "checkOut" | "repair", done = 0, total = 0): void {
+    if (this.#options.phases === false) return
     this.#emit({ type: "phase", group: this.#group, phase, files: this.#plan?.model.files.found ?? 0, done, total })
   }
 
   /** Beginnings are told at once, what follows only so often. */
   #advance(phase: PlanPhase, done: number, total: number): void {
+    if (this.#options.phases === false) return
     const now = performance.now()
     if (done > 0 && now - this.#told < tellEveryMs) return
     this.#told = now

@@ -2,7 +2,7 @@
  * Which volumes a partition has, told from the disk alone: header files by name and content, and special files by the
  * group they lie in. Nobody is asked, so nothing that a server remembers wrongly can make a salvage overlook a volume.
  */
-import { isDiskError } from "../common/disk/disk.ts"
+import { type DiskEntry, isDiskError } from "../common/disk/disk.ts"
 import { FormatError } from "../common/error.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import { dataFolder, decodeNumber, groupFolder } from "../common/partition/namei-path.ts"
@@ -100,7 +100,12 @@ function push<T>(lists: Map<number, T[]>, key: number, value: T): void {
 /** A later look at what belongs to one group; it stands before what was seen first. */
 interface GroupLook {
   readonly group: number
+  /** What lies in its folder of special files. */
+  readonly special: readonly DiskEntry[]
+  /** The volumes among that. */
   readonly volumes: readonly number[]
+  /** Volumes beside which no draft lies; see findDraft. */
+  readonly withoutDraft: ReadonlySet<number>
   /** Names of the header files that were read again, or are gone. */
   readonly names: ReadonlySet<string>
   readonly headers: readonly HeaderFile[]
@@ -163,9 +168,22 @@ export class Survey {
     return this.homesOf(volume)[0] ?? said ?? volume
   }
 
-  /** Ids of all volumes of a group: with files in its folder, or with a header that says so and no files elsewhere. */
-  membersOf(group: number): number[] {
-    return this.#membersWith(group, this.#volumesIn(group))
+  /**
+   * Ids of all volumes of a group: with files in its folder, or with a header that says so and no files elsewhere. `special`:
+   * what lies in its folder of special files, if that is known.
+   */
+  membersOf(group: number, special?: readonly DiskEntry[]): number[] {
+    return this.#membersWith(group, special === undefined ? this.#volumesIn(group) : this.#volumesAmong(group, special))
+  }
+
+  /** What lies in a group's folder of special files. */
+  specialOf(group: number): readonly DiskEntry[] {
+    return this.#look?.group === group ? this.#look.special : new InodeStore(this.partition, group).specialEntries()
+  }
+
+  /** Known to have no draft beside it. */
+  isWithoutDraft(volume: number): boolean {
+    return this.#look?.withoutDraft.has(volume) === true
   }
 
   #membersWith(group: number, inFolder: readonly number[]): number[] {
@@ -176,10 +194,15 @@ export class Survey {
   }
 
   /**
-   * The same partition with a new look at what belongs to one group; the rest is taken as it was. `volumes`: those that have
-   * special files in its folder, if that is known.
+   * The same partition with a new look at what belongs to one group; the rest is taken as it was. `special`: what lies in its
+   * folder of special files, if that is known; `withoutDraft`: volumes that are known to have no draft beside them.
    */
-  forGroup(group: number, volumes: readonly number[] = this.#volumesIn(group)): Survey {
+  forGroup(
+    group: number,
+    special: readonly DiskEntry[] = this.specialOf(group),
+    withoutDraft: ReadonlySet<number> = new Set(),
+  ): Survey {
+    const volumes = this.#volumesAmong(group, special)
     const members = this.#membersWith(group, volumes)
     const known = new Map<string, number>(members.map((id) => [headerName(id), id]))
     for (const { name, volume } of [...members.flatMap((id) => this.headersOf(id)), ...this.#headersIn(group)])
@@ -187,7 +210,9 @@ export class Survey {
     const headers = [...known].map(([name, volume]) => readHeaderFile(this.partition, name, volume))
     return new Survey(this.partition, this.#base, {
       group,
+      special,
       volumes,
+      withoutDraft,
       names: new Set(known.keys()),
       headers: headers.filter((file) => file !== undefined).sort(byVolume),
     })
@@ -260,8 +285,11 @@ export class Survey {
   }
 
   #volumesIn(group: number): readonly number[] {
-    if (this.#look?.group === group) return this.#look.volumes
-    return new InodeStore(this.partition, group).volumes()
+    return this.#look?.group === group ? this.#look.volumes : this.#volumesAmong(group, this.specialOf(group))
+  }
+
+  #volumesAmong(group: number, special: readonly DiskEntry[]): readonly number[] {
+    return new InodeStore(this.partition, group).volumes(special)
   }
 
   /** None for a folder that cannot be read: the salvage of its group will say so, and stops no other. */

@@ -150,6 +150,7 @@ export function checkDrafts(group: GroupModel): boolean {
   const known = group.volumes.map(({ id }) => id)
   const gone = volumesInSwitch(group.hiddenNames).filter((volume) => !known.includes(volume))
   for (const volume of [...known, ...gone]) {
+    if (group.survey.isWithoutDraft(volume)) continue
     const found = findDraft(group.store, volume)
     if (found === "none") continue
     group.unfinished = true

@@ -55,7 +55,7 @@ function misplaced(group: GroupModel, file: string, inode: Inode): void {
 
 function scanSpecial(group: GroupModel): void {
   const folder = `${group.store.root}/${specialFolder}`
-  for (const { name, isDirectory } of group.partition.disk.list(folder) ?? []) {
+  for (const { name, isDirectory } of group.survey.specialOf(group.id)) {
     const path = `${folder}/${name}`
     const inode = decodeInode(name)
     const stat = isDirectory ? undefined : group.partition.disk.stat(path)
