@@ -3,6 +3,7 @@
  * called; files that a repair plans to make are appended behind those that exist.
  */
 import { dataInode, type Inode } from "../common/partition/inode-number.ts"
+import { FileColumns } from "./file-columns.ts"
 
 /** What the scan learns of a data file. */
 export interface DataFileFacts {
@@ -19,9 +20,13 @@ export interface DataFileFacts {
 const filesMax = 2 ** 27
 
 export class DataFiles {
-  #columns = new Columns(64)
+  /** What the scan finds, until `sort`. */
+  readonly scanned = new FileColumns()
+  #columns = new Columns(0)
   #count = 0
   #found = 0
+  /** What the last search found; all files before it have lower vnode numbers. */
+  #last = 0
   /** Planned files by vnode number. */
   readonly #planned = new Map<number, number[]>()
 
@@ -33,11 +38,6 @@ export class DataFiles {
   /** Files that exist. */
   get found(): number {
     return this.#found
-  }
-
-  /** Adds a file that was found. Positions begin with `sort`. */
-  add(vnode: number, unique: number, tag: number, size: number, version: number): void {
-    this.#append(vnode, unique, tag, size, version)
   }
 
   /** Adds a file that will be made. @returns its position. */
@@ -61,14 +61,16 @@ export class DataFiles {
     return position
   }
 
-  /** Ends the scan: orders the files by vnode number. */
+  /** Ends the scan: orders the files by vnode number. Positions begin here. */
   sort(): void {
-    if (this.#count > filesMax) throw new RangeError(`${this.#count} data files in one volume group`)
-    this.#found = this.#count
-    const order = orderOf(this.#columns.vnode.subarray(0, this.#count))
-    const sorted = new Columns(order.length)
-    sorted.takePermuted(this.#columns, order)
-    this.#columns = sorted
+    const { scanned } = this
+    const { count } = scanned
+    if (count > filesMax) throw new RangeError(`${count} data files in one volume group`)
+    this.#columns = new Columns(count)
+    this.#columns.takePlaced(scanned, placesOf(scanned.vnode.subarray(0, count)))
+    this.#count = count
+    this.#found = count
+    scanned.handOver()
   }
 
   vnode(file: number): number {
@@ -113,6 +115,11 @@ export class DataFiles {
     this.#columns.mark[file] = 1
   }
 
+  /** True if there is a file of the vnode, whatever version. */
+  hasVnode(vnode: number): boolean {
+    return this.#columns.vnode[this.#lowerBound(vnode)] === vnode
+  }
+
   /** Positions of all files of a vnode, planned ones last. */
   ofVnode(vnode: number): number[] {
     const files: number[] = []
@@ -130,15 +137,23 @@ export class DataFiles {
     return -1
   }
 
-  /** First position with this vnode number or a higher one. */
+  /** First position with this vnode number or a higher one. Most questions come in ascending order: it is near the last. */
   #lowerBound(vnode: number): number {
-    let low = 0
-    let high = this.#found
+    const vnodes = this.#columns.vnode
+    let low = this.#last
+    if (low > 0 && (vnodes[low - 1] ?? 0) >= vnode) low = 0
+    let step = 1
+    while (low + step < this.#found && (vnodes[low + step] ?? 0) < vnode) {
+      low += step
+      step *= 2
+    }
+    let high = Math.min(low + step, this.#found)
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#columns.vnode[middle] ?? 0) < vnode) low = middle + 1
+      if ((vnodes[middle] ?? 0) < vnode) low = middle + 1
       else high = middle
     }
+    this.#last = low
     return low
   }
 
@@ -182,46 +197,48 @@ class Columns {
     this.mark.set(from.mark)
   }
 
-  /** What the scan learnt, in another order; nobody uses a file yet. */
-  takePermuted(from: Columns, order: Uint32Array): void {
-    for (let index = 0; index < order.length; index++) {
-      const at = order[index] ?? 0
-      this.size[index] = from.size[at] ?? 0
-      this.vnode[index] = from.vnode[at] ?? 0
-      this.unique[index] = from.unique[at] ?? 0
-      this.version[index] = from.version[at] ?? 0
-      this.tag[index] = from.tag[at] ?? 0
+  /** What the scan learnt, each file at its place; nobody uses a file yet. */
+  takePlaced(from: FileColumns, places: Uint32Array): void {
+    for (let index = 0; index < places.length; index++) {
+      const at = places[index] ?? 0
+      this.size[at] = from.size[index] ?? 0
+      this.vnode[at] = from.vnode[index] ?? 0
+      this.unique[at] = from.unique[index] ?? 0
+      this.version[at] = from.version[index] ?? 0
+      this.tag[at] = from.tag[index] ?? 0
     }
   }
 }
 
-/** Positions in ascending order of their vnode numbers; equal ones keep their order. */
-function orderOf(vnodes: Uint32Array): Uint32Array {
+/** Where each file comes to lie in ascending order of vnode numbers; equal ones keep their order. */
+function placesOf(vnodes: Uint32Array): Uint32Array {
   let highest = 0
   for (let index = 0; index < vnodes.length; index++) highest = Math.max(highest, vnodes[index] ?? 0)
-  return highest < 64 + 4 * vnodes.length ? countedOrder(vnodes, highest) : sortedOrder(vnodes)
+  return highest < 64 + 4 * vnodes.length ? countedPlaces(vnodes, highest) : sortedPlaces(vnodes)
 }
 
 /** For numbers without great gaps, as they are where no file has a damaged name. */
-function countedOrder(vnodes: Uint32Array, highest: number): Uint32Array {
-  const places = new Uint32Array(highest + 2)
+function countedPlaces(vnodes: Uint32Array, highest: number): Uint32Array {
+  const next = new Uint32Array(highest + 2)
   for (let index = 0; index < vnodes.length; index++) {
     const above = (vnodes[index] ?? 0) + 1
-    places[above] = (places[above] ?? 0) + 1
+    next[above] = (next[above] ?? 0) + 1
   }
-  for (let vnode = 1; vnode < places.length; vnode++) places[vnode] = (places[vnode] ?? 0) + (places[vnode - 1] ?? 0)
-  const order = new Uint32Array(vnodes.length)
+  for (let vnode = 1; vnode < next.length; vnode++) next[vnode] = (next[vnode] ?? 0) + (next[vnode - 1] ?? 0)
+  const places = new Uint32Array(vnodes.length)
   for (let index = 0; index < vnodes.length; index++) {
     const vnode = vnodes[index] ?? 0
-    const place = places[vnode] ?? 0
-    order[place] = index
-    places[vnode] = place + 1
+    const place = next[vnode] ?? 0
+    places[index] = place
+    next[vnode] = place + 1
   }
-  return order
+  return places
 }
 
-function sortedOrder(vnodes: Uint32Array): Uint32Array {
+function sortedPlaces(vnodes: Uint32Array): Uint32Array {
   const keys = new Float64Array(vnodes.length)
   for (let index = 0; index < vnodes.length; index++) keys[index] = (vnodes[index] ?? 0) * filesMax + index
-  return Uint32Array.from(keys.sort(), (key) => key % filesMax)
+  const places = new Uint32Array(vnodes.length)
+  for (const [place, key] of keys.sort().entries()) places[key % filesMax] = place
+  return places
 }

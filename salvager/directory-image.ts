@@ -3,21 +3,8 @@
  * entries makes. Names are bytes throughout.
  */
 import { newDirectory } from "../common/directory/directory.ts"
-import {
-  blobSize,
-  blobsNeeded,
-  blobsPerPage,
-  dotBlob,
-  dotDotBlob,
-  headerBlobsOf,
-  isMarked,
-  nameAt,
-  nameLengthAt,
-  nameLengthMax,
-  pageCountOf,
-  uniqueAt,
-  vnodeAt,
-} from "../common/directory/directory-page.ts"
+import { checkDirectory } from "../common/directory/directory-check.ts"
+import { blobSize, dotDotBlob, nameAt, nameLengthMax, uniqueAt, vnodeAt } from "../common/directory/directory-page.ts"
 import { type RecoveredEntry, recoverEntries } from "../common/directory/directory-recovery.ts"
 import { isAfsError } from "../common/error.ts"
 import { unique, vnodeNumber } from "../common/ids.ts"
@@ -47,40 +34,29 @@ export function fidAt(image: Buffer, blob: number): Fid {
   return { vnode: word(image, at + vnodeAt), unique: word(image, at + uniqueAt) }
 }
 
-/** Calls `visit` for each entry of a sound directory but `.` and `..`, in the order of blobs. Makes no objects. */
+/**
+ * Calls `visit` for each entry of a sound directory but `.` and `..`, in the order of blobs. Makes no objects. `nameLengths`:
+ * see `checkDirectory`.
+ */
 export function visitSound(
   image: Buffer,
-  visit: (blob: number, vnode: number, unique: number, nameLength: number) => void,
+  nameLengths: Uint8Array,
+  visit: (blob: number, vnode: number, unique: number) => void,
 ): void {
-  const pages = pageCountOf(image)
-  for (let page = 0; page < pages; page++) {
-    const end = (page + 1) * blobsPerPage
-    for (let blob = page * blobsPerPage + headerBlobsOf(page); blob < end; ) {
-      if (!isMarked(image, blob)) {
-        blob++
-        continue
-      }
-      const length = nameLengthAt(image, blob)
-      const at = blob * blobSize
-      if (blob !== dotBlob && blob !== dotDotBlob)
-        visit(blob, word(image, at + vnodeAt), word(image, at + uniqueAt), length)
-      blob += blobsNeeded(length)
-    }
+  for (let blob = dotDotBlob + 1; blob < nameLengths.length; blob++) {
+    if (nameLengths[blob] === 0) continue
+    const at = blob * blobSize
+    visit(blob, word(image, at + vnodeAt), word(image, at + uniqueAt))
   }
-}
-
-/** True if a name contains a slash, which no client can ask for. */
-export function hasSlash(image: Buffer, blob: number, nameLength: number): boolean {
-  const start = blob * blobSize + nameAt
-  for (let at = start; at < start + nameLength; at++) if (image[at] === slash) return true
-  return false
 }
 
 /** Entries of a sound directory. */
 function soundEntries(image: Buffer): ImageEntry[] {
   const entries: ImageEntry[] = []
-  visitSound(image, (blob, vnode, unique, length) => {
+  const { nameLengths } = checkDirectory(image)
+  visitSound(image, nameLengths, (blob, vnode, unique) => {
     const start = blob * blobSize + nameAt
+    const length = nameLengths[blob] ?? 0
     entries.push({ blob, vnode, unique, name: Buffer.from(image.subarray(start, start + length)), isChained: true })
   })
   return entries

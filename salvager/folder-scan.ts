@@ -3,10 +3,11 @@
  * so that it may run in any thread; nothing here opens a file.
  */
 import { isDiskError } from "../common/disk/disk.ts"
-import type { ReadFolder } from "../common/disk/folder-reader.ts"
-import { inodeParts } from "../common/partition/inode-number.ts"
-import { decodeInode } from "../common/partition/namei-path.ts"
+import type { FolderEntry, ReadFolder } from "../common/disk/folder-reader.ts"
+import { type Inode, inodeParts } from "../common/partition/inode-number.ts"
+import { decodeInodeInto } from "../common/partition/namei-path.ts"
 import { decodeOwner, ownerIs } from "../common/partition/owner-data.ts"
+import type { FileColumns } from "./file-columns.ts"
 
 /** A folder of data files. */
 export interface DataFolder {
@@ -27,7 +28,7 @@ export type Oddity =
 
 /** Takes what is found. */
 export interface ScanSink {
-  add(vnode: number, unique: number, tag: number, size: number, version: number): void
+  readonly files: FileColumns
   odd(oddity: Oddity): void
 }
 
@@ -44,24 +45,28 @@ export function scanFolder(
   isDevelopment: boolean,
   sink: ScanSink,
 ): void {
-  read(path, (entry) => {
-    const inode = entry.isDirectory ? undefined : decodeInode(entry.name)
-    if (inode === undefined) {
-      sink.odd({ kind: "foreign", path: `${path}/${entry.name}` })
-      return
-    }
-    const { special, vnode, high: unique, tag, rest } = inodeParts(inode)
-    if (special || rest !== 0 || placeOf(vnode) !== place) {
-      sink.odd({ kind: "misplaced", path: `${path}/${entry.name}` })
-      return
-    }
-    const stat = entry.stat()
-    if (stat?.isFile !== true) return // gone meanwhile, or no file at all
-    const version = isDevelopment ? 0 : decodeOwner(stat).parameter
-    sink.add(vnode, unique, tag, stat.size, version)
-    if (!isDevelopment && !ownerIs(stat, { parameter: version, number: tag }))
-      sink.odd({ kind: "owner", path: `${path}/${entry.name}`, parameter: version })
-  })
+  read(path, (entry) => takeEntry(entry, path, place, isDevelopment, sink))
+}
+
+/** Of the file in hand: a great volume has too many for an object each. */
+const inode: { -readonly [Half in keyof Inode]: Inode[Half] } = { high: 0, low: 0 }
+
+function takeEntry(entry: FolderEntry, path: string, place: number, isDevelopment: boolean, sink: ScanSink): void {
+  if (entry.isDirectory || !decodeInodeInto(inode, entry.bytes, entry.start, entry.end)) {
+    sink.odd({ kind: "foreign", path: `${path}/${entry.name}` })
+    return
+  }
+  const { special, vnode, high: unique, tag, rest } = inodeParts(inode)
+  if (special || rest !== 0 || placeOf(vnode) !== place) {
+    sink.odd({ kind: "misplaced", path: `${path}/${entry.name}` })
+    return
+  }
+  const stat = entry.stat()
+  if (stat?.isFile !== true) return // gone meanwhile, or no file at all
+  const version = isDevelopment ? 0 : decodeOwner(stat).parameter
+  sink.files.add(vnode, unique, tag, stat.size, version)
+  if (!isDevelopment && !ownerIs(stat, { parameter: version, number: tag }))
+    sink.odd({ kind: "owner", path: `${path}/${entry.name}`, parameter: version })
 }
 
 /** True for a failure of the disk; what else is thrown is a mistake of this program. */

@@ -9,7 +9,9 @@ import type { Partition } from "../common/partition/partition.ts"
 import { classOf, type VnodeClass } from "../common/vnode/vnode-record.ts"
 import type { VolumeInfo } from "../common/volume/volume-info.ts"
 import { DataFiles } from "./data-files.ts"
+import type { DirectoriesAhead } from "./directories-ahead.ts"
 import { Findings } from "./finding.ts"
+import type { ScanThreads } from "./scan-threads.ts"
 import type { HeaderFile, Survey } from "./survey.ts"
 import { VnodeTable } from "./vnode-table.ts"
 
@@ -23,8 +25,8 @@ export interface PlanOptions {
   readonly salvageDirs: boolean
   /** Seconds since 1970. */
   readonly now: number
-  /** Threads that may read at a time; default 1. */
-  readonly threads?: number
+  /** Threads that read too, where there is much. */
+  readonly threads?: ScanThreads | undefined
 }
 
 /** A special file that was found. */
@@ -103,6 +105,10 @@ export class VolumeModel {
   readonly badAccessLists = new Map<number, Uint8Array>()
   /** Records that could not be used as they are but may still tell something, by vnode number. */
   readonly leftovers = new Map<number, Uint8Array>()
+  /** Vnode numbers of free records on disk that have the magic of one in use, until data files are known. */
+  readonly freeWithMagic: number[] = []
+  /** The records at the ends of indexes that are cut off in them, filled up with zeros, by vnode number. */
+  readonly cutRecords = new Map<number, Uint8Array>()
   /** Vnode numbers of records on disk that say nothing and are not in `vnodes`. */
   readonly garbage = new Set<number>()
   /** Directories that were read, by vnode number. */
@@ -171,6 +177,8 @@ export class GroupModel {
   readonly id: number
   readonly findings: Findings
   readonly files = new DataFiles()
+  /** Directories that were read while threads scanned; nothing where there was no time for it. */
+  ahead: DirectoriesAhead | undefined
   readonly volumes: VolumeModel[] = []
   linkTable: LinkTableState = "missing"
   /** Bytes of its file. */

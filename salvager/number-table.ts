@@ -1,15 +1,21 @@
 /**
- * A map from unsigned 32-bit numbers to small positions, in one typed array: a few bytes per entry where a Map takes
- * fifty. Open addressing, linear probing; entries are never removed.
+ * A map from unsigned 32-bit numbers to small positions, in typed arrays: a few bytes per entry where a Map takes fifty.
+ * Numbers that are not much higher than there are numbers are looked up directly, the others by open addressing with linear
+ * probing; entries are never removed.
  */
 const multiplier = 0x9e37_79b1
 const startBits = 6
+/** Vnode numbers of one class are every other number, and those that were freed are taken again before others. */
+const directPerNumber = 3
 
 export class NumberTable {
+  /** Positions + 1 of the lowest numbers, by number; 0 for none. */
+  #direct = new Uint32Array(0)
   #bits = startBits
   #keys = new Uint32Array(1 << startBits)
   /** Position + 1; 0 is a free place. */
   #values = new Uint32Array(1 << startBits)
+  #hashed = 0
   #size = 0
 
   get size(): number {
@@ -18,21 +24,29 @@ export class NumberTable {
 
   /** Makes room for so many numbers, before there are any. */
   reserve(count: number): void {
-    while (this.#size === 0 && 2 * count > 1 << this.#bits) this.#bits++
-    if (this.#keys.length === 1 << this.#bits) return
-    this.#keys = new Uint32Array(1 << this.#bits)
-    this.#values = new Uint32Array(1 << this.#bits)
+    if (this.#size === 0) this.#direct = new Uint32Array(directPerNumber * count)
   }
 
   /** The position of a number, or -1. */
   get(key: number): number {
+    if (key < this.#direct.length) return (this.#direct[key] ?? 0) - 1
     return (this.#values[this.#placeOf(key)] ?? 0) - 1
   }
 
   set(key: number, position: number): void {
-    if (2 * this.#size >= this.#keys.length) this.#grow()
+    if (key < this.#direct.length) {
+      if (this.#direct[key] === 0) this.#size++
+      this.#direct[key] = position + 1
+    } else this.#setHashed(key, position)
+  }
+
+  #setHashed(key: number, position: number): void {
+    if (2 * this.#hashed >= this.#keys.length) this.#grow()
     const place = this.#placeOf(key)
-    if (this.#values[place] === 0) this.#size++
+    if (this.#values[place] === 0) {
+      this.#hashed++
+      this.#size++
+    }
     this.#keys[place] = key
     this.#values[place] = position + 1
   }
@@ -51,10 +65,11 @@ export class NumberTable {
     this.#bits++
     this.#keys = new Uint32Array(1 << this.#bits)
     this.#values = new Uint32Array(1 << this.#bits)
-    this.#size = 0
+    this.#size -= this.#hashed
+    this.#hashed = 0
     for (let place = 0; place < keys.length; place++) {
       const value = values[place] ?? 0
-      if (value !== 0) this.set(keys[place] ?? 0, value - 1)
+      if (value !== 0) this.#setHashed(keys[place] ?? 0, value - 1)
     }
   }
 }

@@ -7,18 +7,18 @@ import { dataFolder } from "../common/partition/namei-path.ts"
 import type { Finding, Severity } from "./finding.ts"
 import { GroupModel, type PlanOptions } from "./model.ts"
 import { planContents } from "./passes/contents.ts"
-import { readTrees } from "./passes/directories.ts"
+import { readDirectoriesAhead, readTrees } from "./passes/directories.ts"
 import { checkDrafts, decideFates } from "./passes/fates.ts"
 import { returnForeignRecords } from "./passes/foreign-records.ts"
 import { checkHeaders, matchHeaders } from "./passes/headers.ts"
-import { scanInodes } from "./passes/inodes.ts"
+import { beginInodes, endInodes } from "./passes/inodes.ts"
 import { planLinks } from "./passes/link-counts.ts"
 import { checkAccessLists } from "./passes/lost-records.ts"
 import { settleOrphans } from "./passes/orphans.ts"
 import { checkRecords } from "./passes/records.ts"
 import { planSummary } from "./passes/summary.ts"
 import { settleTree } from "./passes/tree.ts"
-import { checkSpecialFiles, loadIndexes } from "./passes/vnode-indexes.ts"
+import { checkSpecialFiles, matchRecords, readIndexes } from "./passes/vnode-indexes.ts"
 import { checkInfos, readInfos } from "./passes/volume-info.ts"
 import { PathFinder } from "./paths.ts"
 import type { Survey } from "./survey.ts"
@@ -53,13 +53,16 @@ export function planGroup(
     progress(phase, 0, 0)
   }
   enter("scan")
-  scanInodes(model, options.threads)
+  const scan = beginInodes(model, options.threads)
+  readIndexes(model)
+  if (scan.isShared) readDirectoriesAhead(model)
+  endInodes(model, scan)
   if (!model.hasFolder) requireData(survey)
   matchHeaders(model)
   if (checkDrafts(model)) return concluded(model)
   readInfos(model)
   enter("records")
-  loadIndexes(model)
+  matchRecords(model)
   decideFates(model)
   noteEmptyGroup(model)
   checkHeaders(model)

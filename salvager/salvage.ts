@@ -5,9 +5,11 @@
 import { type DiskEntry, isDiskError } from "../common/disk/disk.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, FormatError, isAfsError } from "../common/error.ts"
+import { specialInode } from "../common/partition/inode-number.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import type { Partition } from "../common/partition/partition.ts"
 import { programTypes } from "../common/protocol/codes.ts"
+import { vnodeClasses } from "../common/vnode/vnode-record.ts"
 import { removeSavedClients } from "../common/volume/saved-clients.ts"
 import { findDraft, finishDraft, settleDraft } from "../common/volume/volume-draft.ts"
 import type { Claimant } from "../fssync/volume-checkout.ts"
@@ -17,6 +19,7 @@ import type { OrphanPolicy } from "./model.ts"
 import { type GroupPlan, type PlanPhase, planGroup } from "./plan.ts"
 import { needsNoSalvage } from "./quick-check.ts"
 import { type Repaired, type RepairOptions, repairGroup } from "./repair.ts"
+import { ScanThreads } from "./scan-threads.ts"
 import { Survey } from "./survey.ts"
 import { type UndoLimits, UndoRecorder } from "./undo/recorder.ts"
 import { expireSalvages, keptSalvages, takeBack } from "./undo/reversal.ts"
@@ -97,6 +100,8 @@ export type SalvageEvent =
 export type Emit = (event: SalvageEvent) => void
 
 const tellEveryMs = 200
+/** With fewer the start of a thread takes longer than it saves. */
+const vnodesForThreads = 10_000
 const nothingDone: Repaired = { deleted: [], created: [], changed: [], wrote: false }
 const noCounts: Record<Severity, number> = { note: 0, repaired: 0, loss: 0, left: 0 }
 
@@ -213,11 +218,12 @@ class GroupSalvage {
 
   async #salvage(asked: number): Promise<GroupResult> {
     const { claimant, readOnly, signal } = this.#options
+    using threads = this.#threads()
     this.#tell("checkOut")
     const hold = await GroupHold.take(this.#survey, this.#group, asked, { claimant, readOnly, signal })
     let outcome: Repaired
     try {
-      outcome = this.#lookAndRepair(hold.special)
+      outcome = this.#lookAndRepair(hold.special, threads)
     } catch (error) {
       await hold.abort()
       throw error
@@ -231,13 +237,12 @@ class GroupSalvage {
   }
 
   /** `special`: what lies in the group's folder of special files now. */
-  #lookAndRepair(special: readonly DiskEntry[]): Repaired {
+  #lookAndRepair(special: readonly DiskEntry[], threads: ScanThreads): Repaired {
     const { readOnly, claimant, orphans, salvageDirs } = this.#options
     const now = this.#now()
     const { finished, withoutDraft } = readOnly ? noDrafts : this.#finishDrafts(special, now)
     const isSame = readOnly || (finished.length === 0 && !hasLinks(special))
     const survey = this.#survey.forGroup(this.#group, isSame ? special : undefined, withoutDraft)
-    const threads = this.#options.threads ?? 1
     const plan = planGroup(survey, this.#group, { orphans, salvageDirs, now, threads }, (...step) =>
       this.#advance(...step),
     )
@@ -256,6 +261,16 @@ class GroupSalvage {
     })
     this.#emitFindings(finished, true)
     return { ...repaired, wrote: repaired.wrote || finished.length > 0 }
+  }
+
+  /** Threads for the scan: where the index tells of a great group they start now, and are there when it begins. */
+  #threads(): ScanThreads {
+    const count = this.#options.threads ?? 1
+    const threads = new ScanThreads(count - 1)
+    const index = specialInode(this.#group, "smallIndex")
+    const size = count > 1 ? (new InodeStore(this.#partition, this.#group).stat(index)?.size ?? 0) : 0
+    if (size / vnodeClasses.small.recordSize >= vnodesForThreads) threads.start()
+    return threads
   }
 
   /** The group's files; that they change is noted, if that is asked for. */

@@ -2,105 +2,139 @@
  * Scans the folders of a great volume group with several threads. They only list and stat, so no lock is ever theirs: record
  * locks belong to the process, and a thread that opened and closed a lock file would drop those of all.
  *
- * The calling thread scans too, and at the end waits without its event loop. Folders are taken in turn from a shared counter.
- * What a thread could not read, or took and never handed over, is read again by the caller: so errors are its own, and a
- * thread that dies costs time only.
+ * Threads are started ahead, because their start takes as long as to read some ten thousand files. The calling thread scans
+ * too, when it has done what needs no scan, and at the end waits without its event loop. Folders are taken in turn from a
+ * shared counter. What a thread could not read, or took and never handed over, is read again by the caller: so errors are
+ * its own, and a thread that dies costs time only.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"
 import type { Disk } from "../common/disk/disk.ts"
 import { folderReader, readerOf } from "../common/disk/folder-reader.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
-import { type DataFolder, type Oddity, type ScanSink, scanFolder } from "./folder-scan.ts"
+import { FileColumns } from "./file-columns.ts"
+import { type DataFolder, type ScanSink, scanFolder } from "./folder-scan.ts"
 import type { Advance } from "./model.ts"
+import { type ScanPart, type ScanTask, scanWords, take } from "./scan-task.ts"
 
-/** With fewer folders (of some 500 files each) the start of a thread takes longer than it saves. */
+/** With fewer folders (of some 250 files each) the start of a thread takes longer than it saves. */
 const foldersMin = 24
 /** A thread that has not ended a folder for so long is not waited for. */
 const patienceMs = 10_000
 
-/** Words of the shared memory. */
-export const scanWords = { next: 0, progress: 1, ended: 2 } as const
+/** Threads for one scan. */
+export class ScanThreads implements Disposable {
+  readonly #count: number
+  #threads: Worker[] = []
 
-/** What a thread is given. */
-export interface ScanTask {
-  readonly folders: readonly DataFolder[]
-  readonly isDevelopment: boolean
-  readonly words: Int32Array
-  readonly port: MessagePort
+  /** `count` besides the calling one. */
+  constructor(count: number) {
+    this.#count = count
+  }
+
+  /** They load what they need, and wait for their task. */
+  start(): void {
+    while (this.#threads.length < this.#count) this.#threads.push(startThread())
+  }
+
+  /** @returns where each will hand over its part */
+  hand(task: Omit<ScanTask, "port">): MessagePort[] {
+    this.start()
+    return this.#threads.splice(0).map((thread) => {
+      const { port1, port2 } = new MessageChannel()
+      thread.postMessage({ ...task, port: port2 } satisfies ScanTask, [port2])
+      port1.unref()
+      return port1
+    })
+  }
+
+  /** Ends those that never had a task; others end by themselves. */
+  [Symbol.dispose](): void {
+    for (const thread of this.#threads.splice(0)) void thread.terminate()
+  }
 }
 
-/** What a thread hands over when there are no more folders: its files in columns. */
-export interface ScanPart {
-  /** Folders that were read in full. */
-  readonly read: readonly number[]
-  readonly count: number
-  readonly vnode: Uint32Array<ArrayBuffer>
-  readonly unique: Uint32Array<ArrayBuffer>
-  readonly version: Uint32Array<ArrayBuffer>
-  readonly size: Float64Array<ArrayBuffer>
-  readonly tag: Uint8Array<ArrayBuffer>
-  readonly oddities: readonly Oddity[]
+function startThread(): Worker {
+  const thread = new Worker(new URL("./scan-thread.js", import.meta.url))
+  thread.on("error", () => undefined) // what it had is read again
+  thread.unref()
+  return thread
 }
 
-/**
- * Reads all folders into `sink`, in no particular order.
- * @throws DiskError if one cannot be read
- */
-export function scanFolders(
+/** A scan that threads may have begun. */
+export interface FolderScan {
+  /** Threads read meanwhile. */
+  readonly isShared: boolean
+  /**
+   * Reads all that is left into `sink`, in no particular order. To be called once.
+   * @throws DiskError if a folder cannot be read
+   */
+  finish(sink: ScanSink, advance?: Advance): void
+}
+
+/** Lets threads begin with these folders, if they are many. */
+export function beginScan(
   disk: Disk,
   folders: readonly DataFolder[],
   isDevelopment: boolean,
-  threads: number,
-  sink: ScanSink,
-  advance: Advance = () => undefined,
-): void {
-  const isWorthIt = threads > 1 && disk === nodeDisk && folders.length >= foldersMin
-  if (isWorthIt) {
-    scanTogether(folders, isDevelopment, threads - 1, sink, advance)
-    return
-  }
-  const read = disk === nodeDisk && folders.length >= foldersMin ? folderReader() : readerOf(disk)
-  for (const [index, folder] of folders.entries()) {
-    advance(index, folders.length)
-    scanFolder(read, folder, isDevelopment, sink)
-  }
-}
-
-function scanTogether(
-  folders: readonly DataFolder[],
-  isDevelopment: boolean,
-  others: number,
-  sink: ScanSink,
-  advance: Advance,
-): void {
-  const words = new Int32Array(new SharedArrayBuffer(4 * Object.keys(scanWords).length))
-  const ports = Array.from({ length: others }, () => startThread({ folders, isDevelopment, words }))
-  const missing = new Set(folders.keys())
-  for (let index = take(words); index < folders.length; index = take(words)) {
-    const folder = folders[index]
-    advance(index, folders.length)
-    if (folder !== undefined) scanFolder(folderReader(), folder, isDevelopment, sink)
-    missing.delete(index)
-  }
-  waitForThreads(words, others)
-  for (const port of ports) for (const index of takePart(port, sink)) missing.delete(index)
-  for (const index of missing) {
-    const folder = folders[index]
-    if (folder !== undefined) scanFolder(folderReader(), folder, isDevelopment, sink)
+  threads?: ScanThreads,
+): FolderScan {
+  const isGreat = disk === nodeDisk && folders.length >= foldersMin
+  if (isGreat && threads !== undefined) return new SharedScan(folders, isDevelopment, threads)
+  return {
+    isShared: false,
+    finish(sink, advance = () => undefined) {
+      const read = isGreat ? folderReader() : readerOf(disk)
+      for (const [index, folder] of folders.entries()) {
+        advance(index, folders.length)
+        scanFolder(read, folder, isDevelopment, sink)
+      }
+    },
   }
 }
 
-/** The next folder that nobody has taken. */
-export const take = (words: Int32Array): number => Atomics.add(words, scanWords.next, 1)
+class SharedScan implements FolderScan {
+  readonly isShared: boolean
+  readonly #folders: readonly DataFolder[]
+  readonly #isDevelopment: boolean
+  readonly #words = new Int32Array(new SharedArrayBuffer(4 * Object.keys(scanWords).length))
+  readonly #ports: readonly MessagePort[]
+  /** Folders that were not read yet, as far as is known here. */
+  readonly #missing: Set<number>
 
-function startThread(task: Omit<ScanTask, "port">): MessagePort {
-  const { port1, port2 } = new MessageChannel()
-  const workerData: ScanTask = { ...task, port: port2 }
-  const thread = new Worker(new URL("./scan-thread.js", import.meta.url), { workerData, transferList: [port2] })
-  thread.on("error", () => undefined) // what it had is read again
-  thread.unref()
-  port1.unref()
-  return port1
+  constructor(folders: readonly DataFolder[], isDevelopment: boolean, threads: ScanThreads) {
+    this.#folders = folders
+    this.#isDevelopment = isDevelopment
+    this.#missing = new Set(folders.keys())
+    this.#ports = threads.hand({ folders, isDevelopment, words: this.#words })
+    this.isShared = this.#ports.length > 0
+  }
+
+  finish(sink: ScanSink, advance: Advance = () => undefined): void {
+    const count = this.#folders.length
+    for (let index = take(this.#words); index < count; index = take(this.#words)) {
+      advance(index, count)
+      this.#read(index, sink)
+    }
+    if (this.#missing.size > 0) waitForThreads(this.#words, this.#ports.length)
+    for (const port of this.#ports) this.#takePart(port, sink)
+    for (const index of this.#missing) this.#read(index, sink)
+  }
+
+  #read(index: number, sink: ScanSink): void {
+    const folder = this.#folders[index]
+    if (folder !== undefined) scanFolder(folderReader(), folder, this.#isDevelopment, sink)
+    this.#missing.delete(index)
+  }
+
+  #takePart(port: MessagePort, sink: ScanSink): void {
+    const received: { message: ScanPart } | undefined = receiveMessageOnPort(port)
+    port.close()
+    if (received === undefined) return
+    const { read, files, oddities } = received.message
+    sink.files.addAll(FileColumns.of(files))
+    for (const oddity of oddities) sink.odd(oddity)
+    for (const index of read) this.#missing.delete(index)
+  }
 }
 
 /** Returns when all have ended, or when none has got on for a while. */
@@ -112,16 +146,4 @@ function waitForThreads(words: Int32Array, count: number): void {
     const isTimeOver = Atomics.wait(words, scanWords.ended, ended, patienceMs) === "timed-out"
     if (isTimeOver && Atomics.load(words, scanWords.progress) === progress) return
   }
-}
-
-/** @returns the folders that the thread has read */
-function takePart(port: MessagePort, sink: ScanSink): readonly number[] {
-  const received: { message: ScanPart } | undefined = receiveMessageOnPort(port)
-  port.close()
-  if (received === undefined) return []
-  const { read, count, vnode, unique, tag, size, version, oddities } = received.message
-  for (let file = 0; file < count; file++)
-    sink.add(vnode[file] ?? 0, unique[file] ?? 0, tag[file] ?? 0, size[file] ?? 0, version[file] ?? 0)
-  for (const oddity of oddities) sink.odd(oddity)
-  return read
 }

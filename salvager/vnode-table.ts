@@ -8,7 +8,7 @@ import { NumberTable } from "./number-table.ts"
 const recordSize = vnodeRecordLayout.size
 
 /** What is known or planned of a vnode; bits that may be combined. */
-export const vnodeFlags = {
+const vnodeFlags = {
   /** The record differs from the one on disk. */
   changed: 1,
   /** There was no usable record. */
@@ -24,6 +24,27 @@ export const vnodeFlags = {
   /** Its directory was damaged and could not be read in full. */
   damaged: 64,
 } as const
+type VnodeFlag = keyof typeof vnodeFlags
+
+/** What an object would tell by the flag's name; here it is told without a look at the name, in the innermost loops. */
+function bitOf(flag: VnodeFlag): number {
+  switch (flag) {
+    case "changed":
+      return vnodeFlags.changed
+    case "rebuilt":
+      return vnodeFlags.rebuilt
+    case "freed":
+      return vnodeFlags.freed
+    case "contentChanged":
+      return vnodeFlags.contentChanged
+    case "reached":
+      return vnodeFlags.reached
+    case "contested":
+      return vnodeFlags.contested
+    case "damaged":
+      return vnodeFlags.damaged
+  }
+}
 
 export class VnodeTable {
   readonly #slots = new NumberTable()
@@ -49,8 +70,13 @@ export class VnodeTable {
     return slot < 0 || this.has(slot, "freed") ? -1 : slot
   }
 
-  /** Adds a record, or one in the place of a freed one; its bytes begin at `from`. @returns its slot. */
-  add(vnode: number, bytes: Uint8Array, file: number, from = 0): number {
+  /** Adds a record, or one in the place of a freed one. @returns its slot. */
+  add(vnode: number, bytes: Uint8Array, file: number): number {
+    return this.addFrom(vnode, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, file)
+  }
+
+  /** The same of a record that begins at `from`. */
+  addFrom(vnode: number, source: DataView, from: number, file: number): number {
     let slot = this.#slots.get(vnode)
     if (slot < 0) {
       if (this.#count === this.#columns.vnode.length) this.#grow()
@@ -59,8 +85,9 @@ export class VnodeTable {
       if (classOf(vnode) === "large") this.#directoriesEnd = this.#count
     }
     this.#columns.vnode[slot] = vnode
+    const { view } = this.#columns
     const start = slot * recordSize
-    for (let at = 0; at < recordSize; at++) this.#columns.records[start + at] = bytes[from + at] ?? 0
+    for (let at = 0; at < recordSize; at += 4) view.setUint32(start + at, source.getUint32(from + at))
     this.#columns.file[slot] = file
     this.#columns.flags[slot] = 0
     this.#columns.holder[slot] = 0
@@ -116,16 +143,16 @@ export class VnodeTable {
     this.#columns.file[slot] = file
   }
 
-  has(slot: number, flag: keyof typeof vnodeFlags): boolean {
-    return ((this.#columns.flags[slot] ?? 0) & vnodeFlags[flag]) !== 0
+  has(slot: number, flag: VnodeFlag): boolean {
+    return ((this.#columns.flags[slot] ?? 0) & bitOf(flag)) !== 0
   }
 
-  mark(slot: number, flag: keyof typeof vnodeFlags): void {
-    this.#columns.flags[slot] = (this.#columns.flags[slot] ?? 0) | vnodeFlags[flag]
+  mark(slot: number, flag: VnodeFlag): void {
+    this.#columns.flags[slot] = (this.#columns.flags[slot] ?? 0) | bitOf(flag)
   }
 
-  unmark(slot: number, flag: keyof typeof vnodeFlags): void {
-    this.#columns.flags[slot] = (this.#columns.flags[slot] ?? 0) & ~vnodeFlags[flag]
+  unmark(slot: number, flag: VnodeFlag): void {
+    this.#columns.flags[slot] = (this.#columns.flags[slot] ?? 0) & ~bitOf(flag)
   }
 
   holder(slot: number): number {
@@ -154,15 +181,23 @@ export class VnodeTable {
   }
 
   /** Slots in use, in the order in which they were added: by index, ascending, then rebuilt ones. */
-  *live(): Generator<number> {
-    for (let slot = 0; slot < this.#count; slot++)
-      if (((this.#columns.flags[slot] ?? 0) & vnodeFlags.freed) === 0) yield slot
+  live(): IterableIterator<number> {
+    return new SlotWalk(this, false)
   }
 
   /** Slots of directories in use. */
-  *directories(): Generator<number> {
-    for (let slot = 0; slot < this.#directoriesEnd; slot++)
-      if (((this.#columns.flags[slot] ?? 0) & vnodeFlags.freed) === 0 && this.isDirectory(slot)) yield slot
+  directories(): IterableIterator<number> {
+    return new SlotWalk(this, true)
+  }
+
+  /** The first slot in use behind this one, of any vnode or of a directory; -1 if there is none. */
+  next(after: number, isOfDirectory: boolean): number {
+    const end = isOfDirectory ? this.#directoriesEnd : this.#count
+    for (let slot = after + 1; slot < end; slot++) {
+      const isLive = ((this.#columns.flags[slot] ?? 0) & vnodeFlags.freed) === 0
+      if (isLive && (!isOfDirectory || this.isDirectory(slot))) return slot
+    }
+    return -1
   }
 
   /** The 32-bit field of a record at an offset; 0 for no slot. */
@@ -174,6 +209,29 @@ export class VnodeTable {
     const grown = new Columns(2 * this.#columns.vnode.length)
     grown.take(this.#columns)
     this.#columns = grown
+  }
+}
+
+/** Slots one after the other: its own result each time, for a volume is gone through many times. */
+class SlotWalk implements IterableIterator<number> {
+  readonly #table: VnodeTable
+  readonly #isOfDirectories: boolean
+  value = -1
+  done = false
+
+  constructor(table: VnodeTable, isOfDirectories: boolean) {
+    this.#table = table
+    this.#isOfDirectories = isOfDirectories
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+
+  next(): { value: number; done: boolean } {
+    this.value = this.#table.next(this.value, this.#isOfDirectories)
+    this.done = this.value < 0
+    return this
   }
 }
 

@@ -7,19 +7,20 @@ import {
   blobSize,
   blobsNeeded,
   blobsPerPage,
-  chainAt,
   chainCount,
+  chainOfHash,
   chainsAt,
   dotBlob,
   dotDotBlob,
   entryFlag,
   freeBlobsOf,
+  hashed,
   headerBlobsOf,
   isEntryBlob,
   mapAt,
   mapPages,
   nameAt,
-  nameLengthAt,
+  nameEnd,
   nameLengthMax,
   nextAt,
   noPage,
@@ -72,19 +73,37 @@ function newFault(kind: DirectoryFaultKind, offset: number, text: string): Direc
 
 const word = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
 
+/** What a directory's data file was found to be. */
+export interface DirectoryReading {
+  /** The first fault; undefined if it is sound. */
+  readonly fault: DirectoryFault | undefined
+  /** Of a sound directory: by blob, the length of the name of the entry that begins there, 0 where none does. */
+  readonly nameLengths: Uint8Array
+  /** Of a sound directory: some name contains a slash, which no client can ask for. */
+  readonly hasSlash: boolean
+}
+
 /**
  * The first fault of a directory's data file, or undefined if it is sound. Never throws, whatever the bytes; time and
  * memory are bounded by their number.
  */
 export function findDirectoryFault(bytes: Uint8Array): DirectoryFault | undefined {
+  return checkDirectory(bytes).fault
+}
+
+/** The same, and where its entries are. */
+export function checkDirectory(bytes: Uint8Array): DirectoryReading {
   const headers = pageFault(bytes, 0) ?? mapFault(bytes) ?? pageCountFault(bytes)
-  if (headers !== undefined) return headers
+  if (headers !== undefined) return unread(headers)
   const pages = word(bytes, pageCountAt) || mapCount(bytes)
   const bodies = pagesFault(bytes, pages)
-  if (bodies !== undefined) return bodies
+  if (bodies !== undefined) return unread(bodies)
   const walk = new ChainWalk(bytes, pages)
-  return walk.findFault() ?? bitmapFault(bytes, pages, walk.used) ?? walk.later ?? sizeFault(bytes, pages)
+  const fault = walk.findFault() ?? bitmapFault(bytes, pages, walk.used) ?? walk.later ?? sizeFault(bytes, pages)
+  return { fault, nameLengths: walk.nameLengths, hasSlash: walk.hasSlash }
 }
+
+const unread = (fault: DirectoryFault): DirectoryReading => ({ fault, nameLengths: new Uint8Array(0), hasSlash: false })
 
 function pageFault(bytes: Uint8Array, page: number): Found {
   const start = page * pageSize
@@ -147,21 +166,28 @@ function freeCountFault(bytes: Uint8Array, page: number): Found {
   )
 }
 
+const slash = 0x2f
+
 /** Walks all chains once; notes which blobs are taken, and the first fault that OpenAFS does not look for. */
 class ChainWalk {
   /** One byte per blob: 1 if headers or an entry take it. */
   readonly used: Uint8Array
+  readonly nameLengths: Uint8Array
+  hasSlash = false
   later: DirectoryFault | undefined
   readonly #bytes: Uint8Array
-  #names: ChainNames
+  readonly #names: ChainNames
   #entries = 0
   #dot = false
   #dotDot = false
+  /** Of the entry in hand. */
+  #hash = 0
 
   constructor(bytes: Uint8Array, pages: number) {
     this.#bytes = bytes
     this.#names = new ChainNames(bytes)
     this.used = new Uint8Array(pages * blobsPerPage)
+    this.nameLengths = new Uint8Array(pages * blobsPerPage)
     for (let page = 0; page < pages; page++)
       this.used.fill(1, page * blobsPerPage, page * blobsPerPage + headerBlobsOf(page))
   }
@@ -169,7 +195,7 @@ class ChainWalk {
   findFault(): Found {
     for (let chain = 0; chain < chainCount; chain++) {
       let linkAt = chainsAt + 2 * chain
-      this.#names = new ChainNames(this.#bytes)
+      this.#names.clear()
       for (let blob = word(this.#bytes, linkAt); blob !== 0; blob = word(this.#bytes, linkAt)) {
         const found = this.#linkFault(blob, linkAt) ?? this.#entryFault(blob, chain)
         if (found !== undefined) return found
@@ -192,7 +218,7 @@ class ChainWalk {
   #entryFault(blob: number, chain: number): Found {
     const bytes = this.#bytes
     const at = blob * blobSize
-    const length = nameLengthAt(bytes, blob)
+    const length = this.#readName(blob)
     if (length === 0) return fault("entry-name", at + nameAt, `the entry at blob ${blob} has an empty name`)
     if (bytes[at] !== entryFlag) return fault("entry-flag", at, `blob ${blob} of chain ${chain} has flag ${bytes[at]}`)
     if (length < 0) {
@@ -202,10 +228,28 @@ class ChainWalk {
         `the name at blob ${blob} does not end in its page within ${nameLengthMax} bytes`,
       )
     }
-    const right = chainAt(bytes, at + nameAt, length)
+    const right = chainOfHash(this.#hash)
     if (right !== chain)
       return fault("wrong-chain", at, `the entry at blob ${blob} is in chain ${chain}, its name in ${right}`)
     return this.#dotFault(blob, length) ?? this.#take(blob, length)
+  }
+
+  /** As `nameLengthAt`, and takes the name's hash on the way. */
+  #readName(blob: number): number {
+    const bytes = this.#bytes
+    const start = blob * blobSize + nameAt
+    const end = nameEnd(bytes, blob)
+    let hash = 0
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] ?? 0
+      if (byte === 0) {
+        this.#hash = hash
+        return at - start
+      }
+      if (byte === slash) this.hasSlash = true
+      hash = hashed(hash, byte)
+    }
+    return -1
   }
 
   #dotFault(blob: number, length: number): Found {
@@ -223,15 +267,15 @@ class ChainWalk {
     const pageEnd = (pageOf(blob) + 1) * blobsPerPage
     if (blob + count > pageEnd)
       return fault("bitmap", at, `the entry at blob ${blob} takes ${count} blobs and leaves its page`)
-    const isKnown = this.#names.has(blob, length)
+    const isKnown = this.#names.take(blob, length, this.#hash)
     if (!isEntryBlob(blob) || this.#isTaken(blob, count)) {
       this.later ??= newFault("overlap", at, `the entry at blob ${blob} overlaps with another or with a header`)
     } else if (isKnown) {
       const name = JSON.stringify(nameOf(this.#bytes, blob, length))
       this.later ??= newFault("duplicate-name", at, `the name ${name} at blob ${blob} exists twice`)
     }
-    this.#names.add(blob, length)
-    this.used.fill(1, blob, blob + count)
+    for (let index = blob; index < blob + count; index++) this.used[index] = 1
+    this.nameLengths[blob] = length
     return undefined
   }
 
@@ -247,36 +291,53 @@ function nameOf(bytes: Uint8Array, blob: number, length: number): string {
 }
 
 /** Longer chains than this are rare; comparing each of their names with each would take too long. */
-const comparedMax = 32
+const comparedMax = 256
 
 /** The names of one chain: equal names are always in the same. */
 class ChainNames {
   readonly #bytes: Uint8Array
   readonly #blobs: number[] = []
   readonly #lengths: number[] = []
+  readonly #hashes: number[] = []
+  #count = 0
   #texts: Set<string> | undefined
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
   }
 
-  has(blob: number, length: number): boolean {
-    if (this.#texts !== undefined) return this.#texts.has(nameOf(this.#bytes, blob, length))
-    return this.#blobs.some((other, index) => this.#lengths[index] === length && this.#isSame(other, blob, length))
+  clear(): void {
+    this.#count = 0
+    this.#texts = undefined
   }
 
-  add(blob: number, length: number): void {
-    if (this.#texts !== undefined) this.#texts.add(nameOf(this.#bytes, blob, length))
-    else if (this.#blobs.push(blob) && this.#lengths.push(length) > comparedMax) this.#useTexts()
+  /** Adds a name. @returns true if it was there already */
+  take(blob: number, length: number, hash: number): boolean {
+    if (this.#texts !== undefined) return this.#takeText(this.#texts, blob, length)
+    let isKnown = false
+    for (let index = 0; index < this.#count && !isKnown; index++)
+      isKnown = this.#hashes[index] === hash && this.#isSame(index, blob, length)
+    this.#blobs[this.#count] = blob
+    this.#lengths[this.#count] = length
+    this.#hashes[this.#count] = hash
+    if (++this.#count > comparedMax) this.#useTexts()
+    return isKnown
+  }
+
+  #takeText(texts: Set<string>, blob: number, length: number): boolean {
+    const before = texts.size
+    return texts.add(nameOf(this.#bytes, blob, length)).size === before
   }
 
   #useTexts(): void {
-    const texts = this.#blobs.map((blob, index) => nameOf(this.#bytes, blob, this.#lengths[index] ?? 0))
+    const blobs = this.#blobs.slice(0, this.#count)
+    const texts = blobs.map((blob, index) => nameOf(this.#bytes, blob, this.#lengths[index] ?? 0))
     this.#texts = new Set(texts)
   }
 
-  #isSame(a: number, b: number, length: number): boolean {
-    const [first, second] = [a * blobSize + nameAt, b * blobSize + nameAt]
+  #isSame(index: number, blob: number, length: number): boolean {
+    if (this.#lengths[index] !== length) return false
+    const [first, second] = [(this.#blobs[index] ?? 0) * blobSize + nameAt, blob * blobSize + nameAt]
     for (let at = 0; at < length; at++) if (this.#bytes[first + at] !== this.#bytes[second + at]) return false
     return true
   }

@@ -83,13 +83,16 @@ export const nameAt = entryLayout.size
 
 /** Hash chain of a name, 0..127. */
 export function chainOf(name: Uint8Array): number {
-  return chainAt(name, 0, name.length)
+  let hash = 0
+  for (const byte of name) hash = hashed(hash, byte)
+  return chainOfHash(hash)
 }
 
-/** Hash chain of the name of `length` bytes that begins at `start`. */
-export function chainAt(bytes: Uint8Array, start: number, length: number): number {
-  let hash = 0
-  for (let index = start; index < start + length; index++) hash = (Math.imul(hash, 173) + (bytes[index] ?? 0)) | 0
+/** The hash of a name that is one byte longer; that of an empty one is 0. */
+export const hashed = (hash: number, byte: number): number => (Math.imul(hash, 173) + byte) | 0
+
+/** Hash chain of a name with this hash. */
+export function chainOfHash(hash: number): number {
   const chain = hash & (chainCount - 1)
   return chain !== 0 && hash < 0 ? chainCount - chain : chain
 }
@@ -120,10 +123,15 @@ export function isEntryBlob(blob: number): boolean {
  */
 export function nameLengthAt(bytes: Uint8Array, blob: number): number {
   const start = blob * blobSize + nameAt
-  const pageEnd = (pageOf(blob) + 1) * pageSize
-  const end = Math.min(pageEnd, bytes.length, start + nameLengthMax + 1)
+  const end = nameEnd(bytes, blob)
   for (let at = start; at < end; at++) if (bytes[at] === 0) return at - start
   return -1
+}
+
+/** Where the name of the entry at `blob`, with its NUL, has to have ended. */
+export function nameEnd(bytes: Uint8Array, blob: number): number {
+  const pageEnd = (pageOf(blob) + 1) * pageSize
+  return Math.min(pageEnd, bytes.length, blob * blobSize + nameAt + nameLengthMax + 1)
 }
 
 /** True if the bitmap of the blob's page marks it used. */

@@ -9,9 +9,13 @@ import { nodeDisk } from "./node-disk.ts"
 /** What a scan wants to know of a file. */
 type FileFacts = Pick<DiskStat, "size" | "uid" | "gid" | "mode" | "isFile">
 
-/** One name in a folder. */
-interface FolderEntry {
+/** One name in a folder. To ask for its bytes alone makes no string, and what `stat` gives is the same object each time. */
+export interface FolderEntry {
   readonly name: string
+  /** Its bytes, from `start` to `end` of these. */
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
   readonly isDirectory: boolean
   /** Of this file, now; undefined if it is gone. @throws DiskError */
   stat(): FileFacts | undefined
@@ -42,10 +46,11 @@ const modeAt = 28
 const sizeAt = 40
 const formatMask = 0o170000
 const regular = 0o100000
+const dot = 0x2e
 
 class Reader implements FolderEntry {
-  readonly #bytes = Buffer.alloc(namesMax + statSize)
-  readonly #view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length)
+  readonly bytes = Buffer.alloc(namesMax + statSize)
+  readonly #view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
   readonly #address: number
   readonly #getdents: (descriptor: number, address: number, length: number) => number
   readonly #statx: (folder: number, name: number, flags: number, mask: number, into: number) => number
@@ -53,12 +58,18 @@ class Reader implements FolderEntry {
   #descriptor = -1
   #at = 0
   #type = unknownType
-  name = ""
+  readonly #facts = { size: 0, uid: 0, gid: 0, mode: 0, isFile: false }
+  start = 0
+  end = 0
 
   constructor(libc: Libc) {
-    this.#address = libc.addressOf(this.#bytes)
+    this.#address = libc.addressOf(this.bytes)
     this.#getdents = libc.find("getdents64", "int64", ["int", "address", "int64"])
     this.#statx = libc.find("statx", "int", ["int", "address", "int", "uint", "address"])
+  }
+
+  get name(): string {
+    return this.bytes.toString("utf8", this.start, this.end)
   }
 
   get isDirectory(): boolean {
@@ -67,17 +78,17 @@ class Reader implements FolderEntry {
   }
 
   stat(): FileFacts | undefined {
-    const name = this.#address + this.#at + nameAt
+    const name = this.#address + this.start
     if (this.#statx(this.#descriptor, name, 0, basicStats, this.#address + namesMax) !== 0)
       return nodeDisk.stat(`${this.#path}/${this.name}`) // what errno says cannot be relied on: ready-read.ts
+    const facts = this.#facts
     const mode = this.#word(modeAt)
-    return {
-      size: this.#word(sizeAt) + this.#word(sizeAt + 4) * 2 ** 32,
-      uid: this.#word(uidAt),
-      gid: this.#word(gidAt),
-      mode: mode & 0o7777,
-      isFile: (mode & formatMask) === regular,
-    }
+    facts.size = this.#word(sizeAt) + this.#word(sizeAt + 4) * 2 ** 32
+    facts.uid = this.#word(uidAt)
+    facts.gid = this.#word(gidAt)
+    facts.mode = mode & 0o7777
+    facts.isFile = (mode & formatMask) === regular
+    return facts
   }
 
   /** False if the kernel does not list it: then nothing was visited. */
@@ -95,10 +106,15 @@ class Reader implements FolderEntry {
   }
 
   #visit(visit: (entry: FolderEntry) => void): void {
+    const { bytes } = this
     const start = this.#at + nameAt
-    this.#type = this.#bytes[this.#at + typeAt] ?? unknownType
-    this.name = this.#bytes.toString("utf8", start, this.#bytes.indexOf(0, start))
-    if (this.name !== "." && this.name !== "..") visit(this)
+    let end = start
+    while (end < namesMax && bytes[end] !== 0) end++
+    this.#type = bytes[this.#at + typeAt] ?? unknownType
+    this.start = start
+    this.end = end
+    const isDots = bytes[start] === dot && (end === start + 1 || (end === start + 2 && bytes[start + 1] === dot))
+    if (!isDots) visit(this)
   }
 
   #word(at: number): number {
@@ -109,8 +125,10 @@ class Reader implements FolderEntry {
 /** The way of any disk. */
 export function readerOf(disk: Disk): ReadFolder {
   return (path, visit) => {
-    for (const { name, isDirectory } of disk.list(path) ?? [])
-      visit({ name, isDirectory, stat: () => disk.stat(`${path}/${name}`) })
+    for (const { name, isDirectory } of disk.list(path) ?? []) {
+      const bytes = Buffer.from(name)
+      visit({ name, bytes, start: 0, end: bytes.length, isDirectory, stat: () => disk.stat(`${path}/${name}`) })
+    }
   }
 }
 

@@ -5,12 +5,14 @@
 import { type Inode, inodeParts } from "./inode-number.ts"
 
 const alphabet = "+=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-const zero = "+"
+const zeroCode = "+".charCodeAt(0)
 /** Value of a digit by its character code, -1 for other characters. */
 const digitValues = new Int8Array(256).fill(-1)
 for (let value = 0; value < 64; value++) digitValues[alphabet.charCodeAt(value)] = value
 /** 64 bits take at most 11 digits of 6 bits. */
 const digitsMax = 11
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 /** Spelling of an unsigned 32-bit number. */
 export function encodeNumber(value: number): string {
@@ -37,18 +39,30 @@ export function encodeInode(inode: Inode): string {
 
 /** The number that a file name spells, or undefined if no number is spelled that way. */
 export function decodeInode(name: string): Inode | undefined {
-  if (name.length === 0 || name.length > digitsMax) return undefined
+  if (name.length > digitsMax) return undefined
+  const inode = { high: 0, low: 0 }
+  return decodeInodeInto(inode, nameBytes, 0, nameBytes.write(name)) ? inode : undefined
+}
+
+/** Takes the longest name in UTF-8. */
+const nameBytes = Buffer.alloc(3 * digitsMax)
+
+/** The same of a name in bytes, without a string or an object for it. @returns false if they spell no number */
+export function decodeInodeInto(inode: Mutable<Inode>, bytes: Uint8Array, start: number, end: number): boolean {
+  if (end <= start || end - start > digitsMax) return false
   let high = 0
   let low = 0
-  for (let index = name.length - 1; index >= 0; index--) {
-    const code = name.charCodeAt(index)
-    const value = digitValues[code] ?? -1
-    if (value < 0 || high >= 2 ** 26) return undefined
+  for (let index = end - 1; index >= start; index--) {
+    const value = digitValues[bytes[index] ?? 0] ?? -1
+    if (value < 0 || high >= 2 ** 26) return false
     high = ((high << 6) | (low >>> 26)) >>> 0
     low = ((low << 6) | value) >>> 0
   }
   // the last digit is the highest: 0 stands there in the number 0 alone
-  return name.length > 1 && name.endsWith(zero) ? undefined : { high, low }
+  if (end - start > 1 && bytes[end - 1] === zeroCode) return false
+  inode.high = high
+  inode.low = low
+  return true
 }
 
 /** The 32-bit number that a folder name spells (a group id), or undefined. */

@@ -3,20 +3,33 @@
  * counts are kept; entries that do not fit are remembered one by one. Records that a directory shows to be missing are
  * rebuilt on the way, and directories among them read in turn.
  */
-import { findDirectoryFault } from "../../common/directory/directory-check.ts"
+import { checkDirectory } from "../../common/directory/directory-check.ts"
 import { dotBlob, dotDotBlob } from "../../common/directory/directory-page.ts"
 import { recoverEntries } from "../../common/directory/directory-recovery.ts"
-import { vnodeMask } from "../../common/partition/inode-number.ts"
-import { classOf } from "../../common/vnode/vnode-record.ts"
-import { fidAt, hasSlash, isDots, visitSound, withoutDots } from "../directory-image.ts"
+import { inodeParts, vnodeMask } from "../../common/partition/inode-number.ts"
+import { classOf, recordInode } from "../../common/vnode/vnode-record.ts"
+import { DirectoriesAhead } from "../directories-ahead.ts"
+import { fidAt, isDots, visitSound, withoutDots } from "../directory-image.ts"
 import type { EntryPlace, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
 import { rememberEntries } from "./edits.ts"
-import { rootVnode, takeEntry } from "./entry-accounts.ts"
+import { rootVnode, takeEntry, takeEntryOf } from "./entry-accounts.ts"
 import { returnForeignRecords } from "./foreign-records.ts"
 import { hasLostPlace, rebuildKnownElsewhere } from "./known-elsewhere.ts"
 import { fileFor, rebuildRecord } from "./lost-records.ts"
 import { uncountedUsers } from "./records.ts"
+
+/** Reads the directories that records name, as far as they are sound. Which data files there are need not be known. */
+export function readDirectoriesAhead(group: GroupModel): void {
+  const ahead = new DirectoriesAhead()
+  for (const { vnodes } of group.volumes)
+    for (const slot of vnodes.directories()) {
+      const inode = recordInode(vnodes.record(slot))
+      const { special, vnode, rest } = inodeParts(inode)
+      if (!special && rest === 0 && vnode === vnodes.vnode(slot)) ahead.read(group.store, inode)
+    }
+  group.ahead = ahead
+}
 
 /** Reads all directories, rebuilds what they show to be missing, and finds a use for data files that nobody names. */
 export function readTrees(group: GroupModel, options: PlanOptions): void {
@@ -30,6 +43,7 @@ export function readTrees(group: GroupModel, options: PlanOptions): void {
     }
     rebuildMissing(group, volume, options)
   }
+  group.ahead = undefined
   returnForeignRecords(group, "small")
   rebuildCounted(group, options)
   rebuildKnownElsewhere(group, (volume, file, parent) => adopt(group, volume, file, parent, options))
@@ -66,22 +80,36 @@ function readOne(group: GroupModel, volume: VolumeModel, slot: number, options: 
     volume.edits.set(vnode, volume.edits.get(vnode) ?? [])
     return
   }
-  const image = readDirectory(group, file)
-  const fault = findDirectoryFault(image)
-  if (fault === undefined) readSound(volume, vnode, image)
-  else readDamaged(group, volume, slot, image, fault.text)
-  if (fault === undefined && options.salvageDirs) {
+  const isSound = readAhead(group, volume, vnode, file) || readNow(group, volume, slot, file)
+  if (isSound && options.salvageDirs) {
     group.findings.add("directory-redone", { volume: volume.id, vnode, unique: volume.vnodes.unique(slot) })
     volume.edits.set(vnode, volume.edits.get(vnode) ?? [])
   }
 }
 
-function readSound(volume: VolumeModel, vnode: number, image: Buffer): void {
-  volume.directories.set(vnode, { fault: undefined, self: fidAt(image, dotBlob), parent: fidAt(image, dotDotBlob) })
-  visitSound(image, (blob, target, unique, length) => {
-    if (hasSlash(image, blob, length) && !volume.edits.has(vnode)) volume.edits.set(vnode, [])
-    takeEntry(volume, { directory: vnode, blob, vnode: target, unique })
-  })
+/** What was read while threads scanned. @returns false if it was not, or is not sound */
+function readAhead(group: GroupModel, volume: VolumeModel, vnode: number, file: number): boolean {
+  const found = file < group.files.found ? group.ahead?.find(group.files.inode(file)) : undefined
+  if (found === undefined || group.ahead === undefined) return false
+  volume.directories.set(vnode, found.facts)
+  if (found.hasSlash && !volume.edits.has(vnode)) volume.edits.set(vnode, [])
+  group.ahead.visit(found, (blob, target, unique) => takeEntryOf(volume, vnode, blob, target, unique))
+  return true
+}
+
+/** @returns false if it is damaged */
+function readNow(group: GroupModel, volume: VolumeModel, slot: number, file: number): boolean {
+  const image = readDirectory(group, file)
+  const { fault, nameLengths, hasSlash } = checkDirectory(image)
+  if (fault !== undefined) {
+    readDamaged(group, volume, slot, image, fault.text)
+    return false
+  }
+  const vnode = volume.vnodes.vnode(slot)
+  volume.directories.set(vnode, { fault, self: fidAt(image, dotBlob), parent: fidAt(image, dotDotBlob) })
+  if (hasSlash && !volume.edits.has(vnode)) volume.edits.set(vnode, [])
+  visitSound(image, nameLengths, (blob, target, unique) => takeEntryOf(volume, vnode, blob, target, unique))
+  return true
 }
 
 function readDamaged(group: GroupModel, volume: VolumeModel, slot: number, image: Buffer, fault: string): void {

@@ -4,14 +4,21 @@ import type { EntryPlace, VolumeModel } from "../model.ts"
 export const rootVnode = 1
 
 /** Enters an entry into the accounts of the vnode that it leads to. */
-export function takeEntry(volume: VolumeModel, place: EntryPlace): void {
+export function takeEntry(volume: VolumeModel, { directory, blob, vnode, unique }: EntryPlace): void {
+  takeEntryOf(volume, directory, blob, vnode, unique)
+}
+
+/** The same, without an object for each of a great number of entries. */
+export function takeEntryOf(volume: VolumeModel, directory: number, blob: number, vnode: number, unique: number): void {
   const { vnodes } = volume
-  const { directory, vnode, unique } = place
   const slot = vnodes.find(vnode)
-  if (vnode === rootVnode || vnode === directory) volume.impossible.push(place)
-  else if (slot < 0) volume.missing.push(place)
-  else if (vnodes.unique(slot) !== unique) volume.mismatched.push(place)
-  else takeName(volume, slot, directory)
+  const isImpossible = vnode === rootVnode || vnode === directory
+  if (!isImpossible && slot >= 0 && vnodes.unique(slot) === unique) {
+    takeName(volume, slot, directory)
+    return
+  }
+  const odd = isImpossible ? volume.impossible : slot < 0 ? volume.missing : volume.mismatched
+  odd.push({ directory, blob, vnode, unique })
 }
 
 function takeName(volume: VolumeModel, slot: number, directory: number): void {

@@ -15,16 +15,16 @@ import {
 import { isHidden } from "../../common/partition/inode-store.ts"
 import { linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../../common/partition/link-table.ts"
 import { decodeInode, decodeNumber, specialFolder } from "../../common/partition/namei-path.ts"
-import type { DataFolder, Oddity, ScanSink } from "../folder-scan.ts"
+import type { DataFolder, Oddity } from "../folder-scan.ts"
 import { type GroupModel, inodeKey, VolumeModel } from "../model.ts"
-import { scanFolders } from "../scan-threads.ts"
+import { beginScan, type FolderScan, type ScanThreads } from "../scan-threads.ts"
 
 const typeOf = new Map<number, SpecialType>()
 for (const type of ["volumeInfo", "smallIndex", "largeIndex", "accessList", "mountTable", "linkTable"] as const)
   typeOf.set(specialTypes[type], type)
 
-/** Reads the names of all files, their owner data, and the link table; with so many threads where there is much to read. */
-export function scanInodes(group: GroupModel, threads = 1): void {
+/** Lists the group's folders and reads its special files; threads may begin with the data files. @returns what ends the scan */
+export function beginInodes(group: GroupModel, threads?: ScanThreads): FolderScan {
   const { disk, ownerEncoding } = group.partition
   const top = disk.list(group.store.root)
   const folders: DataFolder[] = []
@@ -32,16 +32,22 @@ export function scanInodes(group: GroupModel, threads = 1): void {
   for (const first of top ?? []) {
     if (isHidden(first)) group.hiddenNames.push(first.name)
     else if (!first.isDirectory) foreign(group, `${group.store.root}/${first.name}`)
-    else if (first.name === specialFolder) scanSpecial(group)
-    else scanFirst(group, first.name, folders)
+    else if (first.name !== specialFolder) scanFirst(group, first.name, folders)
   }
-  scanFolders(disk, folders, ownerEncoding === "development", threads, sinkOf(group), group.advance)
+  const scan = beginScan(disk, folders, ownerEncoding === "development", threads)
+  if (top?.some(({ name, isDirectory }) => isDirectory && name === specialFolder) === true) scanSpecial(group)
+  group.volumes.sort((a, b) => Number(b.isReadWrite) - Number(a.isReadWrite) || a.id - b.id)
+  return scan
+}
+
+/** Reads the names of all data files, their owner data, and the link table. */
+export function endInodes(group: GroupModel, scan: FolderScan): void {
+  scan.finish({ files: group.files.scanned, odd: (oddity) => takeOddity(group, oddity) }, group.advance)
   group.files.sort()
   for (const { path, inode } of group.misplaced.values()) {
     const { vnode, high, tag } = inodeParts(inode)
     group.elsewhere.set(group.files.find(vnode, high, tag), path)
   }
-  group.volumes.sort((a, b) => Number(b.isReadWrite) - Number(a.isReadWrite) || a.id - b.id)
   readLinkTable(group)
 }
 
@@ -101,14 +107,6 @@ function scanFirst(group: GroupModel, first: string, folders: DataFolder[]): voi
   }
 }
 
-function sinkOf(group: GroupModel): ScanSink {
-  const { files } = group
-  return {
-    add: (vnode, unique, tag, size, version) => files.add(vnode, unique, tag, size, version),
-    odd: (oddity) => takeOddity(group, oddity),
-  }
-}
-
 function takeOddity(group: GroupModel, oddity: Oddity): void {
   const { path } = oddity
   const inode = decodeInode(path.slice(path.lastIndexOf("/") + 1))
@@ -134,7 +132,7 @@ function takeMisplaced(group: GroupModel, path: string, inode: Inode): void {
   group.misplaced.set(inodeKey(inode), { path, inode })
   if (present !== undefined) return // an earlier salvage was broken off between its two names
   const owner = group.store.ownerOf(stat)
-  group.files.add(vnode, unique, tag, stat.size, owner?.parameter ?? 0)
+  group.files.scanned.add(vnode, unique, tag, stat.size, owner?.parameter ?? 0)
   if (owner !== undefined && !group.store.ownerMatches(stat, { parameter: owner.parameter, number: tag }))
     group.wrongOwners.push({ inode, parameter: owner.parameter })
 }

@@ -9,6 +9,8 @@ import { findAccessCheckFault } from "../../common/vnode/access-list.ts"
 import { vnodeIndexStamp } from "../../common/vnode/vnode-index.ts"
 import {
   accessListOffset,
+  accessListSize,
+  classOf,
   indexSizeMax,
   recordOffset,
   type VnodeClass,
@@ -22,6 +24,8 @@ import type { GroupModel, VolumeModel } from "../model.ts"
 
 const classes: readonly VnodeClass[] = ["large", "small"]
 export const indexType = { small: "smallIndex", large: "largeIndex" } as const
+/** Room that is made beforehand at most; tables grow. */
+const reservedMax = 2 ** 21
 /** Bytes read at once. */
 const pieceSize = 1 << 20
 /** Vnode numbers from here on cannot have a data file. */
@@ -31,19 +35,29 @@ const typeMask = 7
 /** Word of an access list that holds its version. */
 const versionAt = 4
 
-/** Reads the indexes of all volumes and counts who uses which data file. */
-export function loadIndexes(group: GroupModel): void {
+/** Reads the records of all volumes. Which data files they name is not asked: those may be scanned meanwhile. */
+export function readIndexes(group: GroupModel): void {
   for (const volume of group.volumes) {
-    volume.vnodes.reserve(likelyVnodes(group, volume))
-    for (const cls of classes) if (volume.specials.has(indexType[cls])) loadIndex(group, volume, cls)
+    volume.vnodes.reserve(likelyVnodes(volume))
+    for (const cls of classes) if (volume.specials.has(indexType[cls])) readIndex(group, volume, cls)
   }
-  group.rowsTrusted = group.linkTable === "sound" || (group.linkTable === "stamp" && agreesWithRecords(group))
 }
 
-/** As many as the indexes have room for, and hardly more than there are data files: an index may be long and empty. */
-function likelyVnodes({ files }: GroupModel, { specials }: VolumeModel): number {
+/** As many as the indexes have room for; an index may be long and empty. */
+function likelyVnodes({ specials }: VolumeModel): number {
   const room = (cls: VnodeClass): number => (specials.get(indexType[cls])?.size ?? 0) / vnodeClasses[cls].recordSize
-  return Math.min(Math.floor(room("small") + room("large")), files.found + 64)
+  return Math.min(Math.floor(room("small") + room("large")), reservedMax)
+}
+
+/** Finds the data files that the records name, and counts who uses which. */
+export function matchRecords(group: GroupModel): void {
+  for (const volume of group.volumes) {
+    for (const slot of volume.vnodes.live()) matchRecord(group, volume, slot)
+    for (const vnode of volume.freeWithMagic) if (group.files.hasVnode(vnode)) takeFreed(group, volume, vnode)
+    volume.freeWithMagic.length = 0
+    for (const [vnode, bytes] of volume.cutRecords) settleTail(volume, vnode, bytes)
+  }
+  group.rowsTrusted = group.linkTable === "sound" || (group.linkTable === "stamp" && agreesWithRecords(group))
 }
 
 /** A table with a wrong stamp is believed if nine of ten counts are possible, given the records that are there. */
@@ -57,33 +71,79 @@ function agreesWithRecords(group: GroupModel): boolean {
   return files.found > 0 && possible >= 0.9 * files.found
 }
 
-function loadIndex(group: GroupModel, volume: VolumeModel, cls: VnodeClass): void {
+function readIndex(group: GroupModel, volume: VolumeModel, cls: VnodeClass): void {
   const { recordSize, fileMagic } = vnodeClasses[cls]
   const size = volume.specials.get(indexType[cls])?.size ?? 0
   using file = group.store.open(specialInode(volume.id, indexType[cls]), "read")
-  const piece = new Uint8Array(Math.min(pieceSize, Math.max(size, vnodeIndexStamp.size)))
+  const piece = Buffer.alloc(Math.min(pieceSize, Math.max(size, vnodeIndexStamp.size)))
+  const view = viewOf(piece)
   let length = file.read(piece, 0)
   const { magic, version } = vnodeIndexStamp.read(piece)
   const state = volume.indexes[cls]
   state.size = size
   state.stampRight = length >= vnodeIndexStamp.size && magic === fileMagic && version === vnodeIndexVersion
   state.tail = size <= recordSize ? (size === vnodeIndexStamp.size ? 0 : size % recordSize) : size % recordSize
-  const end = Math.min(size, recordOffset(cls === "large" ? vnodeLimit - 2 : vnodeLimit - 1))
+  const end = endOfVnodes(cls, size)
   for (let start = 0; start + recordSize <= end; start += piece.length) {
     if (start > 0) length = file.read(piece, start)
     const last = Math.min(length, end - start) - recordSize
-    for (let first = start === 0 ? recordSize : 0; first <= last; first += recordSize)
-      takeSlot(group, volume, cls, vnodeAt(cls, start + first), piece, first)
+    const first = start === 0 ? recordSize : 0
+    for (let from = first; from <= last; from += recordSize)
+      takeRecord(volume, cls, vnodeAt(cls, start + from), view, from)
   }
-  if (state.tail > 0 && size > recordSize && size < end + recordSize)
-    takeTail(group, volume, cls, file, size - state.tail)
+  if (state.tail > 0 && size > recordSize && size < end + recordSize) takeTail(volume, cls, file, size - state.tail)
+}
+
+/** Where the records of vnodes that can have a data file end. */
+const endOfVnodes = (cls: VnodeClass, size: number): number =>
+  Math.min(size, recordOffset(cls === "large" ? vnodeLimit - 2 : vnodeLimit - 1))
+
+/** Takes the record that begins at `from`, with no data file yet. */
+function takeRecord(volume: VolumeModel, cls: VnodeClass, vnode: number, bytes: DataView, from: number): void {
+  if ((bytes.getUint8(from) & typeMask) !== vnodeTypes.free) {
+    volume.vnodes.addFrom(vnode, bytes, from, -1)
+    if (cls === "large") takeAccessList(volume, vnode, bytes, from)
+  } else if (bytes.getUint32(from + at.magic, true) === vnodeClasses[cls].recordMagic) volume.freeWithMagic.push(vnode)
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+function matchRecord(group: GroupModel, volume: VolumeModel, slot: number): void {
+  const { vnodes } = volume
+  const vnode = vnodes.vnode(slot)
+  const file = namedFile(group, vnode, vnodes.word(slot, at.inodeLow), vnodes.word(slot, at.inodeHigh))
+  if (file >= 0) {
+    vnodes.setFile(slot, file)
+    group.files.use(file)
+  } else if (!isTrustworthy(group, volume, slot)) {
+    vnodes.mark(slot, "freed")
+    volume.badAccessLists.delete(vnode)
+    volume.garbage.add(vnode)
+  }
+}
+
+/** A free slot that still has a magic may have lost its type alone. */
+function takeFreed(group: GroupModel, volume: VolumeModel, vnode: number): void {
+  const cls = classOf(vnode)
+  const bytes = new Uint8Array(vnodeClasses[cls].recordSize)
+  using file = group.store.open(specialInode(volume.id, indexType[cls]), "read")
+  file.read(bytes, recordOffset(vnode))
+  const { inodeLow, inodeHigh } = vnodeRecordLayout.read(bytes)
+  if (namedFile(group, vnode, inodeLow, inodeHigh) < 0) return
+  volume.leftovers.set(vnode, bytes)
+  volume.garbage.add(vnode)
 }
 
 /** A piece of a record at the end. Of a directory's, all but the access list may be there. */
-function takeTail(group: GroupModel, volume: VolumeModel, cls: VnodeClass, file: DiskFile, offset: number): void {
+function takeTail(volume: VolumeModel, cls: VnodeClass, file: DiskFile, offset: number): void {
   const bytes = new Uint8Array(vnodeClasses[cls].recordSize)
   const vnode = vnodeAt(cls, offset)
-  if (file.read(bytes, offset) >= vnodeRecordLayout.size) takeSlot(group, volume, cls, vnode, bytes, 0)
+  if (file.read(bytes, offset) >= vnodeRecordLayout.size) takeRecord(volume, cls, vnode, viewOf(bytes), 0)
+  volume.cutRecords.set(vnode, bytes)
+}
+
+/** What is there of a record that is cut off is written in full, or not at all. */
+function settleTail(volume: VolumeModel, vnode: number, bytes: Uint8Array): void {
   const slot = volume.vnodes.find(vnode)
   if (slot < 0) {
     volume.garbage.add(vnode) // whatever grows the file makes a record of it
@@ -93,44 +153,6 @@ function takeTail(group: GroupModel, volume: VolumeModel, cls: VnodeClass, file:
   if (!volume.badAccessLists.has(vnode)) volume.accessLists.set(vnode, bytes.slice(accessListOffset))
 }
 
-/** Takes the record whose bytes begin at `from`. */
-function takeSlot(
-  group: GroupModel,
-  volume: VolumeModel,
-  cls: VnodeClass,
-  vnode: number,
-  bytes: Uint8Array,
-  from: number,
-): void {
-  if (((bytes[from] ?? 0) & typeMask) === vnodeTypes.free) {
-    takeFreed(group, volume, cls, vnode, bytes, from)
-    return
-  }
-  const file = namedFile(group, vnode, wordAt(bytes, from + at.inodeLow), wordAt(bytes, from + at.inodeHigh))
-  if (file < 0 && !isTrustworthy(group, cls, vnode, bytes, from)) {
-    volume.garbage.add(vnode)
-    return
-  }
-  volume.vnodes.add(vnode, bytes, file, from)
-  if (file >= 0) group.files.use(file)
-  if (cls === "large") takeAccessList(volume, vnode, bytes, from)
-}
-
-/** A free slot that still has a magic may have lost its type alone. */
-function takeFreed(
-  group: GroupModel,
-  volume: VolumeModel,
-  cls: VnodeClass,
-  vnode: number,
-  bytes: Uint8Array,
-  from: number,
-): void {
-  if (wordAt(bytes, from + at.magic) !== vnodeClasses[cls].recordMagic) return
-  if (namedFile(group, vnode, wordAt(bytes, from + at.inodeLow), wordAt(bytes, from + at.inodeHigh)) < 0) return
-  volume.leftovers.set(vnode, bytes.slice(from, from + vnodeClasses[cls].recordSize))
-  volume.garbage.add(vnode)
-}
-
 /** Position of the data file that a record names, if it is one of this vnode; else -1. */
 function namedFile(group: GroupModel, vnode: number, inodeLow: number, inodeHigh: number): number {
   if ((inodeLow & vnodeMask) !== vnode || inodeLow >>> 29 !== 0) return -1
@@ -138,22 +160,15 @@ function namedFile(group: GroupModel, vnode: number, inodeLow: number, inodeHigh
 }
 
 /** Worth to be kept although its data file is not there: it has its magic, or there is a file of its uniquifier. */
-function isTrustworthy(group: GroupModel, cls: VnodeClass, vnode: number, bytes: Uint8Array, from: number): boolean {
-  if (wordAt(bytes, from + at.magic) === vnodeClasses[cls].recordMagic) return true
-  const uniquifier = wordAt(bytes, from + at.uniquifier)
-  return group.files.ofVnode(vnode).some((file) => group.files.unique(file) === uniquifier)
+function isTrustworthy(group: GroupModel, { vnodes }: VolumeModel, slot: number): boolean {
+  const vnode = vnodes.vnode(slot)
+  if (vnodes.word(slot, at.magic) === vnodeClasses[classOf(vnode)].recordMagic) return true
+  return group.files.ofVnode(vnode).some((file) => group.files.unique(file) === vnodes.unique(slot))
 }
 
-/** A field of a record, little-endian. */
-function wordAt(bytes: Uint8Array, offset: number): number {
-  const low = (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8) | ((bytes[offset + 2] ?? 0) << 16)
-  return (low | ((bytes[offset + 3] ?? 0) << 24)) >>> 0
-}
-
-function takeAccessList(volume: VolumeModel, vnode: number, bytes: Uint8Array, from: number): void {
-  const area = bytes.subarray(from + accessListOffset, from + vnodeClasses.large.recordSize)
-  const versionRight =
-    area[versionAt] === 1 && area[versionAt + 1] === 0 && area[versionAt + 2] === 0 && area[versionAt + 3] === 0
+function takeAccessList(volume: VolumeModel, vnode: number, bytes: DataView, from: number): void {
+  const area = new Uint8Array(bytes.buffer, bytes.byteOffset + from + accessListOffset, accessListSize)
+  const versionRight = bytes.getUint32(from + accessListOffset + versionAt, true) === 1
   if (!versionRight || findAccessCheckFault(area) !== undefined) volume.badAccessLists.set(vnode, area.slice())
 }
 

@@ -8,7 +8,7 @@ test("data files: in whatever order they were found, those of one vnode are foun
   const random = seededRandom(t)
   const files = new DataFiles()
   const all = Array.from({ length: 3000 }, (_, index) => facts(random.below(500), index, random.below(5)))
-  for (const { vnode, unique, tag, size, version } of all) files.add(vnode, unique, tag, size, version)
+  for (const { vnode, unique, tag, size, version } of all) files.scanned.add(vnode, unique, tag, size, version)
   files.sort()
   t.is(files.found, all.length)
   for (let vnode = 0; vnode < 501; vnode++) {
@@ -25,7 +25,7 @@ test("data files: in whatever order they were found, those of one vnode are foun
 
 test("data files: vnode numbers with great gaps are ordered as well as those without", (t) => {
   const files = new DataFiles()
-  for (const vnode of [0x3ff_fffe, 2, 0x100_0000, 1, 2]) files.add(vnode, vnode, 0, 0, 0)
+  for (const vnode of [0x3ff_fffe, 2, 0x100_0000, 1, 2]) files.scanned.add(vnode, vnode, 0, 0, 0)
   files.sort()
   t.deepEqual(
     Array.from({ length: files.found }, (_, file) => files.vnode(file)),

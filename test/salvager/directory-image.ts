@@ -1,16 +1,8 @@
 /** Entries of directory images, and images of entries. */
 import test from "ava"
-import { findDirectoryFault } from "../../common/directory/directory-check.ts"
+import { checkDirectory, findDirectoryFault } from "../../common/directory/directory-check.ts"
 import { dotBlob } from "../../common/directory/directory-page.ts"
-import {
-  editedEntries,
-  fidAt,
-  hasSlash,
-  isDots,
-  makeImage,
-  readEntries,
-  visitSound,
-} from "../../salvager/directory-image.ts"
+import { editedEntries, fidAt, isDots, makeImage, readEntries, visitSound } from "../../salvager/directory-image.ts"
 
 const self = { vnode: 5, unique: 50 }
 const parent = { vnode: 1, unique: 1 }
@@ -39,13 +31,31 @@ test("directory image: reading a damaged one gives the same entries as long as t
 
 test("directory image: visiting makes no difference between sound readings, and skips . and ..", (t) => {
   const image = Buffer.from(makeImage(self, parent, many).bytes)
+  const { nameLengths, hasSlash } = checkDirectory(image)
+  t.false(hasSlash)
   let count = 0
-  visitSound(image, (blob, vnode, unique, length) => {
+  visitSound(image, nameLengths, (_blob, vnode, unique) => {
     count++
     t.is(unique, vnode * 10)
-    t.is(hasSlash(image, blob, length), false)
   })
   t.is(count, many.length)
+})
+
+test("directory image: a sound directory tells of a name that no client can ask for", (t) => {
+  const { bytes } = makeImage(self, parent, [...many, named("a.b", 2)])
+  const image = Buffer.from(bytes)
+  const at = image.indexOf("a.b")
+  const allBytes = Array.from({ length: 256 }, (_, byte) => byte)
+  t.false(checkDirectory(image).hasSlash)
+  // whichever byte comes first keeps the name in its chain
+  const sound = allBytes.filter((byte) => {
+    image[at] = byte
+    image[at + 1] = 0x2f
+    return checkDirectory(image).fault === undefined
+  })
+  t.true(sound.length > 0)
+  image[at] = sound[0] ?? 0
+  t.true(checkDirectory(image).hasSlash)
 })
 
 test("directory image: a name that no room is left for is told", (t) => {

@@ -6,8 +6,9 @@ import { isDiskError } from "../../common/disk/disk.ts"
 import { nodeDisk } from "../../common/disk/node-disk.ts"
 import { dataInode } from "../../common/partition/inode-number.ts"
 import { encodeInode } from "../../common/partition/namei-path.ts"
+import { FileColumns } from "../../salvager/file-columns.ts"
 import type { DataFolder, Oddity } from "../../salvager/folder-scan.ts"
-import { scanFolders } from "../../salvager/scan-threads.ts"
+import { beginScan, ScanThreads } from "../../salvager/scan-threads.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
 
 const perFolder = 40
@@ -30,14 +31,16 @@ function folders(t: ExecutionContext, count: number): DataFolder[] {
 }
 
 function scanned(all: readonly DataFolder[], threads: number): { files: string[]; odd: string[] } {
-  const files: string[] = []
   const odd: string[] = []
-  scanFolders(nodeDisk, all, false, threads, {
-    add: (...facts) => void files.push(facts.join(" ")),
-    odd: ({ kind, path }: Oddity) => void odd.push(`${kind} ${path}`),
-  })
-  return { files: files.sort(), odd: odd.sort() }
+  const files = new FileColumns()
+  using others = new ScanThreads(threads - 1)
+  const scan = beginScan(nodeDisk, all, false, others)
+  scan.finish({ files, odd: ({ kind, path }: Oddity) => void odd.push(`${kind} ${path}`) })
+  return { files: linesOf(files).sort(), odd: odd.sort() }
 }
+
+const linesOf = ({ count, vnode, unique, tag, size, version }: FileColumns): string[] =>
+  Array.from({ length: count }, (_, at) => [vnode[at], unique[at], tag[at], size[at], version[at]].join(" "))
 
 test("several threads find what one finds: every file once, with size and version, and what is odd", (t) => {
   const all = folders(t, 60)
