@@ -27,15 +27,20 @@ export interface PoolOptions {
   /** Does one task in this process. */
   readonly work: (task: GroupTask) => Promise<GroupResult>
   readonly signal?: AbortSignal | undefined
-  /** Milliseconds for which this process works alone, to see whether others are worth their start; default 0. */
+  /** Processes that are started at once; default: all that may work. The others join in where it turns out to be long. */
+  readonly atOnce?: number
+  /** Milliseconds after which the pace so far says how long it will be. */
   readonly aloneMs?: number
   /** Program that a worker runs; for tests. */
   readonly program?: string
 }
 
 const workerProgram = fileURLToPath(new URL("./group-worker.js", import.meta.url))
-/** With less left to do, a worker is hardly there before the end, and costs more than it does. */
-const worthStartMs = 1000
+/** Work for one process, in milliseconds, for which another one is worth its start: with less it is hardly there before the end. */
+export const worthStartMs = 150
+const defaultAloneMs = 50
+/** So long nobody else has a turn: neither workers nor signals. */
+const turnMs = 5
 /** Tasks that a worker gets at once at most: more save nothing, and are lost time if it dies. */
 const batchMax = 16
 
@@ -65,7 +70,7 @@ class Pool {
   readonly #workers = new Set<PoolWorker>()
   readonly #results: GroupResult[] = []
   readonly #begun = performance.now()
-  #hasStarted = false
+  #started = 0
   #changed: () => void = () => undefined
 
   constructor(tasks: readonly GroupTask[], options: PoolOptions, emit: Emit) {
@@ -79,7 +84,7 @@ class Pool {
     const dismiss = (): void => this.#dismiss()
     this.#options.signal?.addEventListener("abort", dismiss)
     try {
-      if ((this.#options.aloneMs ?? 0) === 0) this.#startWorkers()
+      this.#startWorkers(this.#options.atOnce ?? this.#options.parallel)
       do {
         await this.#workHere()
         if (this.#workers.size > 0) await this.#nextChange()
@@ -96,23 +101,25 @@ class Pool {
     return this.#options.signal?.aborted === true
   }
 
-  /** Takes tasks one by one; between them it is the workers' turn. */
+  /** Takes tasks one by one; now and then it is the workers' turn. */
   async #workHere(): Promise<void> {
+    let turn = performance.now()
     while (!this.#isStopped) {
       const task = this.#waiting.shift()
       if (task === undefined) return
       this.#results.push(await this.#options.work(task))
-      if (!this.#hasStarted && this.#isLong()) this.#startWorkers()
+      const now = performance.now()
+      if (this.#started < this.#options.parallel - 1) this.#startWorkers(this.#workersFor(now - this.#begun))
+      if (now - turn < turnMs) continue
       await new Promise((resolve) => setImmediate(resolve))
+      turn = performance.now()
     }
   }
 
-  /** At the pace so far, what is left takes long enough. */
-  #isLong(): boolean {
-    const elapsed = performance.now() - this.#begun
-    return (
-      elapsed >= (this.#options.aloneMs ?? 0) && (elapsed / this.#results.length) * this.#waiting.length > worthStartMs
-    )
+  /** How many are worth their start for what is left, at the pace so far. */
+  #workersFor(elapsedMs: number): number {
+    if (elapsedMs < (this.#options.aloneMs ?? defaultAloneMs)) return 0
+    return Math.floor(((elapsedMs / this.#results.length) * this.#waiting.length) / worthStartMs)
   }
 
   /** They finish what they have in hand. */
@@ -120,13 +127,14 @@ class Pool {
     for (const { process } of this.#workers) if (process.connected) process.disconnect()
   }
 
-  #startWorkers(): void {
-    this.#hasStarted = true
-    while (this.#workers.size < this.#options.parallel - 1 && this.#waiting.length > this.#workers.size + 1)
-      this.#startWorker()
+  /** So many in all, as far as they may be and there is something for each; those that died are not replaced. */
+  #startWorkers(count: number): void {
+    const most = Math.min(count, this.#options.parallel - 1)
+    while (this.#started < most && this.#waiting.length > this.#workers.size + 1) this.#startWorker()
   }
 
   #startWorker(): void {
+    this.#started++
     const { program = workerProgram, order } = this.#options
     const child = fork(program, [], { serialization: "advanced", stdio: ["ignore", "inherit", "inherit", "ipc"] })
     const worker: PoolWorker = { process: child, tasks: [] }

@@ -9,7 +9,7 @@ import { specialInode } from "../common/partition/inode-number.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import type { Partition } from "../common/partition/partition.ts"
 import { vnodeClasses } from "../common/vnode/vnode-record.ts"
-import { type GroupTask, salvageGroups } from "./group-pool.ts"
+import { type GroupTask, salvageGroups, worthStartMs } from "./group-pool.ts"
 import type { WorkerOrder } from "./group-worker.ts"
 import { type Emit, expireOld, type GroupResult, type SalvageOptions, salvageGroup } from "./salvage.ts"
 import { Survey } from "./survey.ts"
@@ -20,15 +20,12 @@ export interface PartitionRunOptions {
   readonly parallel: number
   /** What further processes are told. */
   readonly order: Pick<WorkerOrder, "stateDirectory" | "hasFileserver">
-  /** See PoolOptions; default: none where there is much to do. */
-  readonly aloneMs?: number
+  /** See PoolOptions; default: as many as are worth it. */
+  readonly atOnce?: number
 }
 
-/** More work than this is not begun alone. */
-const muchMs = 2000
-const aloneMsMax = 500
 /** What a salvage takes, roughly: to take a group, look at it and give it back; and for each vnode. */
-const groupMs = 1
+const groupMs = 0.5
 const vnodeMs = 0.006
 
 const forceFile = (partition: Partition): string => `${partition.path}/FORCESALVAGE`
@@ -41,7 +38,7 @@ const leftover = /^salvage\.(inodes|temp)\..*\d$/
  */
 export async function salvagePartitions(
   partitions: readonly Partition[],
-  { salvage, parallel, order, aloneMs }: PartitionRunOptions,
+  { salvage, parallel, order, atOnce }: PartitionRunOptions,
   emit: Emit,
 ): Promise<GroupResult[]> {
   const surveys = new Map(partitions.map((partition) => [partition.path, new Survey(partition)]))
@@ -59,7 +56,7 @@ export async function salvagePartitions(
     order: { type: "order", options, program: claimant.program, ...order },
     work,
     signal,
-    aloneMs: aloneMs ?? (estimatedMs(surveys.values()) < muchMs ? aloneMsMax : 0),
+    atOnce: atOnce ?? Math.floor(estimatedMs(surveys.values(), (parallel - 1) * worthStartMs) / worthStartMs),
   } as const
   const results = await salvageGroups(tasks, pool, emit)
   if (signal?.aborted === true) throw new AfsError("INTERRUPTED", "salvage", {})
@@ -70,16 +67,16 @@ export async function salvagePartitions(
   return results
 }
 
-/** Told from the sizes of the vnode indexes. */
-function estimatedMs(surveys: Iterable<Survey>): number {
-  let sum = 0
-  for (const { partition, groups } of surveys)
-    for (const [group, volumes] of groups) {
-      const store = new InodeStore(partition, group)
-      const bytes = (id: number): number => store.stat(specialInode(id, "smallIndex"))?.size ?? 0
-      sum += groupMs + volumes.reduce((vnodes, id) => vnodes + bytes(id) / vnodeClasses.small.recordSize, 0) * vnodeMs
-      if (sum >= muchMs) return sum
-    }
+/** How long it takes one process, told from the number of groups and the sizes of their indexes; no further than to `enough`. */
+function estimatedMs(surveys: Iterable<Survey>, enough: number): number {
+  const all = [...surveys].flatMap(({ partition, groups }) => [...groups].map((row) => [partition, ...row] as const))
+  let sum = all.length * groupMs
+  for (const [partition, group, volumes] of all) {
+    if (sum >= enough) return sum
+    const store = new InodeStore(partition, group)
+    const bytes = (id: number): number => store.stat(specialInode(id, "smallIndex"))?.size ?? 0
+    sum += volumes.reduce((vnodes, id) => vnodes + bytes(id) / vnodeClasses.small.recordSize, 0) * vnodeMs
+  }
   return sum
 }
 

@@ -23,7 +23,7 @@ function run(
   emit: (event: SalvageEvent) => void = () => undefined,
 ) {
   const order = { stateDirectory: "/nowhere", hasFileserver: false }
-  return salvagePartitions(partitions, { salvage: standaloneOptions, parallel, order, aloneMs: 0 }, emit)
+  return salvagePartitions(partitions, { salvage: standaloneOptions, parallel, order, atOnce: parallel }, emit)
 }
 
 async function manyVolumes(t: ExecutionContext, count: number): Promise<Partition> {
@@ -100,7 +100,11 @@ test("little work is done by one process; where it turns out to be long, others 
       await delay(pauseMs)
       return salvageGroup(survey, group, standaloneOptions, () => undefined)
     }
-    const results = await salvageGroups(tasks, { parallel: 2, order: orderOf(), work, aloneMs }, () => undefined)
+    const results = await salvageGroups(
+      tasks,
+      { parallel: 2, order: orderOf(), work, atOnce: 0, aloneMs },
+      () => undefined,
+    )
     t.deepEqual(new Set(results.map(({ status }) => status)), new Set(["clean"]))
     return count
   }
@@ -128,7 +132,7 @@ test("a run that is told to stop finishes what it has in hand and says that it w
   const emit = (event: SalvageEvent): void => {
     if (event.type === "group") stop.abort()
   }
-  await t.throwsAsync(salvagePartitions([partition], { salvage, parallel: 2, order, aloneMs: 0 }, emit), {
+  await t.throwsAsync(salvagePartitions([partition], { salvage, parallel: 2, order, atOnce: 1 }, emit), {
     message: /INTERRUPTED/,
   })
   t.deepEqual(partitionProblems(partition.path), [])
