@@ -2,7 +2,6 @@
 import type { Argv, CommandModule, Options } from "yargs"
 import { openafsDirectories } from "../common/cell/directories.ts"
 import { type DaemonArguments, daemonOptions, openDaemonLog } from "../common/cli/daemon-options.ts"
-import { loaderOf } from "../common/cli/load-now.ts"
 import { packageVersion } from "../common/cli/package-version.ts"
 import { isInOpenafsPlace, stateDirectoryOf } from "../common/cli/place-options.ts"
 import { runPlainWords } from "../common/cli/plain-words.ts"
@@ -14,7 +13,6 @@ import { type SocketBackEnd, socketBackEnds } from "../common/rx/socket.ts"
 import { defaultCheckoutsMax } from "../common/volume/handover.ts"
 import type { ServingSync } from "../common/volume/serving-caches.ts"
 import { type StoreSlack, usualSlack } from "../common/volume/volume-usage.ts"
-import type * as fileserverMain from "./main.ts"
 import type { FileserverConfig } from "./main.ts"
 import { promisesDefault, promisesLeast, promisesMost } from "./promise-store.ts"
 import type { ChangesBy } from "./serving.ts"
@@ -211,7 +209,7 @@ async function run(wanted: FileserverArguments): Promise<void> {
   const config = configOf(wanted)
   const stopped = untilStopped()
   const log = openDaemonLog(wanted, "fileserver", "FileLog")
-  const { serveVolumes } = await loaderOf(import.meta.url)<typeof fileserverMain>("./main.js")
+  const { serveVolumes } = await import("./main.ts")
   await serveVolumes(config, log, stopped, announceReady)
 }
 

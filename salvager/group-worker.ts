@@ -113,4 +113,4 @@ async function main(): Promise<void> {
   await worker?.close()
 }
 
-await main()
+void main()

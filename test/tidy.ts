@@ -14,7 +14,18 @@ interface Source {
   readonly imports: readonly string[]
 }
 
-const rooms = ["bench", "cli", "client", "common", "fileserver", "fssync", "salvager", "test", "volserver"] as const
+const rooms = [
+  "bench",
+  "cli",
+  "client",
+  "common",
+  "fileserver",
+  "fssync",
+  "packing",
+  "salvager",
+  "test",
+  "volserver",
+] as const
 type Room = (typeof rooms)[number]
 
 /** Whom a room may import beside itself. Daemons never import one another: they speak FSSYNC. */
@@ -26,16 +37,18 @@ const mayImport: Record<Room, readonly Room[]> = {
   volserver: ["common", "fssync"],
   salvager: ["common", "fssync"],
   cli: ["client", "common", "fssync", "fileserver", "volserver", "salvager"],
+  packing: ["cli", "salvager"],
   bench: ["client", "common", "fssync", "fileserver", "volserver", "salvager", "cli", "test"],
-  test: ["client", "common", "fssync", "fileserver", "volserver", "salvager", "cli", "bench"],
+  test: ["client", "common", "fssync", "fileserver", "volserver", "salvager", "cli", "packing", "bench"],
 }
 
 /** Modules with one door each: nobody else imports them. */
 const doors: readonly { readonly module: RegExp; readonly open: (path: string) => boolean }[] = [
   {
     module: /^(node:)?fs(\/promises)?$/,
-    open: (path) => path === "common/disk/node-disk.ts" || /^(cli|test|bench)\//.test(path),
+    open: (path) => path === "common/disk/node-disk.ts" || /^(cli|packing|test|bench)\//.test(path),
   },
+  { module: /^esbuild$/, open: (path) => path.startsWith("packing/") },
   { module: /^fs-ext$/, open: (path) => path === "common/lock/record-lock.ts" },
   { module: /^(node:)?net$/, open: (path) => /^(fssync|test|bench)\//.test(path) },
   { module: /^(node:)?dgram$/, open: (path) => path === "common/rx/socket.ts" || /^(test|bench)\//.test(path) },

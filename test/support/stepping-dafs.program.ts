@@ -82,4 +82,4 @@ if (words[0] === "salvager") {
   installRequests(steps)
   steps.step("start")
 }
-await import("../../cli/dafs.ts")
+await import("../../cli/command-line.ts")

@@ -1,0 +1,170 @@
+/** Typical runs of our programs, for the sake of the code that they use. They work on a partition of their own, without privilege. */
+import { type ChildProcess, fork } from "node:child_process"
+import { once } from "node:events"
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import { fileserverSwitches } from "../cli/node-switches.ts"
+import type { GroupTask } from "../salvager/group-pool.ts"
+import type { WorkerOrder } from "../salvager/group-worker.ts"
+
+/** Programs to run: they record, and are run as the real ones are. */
+export interface RunPrograms {
+  readonly dafs: string
+  readonly groupWorker: string
+}
+
+const patienceMs = 60_000
+
+const switched = fileserverSwitches.join(" ")
+
+/** The kinds of runs (run-kinds.ts) that are worth a code cache of their own; the others use that of "". */
+export const dafsKinds: readonly string[] = [
+  "",
+  "fs get",
+  "fs ls",
+  "fs put",
+  "fileserver",
+  `${switched} fileserver`,
+  "fssync listvolumes",
+  "fssync query",
+  "locks",
+  "partition create",
+  "salvage query",
+  "salvage request",
+  "salvager",
+  "salvageserver",
+  "volinfo",
+  "volserver --worker",
+  "volserver",
+  "vos backup",
+  "vos create",
+  "vos dump",
+  "vos examine",
+  "vos listvol",
+  "vos offline",
+  "vos online",
+  "vos release",
+  "vos remove",
+  "vos restore",
+  "vos setfields",
+  "vos",
+]
+
+/** Everything that one typical run needs. */
+interface Scene {
+  readonly programs: RunPrograms
+  readonly partition: string
+  readonly state: string
+  readonly dumps: string
+}
+
+function start(program: string, words: readonly string[], switches: readonly string[] = []): ChildProcess {
+  const { DAFS_SYNC_FORM: _form, NODE_OPTIONS: _options, ...env } = process.env
+  const child = fork(program, [...words], {
+    execArgv: [...switches],
+    env,
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    serialization: "advanced",
+  })
+  const timer = setTimeout(() => child.kill("SIGKILL"), patienceMs)
+  child.once("exit", () => clearTimeout(timer))
+  return child
+}
+
+/** @throws Error with what the program said if it failed */
+async function ended(child: ChildProcess, what: string): Promise<void> {
+  let said = ""
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    said += text
+  })
+  const [status, signal] = await once(child, "exit")
+  if (status !== 0) throw new Error(`dafs ${what}: ${signal ?? `status ${status}`}\n${said}`)
+}
+
+const run = ({ programs }: Scene, line: string): Promise<void> => ended(start(programs.dafs, line.split(" ")), line)
+
+const placeOf = ({ partition, state }: Scene): string => `--partition ${partition} --state-dir ${state}`
+
+/** Without a server. */
+async function runAlone(scene: Scene): Promise<void> {
+  const { partition, dumps } = scene
+  const place = `${placeOf(scene)} --offline`
+  await run(scene, "--help")
+  await run(scene, `partition create ${partition} --development`)
+  for (const volume of ["packed.one", "packed.two"])
+    await run(scene, `vos create ${volume} ${place} --everybody rlidwk`)
+  await run(scene, `salvager ${place} --force`)
+  await run(scene, `vos dump packed.two ${place} --file ${dumps}/two`)
+  await run(scene, `vos restore packed.three ${place} --file ${dumps}/two`)
+  await run(scene, `volinfo --partition ${partition}`)
+  await runWorker(scene)
+}
+
+/** A process of a salvage of many groups. */
+async function runWorker({ programs, partition, state }: Scene): Promise<void> {
+  const options = { readOnly: true, orphans: "ignore", salvageDirs: false, undo: undefined } as const
+  const order: WorkerOrder = {
+    type: "order",
+    options,
+    program: "salvager",
+    stateDirectory: state,
+    hasFileserver: false,
+  }
+  const task: GroupTask = { partition, name: "", group: 536_870_915, force: true }
+  const child = start(programs.groupWorker, [])
+  child.on("message", (message: { readonly type: string }) => {
+    if (message.type === "ready") child.send({ type: "tasks", tasks: [task] })
+    if (message.type === "done") child.disconnect()
+  })
+  child.send(order)
+  await ended(child, "salvager's worker")
+}
+
+async function withDaemon(
+  { programs }: Scene,
+  line: string,
+  switches: readonly string[],
+  work: () => Promise<void>,
+): Promise<void> {
+  const child = start(programs.dafs, line.split(" "), switches)
+  const end = ended(child, line)
+  await Promise.race([once(child, "message"), end])
+  await work()
+  child.kill("SIGTERM")
+  await end
+}
+
+/** What operators and clients do while the servers run. */
+async function runServed(scene: Scene): Promise<void> {
+  const { partition, state, dumps } = scene
+  const place = placeOf(scene)
+  await run(scene, `vos examine packed.one ${place}`)
+  await run(scene, `vos listvol ${place}`)
+  await run(scene, `vos backup packed.one ${place}`)
+  await run(scene, `vos setfields packed.one ${place} --maxquota 9000`)
+  await run(scene, `vos release packed.one ${place}`)
+  await run(scene, `vos offline packed.one ${place}`)
+  await run(scene, `vos online packed.one ${place}`)
+  await run(scene, `vos dump packed.one ${place} --file ${dumps}/one --volserver`)
+  await run(scene, `vos remove packed.three ${place}`)
+  await run(scene, `fssync query --volumeid 536870915 --state-dir ${state}`)
+  await run(scene, `fssync listvolumes --state-dir ${state}`)
+  await run(scene, `locks --partition ${partition}`)
+  await run(scene, `salvage request --partition ${partition} --volumeid 536870915 --state-dir ${state} --wait`)
+  await run(scene, `salvage query --partition ${partition} --volumeid 536870915 --state-dir ${state}`)
+}
+
+/** Runs everything once in an empty folder. @throws Error if a run fails */
+export async function runTypically(programs: RunPrograms, folder: string): Promise<void> {
+  const scene: Scene = { programs, partition: join(folder, "vicepa"), state: join(folder, "state"), dumps: folder }
+  mkdirSync(scene.state)
+  const place = `${placeOf(scene)} --log-level error`
+  await runAlone(scene)
+  const fileserver = `fileserver ${place} --port 0`
+  await withDaemon(scene, fileserver, [], () => Promise.resolve())
+  await withDaemon(scene, `salvageserver ${place}`, [], () =>
+    withDaemon(scene, fileserver, fileserverSwitches, () =>
+      withDaemon(scene, `volserver ${place}`, [], () => runServed(scene)),
+    ),
+  )
+}
