@@ -3,17 +3,18 @@
  * (`import.meta.url`) stays what it was: the address of the module in the build folder.
  */
 import { readFile } from "node:fs/promises"
-import { join, relative } from "node:path"
+import { join, relative, resolve } from "node:path"
 import { type BuildOptions, build, type OnLoadResult, type Plugin } from "esbuild"
+import { starters } from "./programs.ts"
 
-/** Programs that are started by the address of their module, `new URL("./scan-thread.js", import.meta.url)`. */
-export interface Programs {
-  /** Module, relative to the build folder, to its starter's file. */
-  readonly [module: string]: string
-}
+/** Where packed files are, in the build folder. */
+export const packedName = "packed"
 
 /** Packages with parts of their own that are not JavaScript. */
 const external = ["fs-ext", "koffi", "msgpackr-extract"]
+
+/** Needed for help and errors only: in a file of its own, beside the code. */
+export const yargsFile = "yargs.cjs"
 
 /** Parts of Node.js that take long to load and that few runs use: loaded at their first use. */
 const deferred = /^node:(child_process|crypto|dgram|net|worker_threads)$/
@@ -21,25 +22,27 @@ const deferred = /^node:(child_process|crypto|dgram|net|worker_threads)$/
 const programUrl = /new URL\("(\.\/[\w-]+\.js)", import\.meta\.url\)/g
 const packageOfRequire = /createRequire\(import\.meta\.url\)\(("[^"]+")\)/g
 
-/** Rewrites what a module says of its place. */
-function atItsPlace(text: string, path: string, buildFolder: string, programs: Programs): string {
+/** Rewrites what the module at `path` says of its place. Programs are started by their starters. */
+function atItsPlace(text: string, path: string, buildFolder: string): string {
   const own = JSON.stringify(relative(buildFolder, path))
+  const programs: Readonly<Record<string, string>> = starters
   return text
     .replace(packageOfRequire, "require($1)")
     .replace(programUrl, (whole, name: string) => {
       const starter = programs[relative(buildFolder, join(path, "..", name))]
-      return starter === undefined ? whole : `new URL(${JSON.stringify(`packed/${starter}`)}, buildUrl)`
+      return starter === undefined ? whole : `new URL(${JSON.stringify(`${packedName}/${starter}`)}, buildUrl)`
     })
     .replaceAll("import.meta.url", `new URL(${own}, buildUrl).href`)
 }
 
-const places = (buildFolder: string, programs: Programs): Plugin => ({
+const places = (buildFolder: string): Plugin => ({
   name: "places",
   setup({ onLoad }) {
     onLoad({ filter: /\.m?js$/ }, async ({ path }): Promise<OnLoadResult | undefined> => {
       const text = await readFile(path, "utf8")
-      if (!text.includes("import.meta.url")) return undefined
-      return { contents: atItsPlace(text, path, buildFolder, programs), loader: "js" }
+      return text.includes("import.meta.url")
+        ? { contents: atItsPlace(text, path, buildFolder), loader: "js" }
+        : undefined
     })
   },
 })
@@ -48,10 +51,10 @@ const places = (buildFolder: string, programs: Programs): Plugin => ({
 function deferredModule(name: string): string {
   const names = Object.keys(process.getBuiltinModule(name) ?? {}).filter((key) => key !== "default")
   return [
-    `let real`,
+    "let real",
     `const load = () => real ??= require(${JSON.stringify(name)})`,
     `for (const name of ${JSON.stringify(names)})`,
-    `  Object.defineProperty(exports, name, { enumerable: true, get: () => load()[name] })`,
+    "  Object.defineProperty(exports, name, { enumerable: true, get: () => load()[name] })",
   ].join("\n")
 }
 
@@ -61,29 +64,48 @@ const deferral: Plugin = {
     onResolve({ filter: deferred }, ({ path, namespace }) =>
       namespace === "deferred" ? { path, external: true } : { path, namespace: "deferred" },
     )
+    onResolve({ filter: /^yargs$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: `./${yargsFile}`, external: true } : undefined,
+    )
     onLoad({ filter: /./, namespace: "deferred" }, ({ path }) => ({ contents: deferredModule(path), loader: "js" }))
   },
 }
 
-/** Bundles `entry`, a module of the build folder or what `options` say. */
+/** Leaves out what `from`, a module, loads when it is needed, other than the module `only`. */
+export const leavingOut = (from: string, only: string): Plugin => ({
+  name: "leaving-out",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^\.\.?\// }, ({ importer, kind, path, resolveDir }) => {
+      const isOther = kind === "dynamic-import" && importer === from && join(resolveDir, path) !== only
+      return isOther ? { path, namespace: "left-out" } : undefined
+    })
+    onLoad({ filter: /./, namespace: "left-out" }, ({ path }) => ({
+      contents: `throw new Error(${JSON.stringify(`${path} is not packed with this command`)})`,
+    }))
+  },
+})
+
+/** The bundle of a module, named by its path in the build folder or a whole one, with its source map. */
 export async function bundle(
   buildFolder: string,
-  programs: Programs,
-  options: BuildOptions,
+  module: string,
+  { plugins = [], ...options }: BuildOptions = {},
 ): Promise<{ readonly code: string; readonly map: string }> {
   const { outputFiles = [] } = await build({
+    entryPoints: [resolve(buildFolder, module)],
     bundle: true,
     platform: "node",
     format: "cjs",
-    target: `node20.19`,
+    target: "node20.19",
     legalComments: "none",
     sourcemap: "external",
     sourcesContent: false,
-    outfile: join(buildFolder, "packed", "code.js"),
+    outfile: join(buildFolder, packedName, "code.js"),
     write: false,
     logLevel: "warning",
     external,
-    plugins: [deferral, places(buildFolder, programs)],
+    supported: { "dynamic-import": false },
+    plugins: [...plugins, deferral, places(buildFolder)],
     ...options,
   })
   const textOf = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? ""

@@ -1,27 +1,17 @@
-/** Makes the code caches of packed programs: they run in a typical way, each kind of run once. */
+/** Code caches of packed code: names of their files, and the runs that leave them. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
-import type { CodeCache } from "./manifest.ts"
-import { dafsKinds, type RunPrograms, runTypically } from "./typical-runs.ts"
+import { syncFile } from "./durable-file.ts"
+import type { PackedCode } from "./manifest.ts"
+import type { RecordedPart } from "./recorder.ts"
+import { type RunPrograms, runTypically } from "./typical-runs.ts"
 
-/** Caches by the kinds of runs. */
-export type CodeCaches = Readonly<Record<string, CodeCache>>
-
-/** What a recorder of a program is to record: files by kinds of runs. */
-export type RecordedFiles = Readonly<Record<string, string>>
-
-const filesOf = (code: string, kinds: readonly string[]): RecordedFiles =>
-  Object.fromEntries(kinds.map((kind, index) => [kind, `${code}.${index}.cache`]))
-
-/** Files that the recorders leave, for the code files of both programs. */
-export const recordedFiles = (
-  dafs: string,
-  groupWorker: string,
-): { dafs: RecordedFiles; groupWorker: RecordedFiles } => ({
-  dafs: filesOf(dafs, dafsKinds),
-  groupWorker: filesOf(groupWorker, [""]),
+/** What a recorder is to leave for the code in `file`. */
+export const recordedPart = (file: string, kinds: readonly string[]): RecordedPart => ({
+  file,
+  caches: Object.fromEntries(kinds.map((kind, index) => [kind, `${file}.${index}.cache`])),
 })
 
 /** Runs the programs, which leave their caches beside them. @throws Error if a run fails */
@@ -34,11 +24,13 @@ export async function recordTypicalRuns(programs: RunPrograms): Promise<void> {
   }
 }
 
-/** The caches that are there. */
-export function foundCaches(folder: string, files: RecordedFiles): CodeCaches {
+/** The code with the caches that recorders have left, which are on the platter then. @throws Error if one is missing */
+export function recordedCode(folder: string, { file, caches }: RecordedPart): PackedCode {
   const present = new Set(readdirSync(folder))
-  const found = Object.entries(files).filter(([, file]) => present.has(file))
-  return Object.fromEntries(
-    found.map(([kind, file]) => [kind, { file, crc32: crc32(readFileSync(join(folder, file))) }]),
-  )
+  const found = Object.entries(caches).map(([kind, cache]) => {
+    if (!present.has(cache)) throw new Error(`${file}: no typical run is of the kind "${kind}"`)
+    syncFile(join(folder, cache))
+    return [kind, { file: cache, crc32: crc32(readFileSync(join(folder, cache))) }] as const
+  })
+  return { file, caches: Object.fromEntries(found) }
 }

@@ -1,4 +1,4 @@
-/** Files that are whole when they are seen: after a power failure too, since V8 runs a code cache without looking at it. */
+/** Files that are whole when they are seen, after a power failure too. */
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs"
 
 /** Makes or replaces a file that only its owner may write to. */
@@ -12,4 +12,14 @@ export function writeDurably(path: string, content: string | Uint8Array, mode: 0
     closeSync(descriptor)
   }
   renameSync(draft, path)
+}
+
+/** Returns when what is in the file is on the platter. */
+export function syncFile(path: string): void {
+  const descriptor = openSync(path, "r")
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
 }

@@ -1,27 +1,33 @@
 /** What a starter of packed code is told when it is made. */
 
-/** A file by which a build is known: any compilation writes it anew. */
+/** A file by which a build is known. Undefined: there was none. */
 export interface Stamp {
   /** Relative to the starter. */
   readonly path: string
-  readonly size?: number
+  readonly size: number | undefined
   /** Modification time, milliseconds. */
-  readonly modified?: number
+  readonly modified: number | undefined
 }
 
 /** What V8 compiled during a typical run. */
-export interface CodeCache {
+interface CodeCache {
   readonly file: string
   readonly crc32: number
 }
 
+/** Code of a program, or of one command of it. */
+export interface PackedCode {
+  /** The file, beside the starter; its name has a hash of what is in it, so it never changes. */
+  readonly file: string
+  /** By the kind of run (run-kinds.ts); "" for all others. */
+  readonly caches: Readonly<Record<string, CodeCache>>
+}
+
 export interface Manifest {
-  /** File of the code, beside the starter; its name has a hash of what is in it, so it never changes. */
-  readonly code: string
   /** The program's module, relative to the starter, for when the code cannot be used. */
   readonly module: string
   /** All have to be as they were when the code was packed. */
   readonly build: readonly Stamp[]
-  /** By the kind of run (run-kinds.ts); "" for all others. */
-  readonly caches: Readonly<Record<string, CodeCache>>
+  /** By the first word of the command line; "" for all others. */
+  readonly parts: Readonly<Record<string, PackedCode>>
 }

@@ -5,68 +5,59 @@
  */
 import { createHash } from "node:crypto"
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs"
-import { SourceMap } from "node:module"
 import { join } from "node:path"
-import type { BuildOptions } from "esbuild"
-import { bundle, type Programs } from "./bundling.ts"
-import { type CodeCaches, foundCaches, recordedFiles, recordTypicalRuns } from "./code-caches.ts"
+import { fileURLToPath } from "node:url"
+import { bundle, leavingOut, packedName, yargsFile } from "./bundling.ts"
+import { recordedCode, recordedPart, recordTypicalRuns } from "./code-caches.ts"
 import { writeDurably } from "./durable-file.ts"
 import type { Manifest, Stamp } from "./manifest.ts"
 import { wrapper } from "./packed-code.ts"
-import type { Recording } from "./recorder.ts"
-import { packedLine, type SourceLines, sourceLinesEnding } from "./source-names.ts"
+import { dafsParts, type PackedPart, starters, threads } from "./programs.ts"
+import type { RecordedPart, Recording } from "./recorder.ts"
+import { sourceLinesOf } from "./source-lines.ts"
+import { sourceLinesEnding } from "./source-names.ts"
 
 const buildFolder = join(import.meta.dirname, "..")
-const packedFolder = join(buildFolder, "packed")
+const packedFolder = join(buildFolder, packedName)
+const inBuild = (name: string): string => join(buildFolder, name)
 const inPacked = (name: string): string => join(packedFolder, name)
 
-/** Programs by the modules that they are started by. */
-const programs = {
-  "cli/dafs.js": "dafs.cjs",
-  "salvager/group-worker.js": "group-worker.cjs",
-  "salvager/scan-thread.js": "scan-thread.cjs",
-  "volserver/file-maker-thread.js": "file-maker-thread.cjs",
-} as const satisfies Programs
+const commandLine = "cli/command-line.js"
+const groupWorker = "salvager/group-worker.js"
 
-/** So small that the start of a thread is no quicker with a code cache. */
-const threads = ["salvager/scan-thread.js", "volserver/file-maker-thread.js"] as const
-
-const inBuild = (module: string): BuildOptions => ({ entryPoints: [join(buildFolder, module)] })
-
-/** Where each line of the code is from, out of its source map. */
-function sourceLinesOf(code: string, map: string): SourceLines {
-  const found = new SourceMap(JSON.parse(map))
-  const sources = new Map<string, number>()
-  const lines = code.split("\n").map((text, line) => {
-    const entry = found.findEntry(line, text.length - text.trimStart().length)
-    if (!("originalSource" in entry)) return 0
-    const known = sources.get(entry.originalSource) ?? sources.size
-    sources.set(entry.originalSource, known)
-    return packedLine(known, entry.originalLine + 1)
-  })
-  return { sources: [...sources.keys()], lines }
-}
-
-/** Writes the code of a program, which is not there for anybody yet. @returns its file */
-async function packCode(name: string, module: string): Promise<string> {
+/** Writes code under a name that is nobody else's. */
+async function packPart(name: string, entry: string, { command, module, kinds }: PackedPart): Promise<RecordedPart> {
+  const plugins = module === undefined ? [] : [leavingOut(inBuild(entry), inBuild(module))]
   const wrapping = { banner: { js: wrapper.before }, footer: { js: wrapper.after } }
-  const { code, map } = await bundle(buildFolder, programs, { ...inBuild(module), ...wrapping })
-  const file = `${name}-${createHash("sha256").update(code).digest("hex").slice(0, 16)}.js`
+  const { code, map } = await bundle(buildFolder, entry, { ...wrapping, plugins })
+  const hash = createHash("sha256").update(code).digest("hex").slice(0, 16)
+  const file = `${[name, command].filter((word) => word !== "").join("-")}-${hash}.js`
   writeDurably(inPacked(`${file}${sourceLinesEnding}`), JSON.stringify(sourceLinesOf(code, map)))
   writeDurably(inPacked(file), code)
-  return file
+  return recordedPart(file, kinds)
+}
+
+async function packDafs(): Promise<Recording> {
+  const packed = dafsParts.map(async (part) => [part.command, await packPart("dafs", commandLine, part)] as const)
+  return Object.fromEntries(await Promise.all(packed))
 }
 
 async function packThread(module: (typeof threads)[number]): Promise<void> {
-  const { code } = await bundle(buildFolder, programs, inBuild(module))
-  writeDurably(inPacked(programs[module]), code)
+  writeDurably(inPacked(starters[module]), (await bundle(buildFolder, module)).code)
+}
+
+/** As the CommonJS module that it is to whoever imports it. */
+async function packYargs(): Promise<void> {
+  const banner = { js: 'const buildUrl = require("node:url").pathToFileURL(__dirname).href' }
+  const footer = { js: "module.exports = module.exports.default" }
+  const { code } = await bundle(buildFolder, fileURLToPath(import.meta.resolve("yargs")), { banner, footer })
+  writeDurably(inPacked(yargsFile), code)
 }
 
 /** A starter, or a recorder, that knows what `told` says. */
-async function packStarter(file: string, source: string, told: Readonly<Record<string, object>>): Promise<void> {
+async function packStarter(file: string, module: string, told: Readonly<Record<string, object>>): Promise<void> {
   const define = Object.fromEntries(Object.entries(told).map(([name, value]) => [name, JSON.stringify(value)]))
-  const banner = { js: "#!/usr/bin/env node" }
-  const { code } = await bundle(buildFolder, programs, { ...inBuild(source), banner, define })
+  const { code } = await bundle(buildFolder, module, { banner: { js: "#!/usr/bin/env node" }, define })
   writeDurably(inPacked(file), code, 0o755)
 }
 
@@ -74,51 +65,43 @@ async function packStarter(file: string, source: string, told: Readonly<Record<s
 const stamped = ["tsconfig.tsbuildinfo", "cli/dafs.js"]
 
 function stampOf(path: string): Stamp {
-  const found = statSync(join(buildFolder, path), { throwIfNoEntry: false })
-  return { path: `../${path}`, ...(found !== undefined && { size: found.size, modified: found.mtimeMs }) }
+  const found = statSync(inBuild(path), { throwIfNoEntry: false })
+  return { path: `../${path}`, size: found?.size, modified: found?.mtimeMs }
 }
 
-async function packStarters(dafs: string, groupWorker: string, build: readonly Stamp[]): Promise<void> {
-  const files = recordedFiles(dafs, groupWorker)
-  const starter = (file: string, code: string, module: string, caches: CodeCaches): Promise<void> => {
-    const manifest: Manifest = { code, module, build, caches }
-    return packStarter(file, "packing/starter.js", { manifest })
-  }
-  const cachesOf = (recorded: Readonly<Record<string, string>>): CodeCaches => foundCaches(packedFolder, recorded)
-  await starter(programs["cli/dafs.js"], dafs, "../cli/command-line.js", cachesOf(files.dafs))
-  const worker = "salvager/group-worker.js"
-  await starter(programs[worker], groupWorker, `../${worker}`, cachesOf(files.groupWorker))
-}
-
-/** Runs both programs in typical ways. Their code is still there if the same was packed before, and so may be their caches. */
-async function record(dafs: string, groupWorker: string): Promise<void> {
-  const files = recordedFiles(dafs, groupWorker)
+/** Runs the programs in typical ways, which leaves the code caches. */
+async function record(dafs: Recording, worker: Recording): Promise<void> {
   const recorders = { dafs: "dafs-recorder.cjs", groupWorker: "group-worker-recorder.cjs" } as const
-  const told = (code: string, recorded: Recording["files"]): { recording: Recording } => ({
-    recording: { code, files: recorded },
-  })
-  await packStarter(recorders.dafs, "packing/recorder.js", told(dafs, files.dafs))
-  await packStarter(recorders.groupWorker, "packing/recorder.js", told(groupWorker, files.groupWorker))
+  await packStarter(recorders.dafs, "packing/recorder.js", { recording: dafs })
+  await packStarter(recorders.groupWorker, "packing/recorder.js", { recording: worker })
   await recordTypicalRuns({ dafs: inPacked(recorders.dafs), groupWorker: inPacked(recorders.groupWorker) })
 }
 
+async function putInPlace(file: string, module: string, recording: Recording, build: readonly Stamp[]): Promise<void> {
+  const parts = Object.entries(recording).map(([command, part]) => [command, recordedCode(packedFolder, part)] as const)
+  const manifest: Manifest = { module: `../${module}`, build, parts: Object.fromEntries(parts) }
+  await packStarter(file, "packing/starter.js", { manifest })
+}
+
 /** What nothing needs any more. */
-function removeOthers(...codes: readonly string[]): void {
-  const starters: readonly string[] = Object.values(programs)
+function removeOthers(...recordings: readonly Recording[]): void {
+  const kept = recordings.flatMap((recording) => Object.values(recording)).map(({ file }) => file)
+  const own: readonly string[] = [...Object.values(starters), yargsFile]
   for (const name of readdirSync(packedFolder))
-    if (!starters.includes(name) && !codes.some((code) => name.startsWith(code)))
-      rmSync(inPacked(name), { recursive: true })
+    if (!own.includes(name) && !kept.some((file) => name.startsWith(file))) rmSync(inPacked(name))
 }
 
 async function pack(): Promise<void> {
   const build = stamped.map(stampOf)
   mkdirSync(packedFolder, { recursive: true })
+  await packYargs()
   for (const module of threads) await packThread(module)
-  const dafs = await packCode("dafs", "cli/command-line.js")
-  const groupWorker = await packCode("group-worker", "salvager/group-worker.js")
-  await record(dafs, groupWorker)
-  await packStarters(dafs, groupWorker, build)
-  removeOthers(dafs, groupWorker)
+  const dafs = await packDafs()
+  const worker = { "": await packPart("group-worker", groupWorker, { command: "", kinds: [""] }) }
+  await record(dafs, worker)
+  await putInPlace(starters["cli/dafs.js"], commandLine, dafs, build)
+  await putInPlace(starters[groupWorker], groupWorker, worker, build)
+  removeOthers(dafs, worker)
 }
 
 await pack()

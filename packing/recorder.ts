@@ -7,22 +7,30 @@ import { join } from "node:path"
 import { compile, run } from "./packed-code.ts"
 import { runKinds } from "./run-kinds.ts"
 
-export interface Recording {
-  /** File of the code, beside the recorder. */
-  readonly code: string
-  /** Kinds of runs to record, and the files to leave beside the recorder. The first run of a kind counts. */
-  readonly files: Readonly<Record<string, string>>
+/** Code to run, and what to leave beside it for which kind of run. The first run of a kind counts. */
+export interface RecordedPart {
+  readonly file: string
+  readonly caches: Readonly<Record<string, string>>
 }
+
+/** By the first word of the command line; "" for all others. */
+export type Recording = Readonly<Record<string, RecordedPart>>
 
 /** Put in when the recorder is made. */
 declare const recording: Recording
 
-const code = join(__dirname, recording.code)
-const script = compile(code, readFileSync(code, "latin1"), undefined)
-const kind = runKinds(process.execArgv, process.argv.slice(2)).find((name) => Object.hasOwn(recording.files, name))
-const file = join(__dirname, recording.files[kind ?? ""] ?? "")
-if (file !== __dirname)
+function record({ file, caches }: RecordedPart): void {
+  const path = join(__dirname, file)
+  const script = compile(path, readFileSync(path, "latin1"), undefined)
+  const kind = runKinds(process.execArgv, process.argv.slice(2)).find((name) => Object.hasOwn(caches, name))
+  const cache = caches[kind ?? ""]
   process.once("exit", () => {
-    if (!existsSync(file)) writeFileSync(file, script.createCachedData(), { mode: 0o644 })
+    const isNew = cache !== undefined && !existsSync(join(__dirname, cache))
+    if (isNew) writeFileSync(join(__dirname, cache), script.createCachedData(), { mode: 0o644 })
   })
-run(script, code)
+  run(script, path)
+}
+
+const command = process.argv[2] ?? ""
+const part = Object.hasOwn(recording, command) ? recording[command] : recording[""]
+if (part !== undefined) record(part)

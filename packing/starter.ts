@@ -9,7 +9,7 @@ import { closeSync, fstatSync, openSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { crc32 } from "node:zlib"
-import type { Manifest } from "./manifest.ts"
+import type { Manifest, PackedCode } from "./manifest.ts"
 import { compile, run } from "./packed-code.ts"
 import { runKinds } from "./run-kinds.ts"
 import { nameSources } from "./source-names.ts"
@@ -24,40 +24,39 @@ function isOfThisBuild(): boolean {
   })
 }
 
-/** A file that only its owner, who is the code's, can write to; undefined if there is none. */
-function readOwn(file: string, owner: number): Buffer | undefined {
-  const descriptor = openSync(join(__dirname, file), "r")
+/** A file's bytes and owner; undefined if there is none, or if others than its owner may write to it. */
+function readOwned(file: string, others: "trusted" | "barred"): { bytes: Buffer; owner: number } | undefined {
   try {
-    const { uid, mode } = fstatSync(descriptor)
-    return uid === owner && (mode & 0o022) === 0 ? readFileSync(descriptor) : undefined
-  } finally {
-    closeSync(descriptor)
-  }
-}
-
-/** What V8 compiled before; without it, or with one that is spoilt, it compiles again. */
-function readCache(owner: number): Buffer | undefined {
-  const kind = runKinds(process.execArgv, process.argv.slice(2)).find((name) => Object.hasOwn(manifest.caches, name))
-  const cache = manifest.caches[kind ?? ""]
-  if (cache === undefined) return undefined
-  try {
-    const bytes = readOwn(cache.file, owner)
-    return bytes !== undefined && crc32(bytes) === cache.crc32 ? bytes : undefined
+    const descriptor = openSync(join(__dirname, file), "r")
+    try {
+      const { uid, mode } = fstatSync(descriptor)
+      const isOpen = (mode & 0o022) !== 0
+      return isOpen && others === "barred" ? undefined : { bytes: readFileSync(descriptor), owner: uid }
+    } finally {
+      closeSync(descriptor)
+    }
   } catch {
     return undefined
   }
 }
 
+/** What V8 compiled before; without it, or with one that is spoilt, it compiles again. */
+function readCache({ caches }: PackedCode, owner: number): Buffer | undefined {
+  const kind = runKinds(process.execArgv, process.argv.slice(2)).find((name) => Object.hasOwn(caches, name))
+  const cache = caches[kind ?? ""]
+  const found = cache === undefined ? undefined : readOwned(cache.file, "barred")
+  return found?.owner === owner && crc32(found.bytes) === cache?.crc32 ? found.bytes : undefined
+}
+
 /** False if it has gone: a newer one is being packed. */
 function runCode(): boolean {
-  const path = join(__dirname, manifest.code)
-  let source: string
-  try {
-    source = readFileSync(path, "latin1") // it is ASCII, which V8 takes as it is
-  } catch {
-    return false
-  }
-  const script = compile(path, source, readCache(statSync(path).uid))
+  const { parts } = manifest
+  const command = process.argv[2] ?? ""
+  const part = Object.hasOwn(parts, command) ? parts[command] : parts[""]
+  const code = part === undefined ? undefined : readOwned(part.file, "trusted")
+  if (part === undefined || code === undefined) return false
+  const path = join(__dirname, part.file)
+  const script = compile(path, code.bytes.toString("latin1"), readCache(part, code.owner)) // ASCII, which V8 takes as it is
   nameSources(path)
   process.argv[1] = __filename // for programs of its own kind that it starts
   run(script, path)

@@ -15,41 +15,6 @@ export interface RunPrograms {
 
 const patienceMs = 60_000
 
-const switched = fileserverSwitches.join(" ")
-
-/** The kinds of runs (run-kinds.ts) that are worth a code cache of their own; the others use that of "". */
-export const dafsKinds: readonly string[] = [
-  "",
-  "fs get",
-  "fs ls",
-  "fs put",
-  "fileserver",
-  `${switched} fileserver`,
-  "fssync listvolumes",
-  "fssync query",
-  "locks",
-  "partition create",
-  "salvage query",
-  "salvage request",
-  "salvager",
-  "salvageserver",
-  "volinfo",
-  "volserver --worker",
-  "volserver",
-  "vos backup",
-  "vos create",
-  "vos dump",
-  "vos examine",
-  "vos listvol",
-  "vos offline",
-  "vos online",
-  "vos release",
-  "vos remove",
-  "vos restore",
-  "vos setfields",
-  "vos",
-]
-
 /** Everything that one typical run needs. */
 interface Scene {
   readonly programs: RunPrograms
@@ -96,6 +61,7 @@ async function runAlone(scene: Scene): Promise<void> {
   await run(scene, `salvager ${place} --force`)
   await run(scene, `vos dump packed.two ${place} --file ${dumps}/two`)
   await run(scene, `vos restore packed.three ${place} --file ${dumps}/two`)
+  await run(scene, `vos size packed.two ${place}`)
   await run(scene, `volinfo --partition ${partition}`)
   await runWorker(scene)
 }
@@ -141,7 +107,6 @@ async function runServed(scene: Scene): Promise<void> {
   await run(scene, `vos examine packed.one ${place}`)
   await run(scene, `vos listvol ${place}`)
   await run(scene, `vos backup packed.one ${place}`)
-  await run(scene, `vos setfields packed.one ${place} --maxquota 9000`)
   await run(scene, `vos release packed.one ${place}`)
   await run(scene, `vos offline packed.one ${place}`)
   await run(scene, `vos online packed.one ${place}`)
@@ -149,8 +114,10 @@ async function runServed(scene: Scene): Promise<void> {
   await run(scene, `vos remove packed.three ${place}`)
   await run(scene, `fssync query --volumeid 536870915 --state-dir ${state}`)
   await run(scene, `fssync listvolumes --state-dir ${state}`)
+  await run(scene, `fssync status --state-dir ${state}`)
   await run(scene, `locks --partition ${partition}`)
   await run(scene, `salvage request --partition ${partition} --volumeid 536870915 --state-dir ${state} --wait`)
+  await run(scene, `salvage status --state-dir ${state}`)
   await run(scene, `salvage query --partition ${partition} --volumeid 536870915 --state-dir ${state}`)
 }
 

@@ -54,7 +54,10 @@ const doors: readonly { readonly module: RegExp; readonly open: (path: string) =
   { module: /^(node:)?dgram$/, open: (path) => path === "common/rx/socket.ts" || /^(test|bench)\//.test(path) },
   { module: /^koffi/, open: (path) => path === "common/system/libc.ts" },
   { module: /^pino$/, open: (path) => path === "common/log.ts" },
-  { module: /^yargs/, open: (path) => /^(common\/)?cli\//.test(path) || /(\/|-)cli\.ts$/.test(path) },
+  {
+    module: /^yargs/,
+    open: (path) => /^(common\/)?cli\//.test(path) || /(\/|-)cli\.ts$/.test(path),
+  },
   { module: /^ava$/, open: (path) => path.startsWith("test/") },
 ]
 

@@ -13,7 +13,6 @@
  * the old one, and locks already held are taken in the new file too where it is free. Until it is noticed, programs that
  * opened the new file are not kept apart from this one: lock files must not be removed while a server runs.
  */
-import assert from "node:assert/strict"
 import { dirname } from "node:path"
 import { isMainThread } from "node:worker_threads"
 import type { Disk, DiskFile } from "../disk/disk.ts"
@@ -268,7 +267,7 @@ const byPath = new WeakMap<Disk, Map<string, LockFile>>()
  * @throws DiskError if it cannot be opened for writing
  */
 export function lockFile(disk: Disk, path: string): LockFile {
-  assert(isMainThread, "file locks belong to the process: only its main thread may take them")
+  if (!isMainThread) throw new Error("file locks belong to the process: only its main thread may take them")
   const known = byPath.get(disk) ?? new Map<string, LockFile>()
   byPath.set(disk, known)
   let file = known.get(path)
