@@ -11,38 +11,44 @@ import { starters } from "./programs.ts"
 export const packedName = "packed"
 
 /** Packages with parts of their own that are not JavaScript. */
-const external = ["fs-ext", "koffi", "msgpackr-extract"]
+const external = ["koffi", "msgpackr-extract"]
 
 /** Needed for help and errors only: in a file of its own, beside the code. */
 export const yargsFile = "yargs.cjs"
 
 /** Parts of Node.js that take long to load and that few runs use: loaded at their first use. */
-const deferred = /^node:(child_process|crypto|dgram|net|worker_threads)$/
+const deferred = /^node:(child_process|crypto|dgram|net|perf_hooks|worker_threads)$/
 
+/** Looks for its compiled part beside itself. */
+const nativePackage = "/node_modules/fs-ext/"
+
+const placeWords = /import\.meta\.url|\b__dirname\b/
 const programUrl = /new URL\("(\.\/[\w-]+\.js)", import\.meta\.url\)/g
 const packageOfRequire = /createRequire\(import\.meta\.url\)\(("[^"]+")\)/g
 
 /** Rewrites what the module at `path` says of its place. Programs are started by their starters. */
 function atItsPlace(text: string, path: string, buildFolder: string): string {
-  const own = JSON.stringify(relative(buildFolder, path))
+  const builtin = (name: string): string => `process.getBuiltinModule("node:${name}")` // some modules have a require of their own
+  const pathCode = (place: string): string => `${builtin("path")}.join(packedFolder, ${JSON.stringify(place)})`
+  const urlCode = (place: string): string => `${builtin("url")}.pathToFileURL(${pathCode(place)})`
+  const own = relative(join(buildFolder, packedName), path)
   const programs: Readonly<Record<string, string>> = starters
   return text
     .replace(packageOfRequire, "require($1)")
     .replace(programUrl, (whole, name: string) => {
       const starter = programs[relative(buildFolder, join(path, "..", name))]
-      return starter === undefined ? whole : `new URL(${JSON.stringify(`${packedName}/${starter}`)}, buildUrl)`
+      return starter === undefined ? whole : urlCode(starter)
     })
-    .replaceAll("import.meta.url", `new URL(${own}, buildUrl).href`)
+    .replaceAll("import.meta.url", `${urlCode(own)}.href`)
+    .replaceAll("__dirname", path.includes(nativePackage) ? pathCode(join(own, "..")) : "__dirname")
 }
 
 const places = (buildFolder: string): Plugin => ({
   name: "places",
   setup({ onLoad }) {
-    onLoad({ filter: /\.m?js$/ }, async ({ path }): Promise<OnLoadResult | undefined> => {
+    onLoad({ filter: /\.[cm]?js$/ }, async ({ path }): Promise<OnLoadResult | undefined> => {
       const text = await readFile(path, "utf8")
-      return text.includes("import.meta.url")
-        ? { contents: atItsPlace(text, path, buildFolder), loader: "js" }
-        : undefined
+      return placeWords.test(text) ? { contents: atItsPlace(text, path, buildFolder), loader: "js" } : undefined
     })
   },
 })
@@ -104,7 +110,6 @@ export async function bundle(
     write: false,
     logLevel: "warning",
     external,
-    supported: { "dynamic-import": false },
     plugins: [...plugins, deferral, places(buildFolder)],
     ...options,
   })

@@ -29,7 +29,8 @@ const groupWorker = "salvager/group-worker.js"
 async function packPart(name: string, entry: string, { command, module, kinds }: PackedPart): Promise<RecordedPart> {
   const plugins = module === undefined ? [] : [leavingOut(inBuild(entry), inBuild(module))]
   const wrapping = { banner: { js: wrapper.before }, footer: { js: wrapper.after } }
-  const { code, map } = await bundle(buildFolder, entry, { ...wrapping, plugins })
+  const supported = { "dynamic-import": false } // by a script as it is compiled here; require stands in
+  const { code, map } = await bundle(buildFolder, entry, { ...wrapping, supported, plugins })
   const hash = createHash("sha256").update(code).digest("hex").slice(0, 16)
   const file = `${[name, command].filter((word) => word !== "").join("-")}-${hash}.js`
   writeDurably(inPacked(`${file}${sourceLinesEnding}`), JSON.stringify(sourceLinesOf(code, map)))
@@ -48,7 +49,7 @@ async function packThread(module: (typeof threads)[number]): Promise<void> {
 
 /** As the CommonJS module that it is to whoever imports it. */
 async function packYargs(): Promise<void> {
-  const banner = { js: 'const buildUrl = require("node:url").pathToFileURL(__dirname).href' }
+  const banner = { js: "const packedFolder = __dirname" }
   const footer = { js: "module.exports = module.exports.default" }
   const { code } = await bundle(buildFolder, fileURLToPath(import.meta.resolve("yargs")), { banner, footer })
   writeDurably(inPacked(yargsFile), code)

@@ -28,7 +28,7 @@ function record({ file, caches }: RecordedPart): void {
     const isNew = cache !== undefined && !existsSync(join(__dirname, cache))
     if (isNew) writeFileSync(join(__dirname, cache), script.createCachedData(), { mode: 0o644 })
   })
-  run(script, path)
+  run(script, require, __dirname)
 }
 
 const command = process.argv[2] ?? ""

@@ -59,7 +59,7 @@ function runCode(): boolean {
   const script = compile(path, code.bytes.toString("latin1"), readCache(part, code.owner)) // ASCII, which V8 takes as it is
   nameSources(path)
   process.argv[1] = __filename // for programs of its own kind that it starts
-  run(script, path)
+  run(script, require, __dirname)
   return true
 }
 

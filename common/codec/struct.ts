@@ -209,44 +209,62 @@ function writeBits(field: BitField<Record<string, number>>, at: string): string 
 type Reader<T> = (b: Uint8Array, at: number, text: typeof readText, raw: typeof readRaw) => T
 type Writer<T> = (value: T, b: Uint8Array, at: number, text: typeof writeText, padding: typeof pad) => void
 
+type Offsets<F> = Readonly<Record<keyof F & string, number>>
+
+/** Where each field begins. @throws Error if they do not add up to `size` */
+function offsetsOf<F extends Fields>(name: string, size: number, fields: F): Offsets<F> {
+  const offsets: Record<string, number> = {}
+  let offset = 0
+  for (const [key, field] of Object.entries(fields)) {
+    offsets[key] = offset
+    offset += field.size
+  }
+  if (offset !== size) throw new Error(`layout ${name}: fields take ${offset} bytes, the format says ${size}`)
+  return offsets as Offsets<F>
+}
+
+function readerOf<F extends Fields>(fields: F, offsets: Offsets<F>): Reader<Value<F>> {
+  const words: string[] = []
+  const members: string[] = []
+  for (const [key, field] of Object.entries(fields)) {
+    const at = `(at+${offsets[key]})`
+    if (isBits(field)) {
+      const word = `word${offsets[key]}`
+      words.push(`const ${word}=${field.word.readCode(at)};`)
+      members.push(...readBits(field, word))
+    } else members.push(`${key}:${field.readCode(at)}`)
+  }
+  const body = `${words.join("")}return {${members.join(",")}}`
+  return new Function("b", "at", "readText", "readRaw", body) as Reader<Value<F>>
+}
+
+function writerOf<F extends Fields>(fields: F, offsets: Offsets<F>): Writer<Value<F>> {
+  const stores = Object.entries(fields).map(([key, field]) => {
+    const at = `(at+${offsets[key]})`
+    return isBits(field) ? writeBits(field, at) : field.writeCode(at, `value.${key}`)
+  })
+  return new Function("value", "b", "at", "writeText", "pad", stores.join(";")) as Writer<Value<F>>
+}
+
 /**
  * Declares a layout of `size` bytes from its fields in order.
  * @throws Error at load time if the fields do not add up to `size`.
  */
 export function struct<F extends Fields>(name: string, size: number, fields: F): Struct<Value<F>, keyof F & string> {
-  const words: string[] = []
-  const members: string[] = []
-  const stores: string[] = []
-  const offsets: Record<string, number> = {}
-  let offset = 0
-  for (const [key, field] of Object.entries(fields)) {
-    offsets[key] = offset
-    const at = `(at+${offset})`
-    if (isBits(field)) {
-      words.push(`const word${offset}=${field.word.readCode(at)};`)
-      members.push(...readBits(field, `word${offset}`))
-      stores.push(writeBits(field, at))
-    } else {
-      members.push(`${key}:${field.readCode(at)}`)
-      stores.push(field.writeCode(at, `value.${key}`))
-    }
-    offset += field.size
-  }
-  if (offset !== size) throw new Error(`layout ${name}: fields take ${offset} bytes, the format says ${size}`)
-  const body = `${words.join("")}return {${members.join(",")}}`
+  const offsets = offsetsOf(name, size, fields)
   // Compiled when first used: a command loads many more layouts than it meets.
   let read: Reader<Value<F>> = (...first) => {
-    read = new Function("b", "at", "readText", "readRaw", body) as Reader<Value<F>>
+    read = readerOf(fields, offsets)
     return read(...first)
   }
   let write: Writer<Value<F>> = (...first) => {
-    write = new Function("value", "b", "at", "writeText", "pad", stores.join(";")) as Writer<Value<F>>
+    write = writerOf(fields, offsets)
     write(...first)
   }
   return {
     name,
     size,
-    offsets: offsets as Record<keyof F & string, number>,
+    offsets,
     read(bytes, at = 0, path, base = 0) {
       if (at < 0 || bytes.length - at < size) {
         throw new FormatError(name, { path, offset: base + at }, `${Math.max(0, bytes.length - at)} bytes`, `${size}`)
