@@ -25,6 +25,15 @@ export class RecencyList<T extends Ranked<T>> {
     return this.#weight
   }
 
+  /** From the longest unused on. The thing just given may be removed or touched; what is touched meanwhile comes again. */
+  *[Symbol.iterator](): Generator<T, void, undefined> {
+    for (let item = this.#oldest; item !== undefined; ) {
+      const next: T | undefined = item.newer
+      yield item
+      item = next
+    }
+  }
+
   /** Adds a thing that is in no list, as used last. */
   add(item: T): void {
     this.#append(item)

@@ -66,6 +66,8 @@ export async function serveVolumes(
       log,
       callbacks: clientSide.clients.callbacks,
       salvageServer,
+      // Immediates run behind the datagrams of a turn and their answers.
+      later: (work) => void setImmediate(work),
     }),
     log,
   )

@@ -64,6 +64,7 @@ interface Copy {
 
 /** @throws AfsError EISDIR, EINVAL, VOVERQUOTA, VDISKFULL, VREADONLY: nothing was changed */
 export function beginStore(core: VolumeCore, vnode: Vnode, request: StoreRequest): Eventually<Store> {
+  core.settle()
   core.requireWritable("storeData")
   requireRoomForTransfer(core, vnode, "storeData")
   if (!vnode.isFile) throw failure(core, "EISDIR", "storeData", vnode, "only files take data")

@@ -132,7 +132,7 @@ export class VolumeUse implements Disposable, Ranked<VolumeUse> {
 }
 
 /** One volume of a fileserver. */
-export class ServerVolume implements LruMember {
+export class ServerVolume implements LruMember<ServerVolume> {
   readonly id: number
   partition: Partition
   readonly cell: VolumeStateCell
@@ -147,7 +147,11 @@ export class ServerVolume implements LruMember {
   salvage: SalvageWish | undefined
   /** Attaching is not tried before this time: somebody held the lock. */
   holdOffUntil: Millis = 0
+  /** For the VLRU: its generation, and the neighbours there. */
   generation: Generation = "none"
+  older: ServerVolume | undefined
+  newer: ServerVolume | undefined
+  weight = 1
   lastGet: Millis = 0
   lastPromote: Millis = 0
   /** From the first use on. Each weighs 1. */
@@ -201,9 +205,7 @@ export class ServerVolume implements LruMember {
 
   /** Asks every user to end, with what its client shall get. */
   abortUses(code: Code): void {
-    const uses: VolumeUse[] = []
-    for (let use = this.#uses?.oldest; use !== undefined; use = use.newer) uses.push(use)
-    for (const use of uses) use.abort(code)
+    for (const use of [...(this.#uses ?? [])]) use.abort(code)
   }
 
   /** Is this its partition? An empty name matches any. */

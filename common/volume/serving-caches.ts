@@ -57,6 +57,8 @@ export class ServingCaches {
   readonly directories: DirectoryCache
   /** Hears of a volume whose files a change left half-way: it serves nothing any more, and needs a salvage. */
   readonly onBroken: (volume: number, error: Error) => void
+  /** Runs work when what was answered in this turn is on its way; undefined: nothing is left for then. */
+  readonly later: ((work: () => void) => void) | undefined
 
   constructor(options: {
     readonly log: PackageLog
@@ -64,6 +66,7 @@ export class ServingCaches {
     readonly slack?: StoreSlack | undefined
     readonly limits?: ServingLimits | undefined
     readonly onBroken?: (volume: number, error: Error) => void
+    readonly later?: ((work: () => void) => void) | undefined
   }) {
     const { log, sync = "onclose", slack = usualSlack, limits = defaultLimits(), onBroken = () => {} } = options
     const syncFailed = (err: unknown, path: string): void =>
@@ -75,6 +78,7 @@ export class ServingCaches {
     this.vnodes = new VnodeCache(limits.vnodes)
     this.directories = new DirectoryCache(limits.directoryBytes)
     this.onBroken = onBroken
+    this.later = options.later
   }
 
   /** Resolves when what was closed until now is as safe as it is to be. */

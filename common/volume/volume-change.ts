@@ -87,6 +87,7 @@ export class VolumeChange implements Disposable {
 
   /** @throws AfsError VREADONLY, VOFFLINE, VSALVAGE, VIO */
   constructor(core: VolumeCore, operation: string) {
+    core.settle()
     core.requireWritable(operation)
     if (core.attachment.isMarkedSound) core.writeInfo({ dontSalvage: 0 })
     this.core = core
@@ -255,7 +256,8 @@ export class VolumeChange implements Disposable {
     core.requireUsable()
     const kept = this.#filesToKeep()
     try {
-      this.#transaction.commit(core.caches.sync === "always" ? "always" : "none")
+      if (core.caches.sync === "always") this.#transaction.commit("always")
+      else this.#transaction.commit("none", core.releaseLater)
     } catch (error) {
       for (const { file } of kept) file.close()
       throw this.#transaction.begun ? core.broken(error) : fileCallError(error, this.#operation, core.subject())

@@ -37,6 +37,10 @@ export class VolumeCore implements VnodeHome {
   readonly #vnodes = new Map<number, Vnode>()
   readonly #allocations: Partial<Record<VnodeClass, VnodeAllocation>> = {}
   readonly #findFile = (inode: Inode): DiskFile | undefined => this.#openFile(inode)
+  /** Data files of which a change that is done has left one user less. */
+  #released: Inode[] = []
+  /** For a change: leaves it for `settle`; undefined where nothing is left. */
+  readonly releaseLater: ((inode: Inode) => void) | undefined
   /** Why the volume is of no use any more. */
   #end: AfsError | undefined
 
@@ -48,6 +52,8 @@ export class VolumeCore implements VnodeHome {
     this.store = new InodeStore(partition, attachment.group)
     this.files = new VolumeFiles(this.store, id, this.#mode, caches.volumeFiles)
     this.usage = new VolumeUsage(attachment, caches.slack)
+    const { later } = caches
+    this.releaseLater = later && ((inode) => this.#leave(inode, later))
   }
 
   get #mode(): "read" | "write" {
@@ -223,6 +229,34 @@ export class VolumeCore implements VnodeHome {
     return new VolumeTransaction(this.store, this.#findFile, { groupExists: true })
   }
 
+  #leave(inode: Inode, later: (work: () => void) => void): void {
+    if (this.#released.push(inode) === 1) later(() => this.settle())
+  }
+
+  /**
+   * Lowers the counts of the data files that changes have left, and unlinks those that nobody uses: what clients were told does
+   * not depend on it. Runs when replies are on their way, and before the next change, which so finds space and tags as if nothing
+   * had been left. Never throws: if it fails the volume is broken.
+   */
+  settle(): void {
+    if (this.#released.length === 0) return
+    const inodes = this.#released
+    this.#released = []
+    if (this.isOver) return
+    try {
+      using transaction = this.transaction()
+      for (const inode of inodes) transaction.add({ kind: "release", inode })
+      transaction.commit()
+      if (this.caches.sync === "onclose") this.files.markUnsynced()
+    } catch (error) {
+      this.broken(error)
+      // Who is about to take it out of service finds the mark, and writes it.
+      this.attachment.edit((info) => {
+        info.needsSalvaged = 1
+      })
+    }
+  }
+
   /** @throws AfsError VIO */
   writeInfo(changes: InfoChanges): void {
     const { attachment, partition } = this
@@ -251,6 +285,7 @@ export class VolumeCore implements VnodeHome {
 
   /** Closes everything and forgets everything; later uses fail. */
   close(): void {
+    this.settle()
     this.#end = new AfsError("VOFFLINE", "use", this.subject())
     for (const vnode of [...this.#vnodes.values()]) {
       this.caches.vnodes.remove(vnode)

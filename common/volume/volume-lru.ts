@@ -12,13 +12,14 @@
  *      candidate ── every I, the longest unused `max` ──► soft detach
  */
 import type { Millis } from "../clock.ts"
+import { type Ranked, RecencyList } from "../recency-list.ts"
 
 /** Generation numbers as OpenAFS reports them; `held` is never used. */
 export const generations = { new: 0, mid: 1, old: 2, candidate: 3, held: 4, none: 5 } as const
 export type Generation = keyof typeof generations
 
 /** What the VLRU keeps on a volume. */
-export interface LruMember {
+export interface LruMember<M> extends Ranked<M> {
   generation: Generation
   /** Last access. */
   lastGet: Millis
@@ -54,14 +55,14 @@ type Queue = "new" | "mid" | "old" | "candidate"
 const startDelayMs = 60_000
 
 /** The generations and their timers. */
-export class VolumeLru<M extends LruMember> {
+export class VolumeLru<M extends LruMember<M>> {
   readonly options: LruOptions
-  /** Each in the order of access, longest unused first. */
-  readonly #queues: Readonly<Record<Queue, Set<M>>> = {
-    new: new Set(),
-    mid: new Set(),
-    old: new Set(),
-    candidate: new Set(),
+  /** Each in the order of access, longest unused first. Members weigh 1. */
+  readonly #queues: Readonly<Record<Queue, RecencyList<M>>> = {
+    new: new RecencyList(),
+    mid: new RecencyList(),
+    old: new RecencyList(),
+    candidate: new RecencyList(),
   }
   #nextScan: Millis
   #nextDetach: Millis
@@ -90,7 +91,7 @@ export class VolumeLru<M extends LruMember> {
 
   /** Number of members of a generation. */
   count(generation: Generation): number {
-    return isQueue(generation) ? this.#queues[generation].size : 0
+    return isQueue(generation) ? this.#queues[generation].weight : 0
   }
 
   /** Members of a generation, longest unused first. */
@@ -108,7 +109,7 @@ export class VolumeLru<M extends LruMember> {
 
   /** A volume is attached no more. */
   remove(member: M): void {
-    if (isQueue(member.generation)) this.#queues[member.generation].delete(member)
+    if (isQueue(member.generation)) this.#queues[member.generation].remove(member)
     member.generation = "none"
   }
 
@@ -117,8 +118,8 @@ export class VolumeLru<M extends LruMember> {
     const { generation } = member
     member.lastGet = now
     if (!isQueue(generation)) return
-    this.#queues[generation].delete(member)
-    this.#enter(member, generation === "candidate" ? "new" : generation)
+    if (generation === "candidate") this.#move(member, generation, "new")
+    else this.#queues[generation].touch(member)
   }
 
   /** Runs the timers that are due. */
@@ -148,7 +149,7 @@ export class VolumeLru<M extends LruMember> {
   }
 
   #move(member: M, from: Queue, to: Queue): void {
-    this.#queues[from].delete(member)
+    this.#queues[from].remove(member)
     this.#enter(member, to)
   }
 
@@ -182,7 +183,7 @@ export class VolumeLru<M extends LruMember> {
   }
 }
 
-function isStale(member: LruMember, spanMs: number, now: Millis): boolean {
+function isStale(member: Readonly<{ lastGet: Millis }>, spanMs: number, now: Millis): boolean {
   return member.lastGet < now - spanMs
 }
 

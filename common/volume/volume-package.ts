@@ -55,6 +55,8 @@ export interface VolumePackageOptions {
   readonly slack?: StoreSlack | undefined
   /** Open files; undefined: what the process may have. */
   readonly limits?: ServingLimits | undefined
+  /** Runs work when what was answered in this turn is on its way: files that removals leave go then. Undefined: at once. */
+  readonly later?: ((work: () => void) => void) | undefined
   /** How the owners of lost checkouts are looked at. */
   readonly probes?: CheckoutProbes | undefined
 }
@@ -90,7 +92,8 @@ export class VolumePackage implements AsyncDisposable {
       offlineTimeoutMs: options.offlineTimeoutMs,
     }
     const onBroken = (id: number, error: Error): void => this.#broke(id, error)
-    this.caches = new ServingCaches({ log, sync: options.sync, slack: options.slack, limits: options.limits, onBroken })
+    const { sync, slack, limits, later } = options
+    this.caches = new ServingCaches({ log, sync, slack, limits, later, onBroken })
     this.salvages = new SalvageSchedule(this.context, options.salvageServer)
     const table = {
       find: (id: number) => this.#volumes.get(id),

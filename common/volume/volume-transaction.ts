@@ -53,6 +53,7 @@ export class VolumeTransaction implements Disposable {
   /** The same for counts raised by one, many at a time. */
   readonly #raisedAll: Uint32Array[] = []
   #sync: SyncPolicy = "none"
+  #leave: ((inode: Inode) => void) | undefined
   /** True if the group had no folder before this transaction; known from the first creation on. */
   #isNewGroup: boolean | undefined
   #begun = false
@@ -156,12 +157,14 @@ export class VolumeTransaction implements Disposable {
   /**
    * Applies the list. A failure before anything else was changed takes the prepared files and the counts back. After a
    * failure in the middle the transaction is over and what was applied stays: the volume needs a salvage, which loses
-   * nothing. `begun` tells which.
+   * nothing. `begun` tells which. Releases go to `leave` if it is given, for another transaction soon: nothing points to these
+   * files any more, and a crash before leaves what a salvage clears. (Not with sync "always".)
    */
-  commit(sync: SyncPolicy = "none"): Committed {
+  commit(sync: SyncPolicy = "none", leave?: (inode: Inode) => void): Committed {
     if (this.#done) throw new Error("transaction is over")
     this.#done = true
     this.#sync = sync
+    this.#leave = leave
     const done: Released = { unlinked: 0, lost: [] }
     try {
       this.#applyAll(inStages(this.#writes), done)
@@ -220,8 +223,9 @@ export class VolumeTransaction implements Disposable {
       this.#applyOne(first, done)
       return start + 1
     }
-    if (first?.kind === "release" && next === undefined) {
-      this.#releaseOne(first.inode, done)
+    if (first?.kind === "release" && (next === undefined || this.#leave !== undefined)) {
+      if (this.#leave === undefined) this.#releaseOne(first.inode, done)
+      else this.#leave(first.inode)
       return start + 1
     }
     const end = endOfRun(ordered, start)

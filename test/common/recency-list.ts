@@ -29,6 +29,21 @@ test("recency list: things stand in the order of their last use, and their weigh
   t.is(list.weight, 11)
 })
 
+test("recency list: the thing just given may leave the list or be used again", (t) => {
+  const [a, b, c] = [new Item(1), new Item(1), new Item(1)]
+  const list = new RecencyList<Item>()
+  for (const item of [a, b, c]) list.add(item)
+  const seen: Item[] = []
+  for (const item of list) {
+    seen.push(item)
+    if (item === a) list.remove(a)
+    if (item === c) break
+    if (item === b) list.touch(b)
+  }
+  t.deepEqual(seen, [a, b, c])
+  t.deepEqual([...list], [c, b])
+})
+
 test("recency list: random use leaves the order that an array has", (t) => {
   fuzz(t, (random) => {
     const list = new RecencyList<Item>()

@@ -18,10 +18,14 @@ export const by = { author: 1001, now }
 const silent: PackageLog = { debug() {}, info() {}, warn() {}, error() {} }
 
 export function testCaches(
-  options: { readonly limits?: Partial<ServingLimits>; readonly sync?: ServingSync } = {},
+  options: {
+    readonly limits?: Partial<ServingLimits>
+    readonly sync?: ServingSync
+    readonly later?: (work: () => void) => void
+  } = {},
 ): ServingCaches {
   const limits = { volumeFiles: 64, dataFiles: 64, vnodes: 256, directoryBytes: 1 << 20, ...options.limits }
-  return new ServingCaches({ log: silent, limits, sync: options.sync ?? "never" })
+  return new ServingCaches({ log: silent, limits, sync: options.sync ?? "never", later: options.later })
 }
 
 export const nameOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text))

@@ -179,9 +179,12 @@ function lostInRename([from, to]: readonly [string, string], before: Found, foun
   })
 }
 
-/** Attaches the volume by way of a disk, does the work, and leaves it as a killed fileserver does. */
+/**
+ * Attaches the volume by way of a disk, does the work, and leaves it as a killed fileserver does: what was to be done after the
+ * reply is the last that it did.
+ */
 export function serveOn(disk: Disk, directory: string, name: ServingCaseName): void {
-  const home = new TestVolume(openPartition(directory, disk), servedId, testCaches())
+  const home = new TestVolume(openPartition(directory, disk), servedId, testCaches({ later: () => {} }))
   try {
     servingCases[name].work(home)
   } finally {

@@ -8,12 +8,21 @@ import {
 } from "../../../common/volume/volume-lru.ts"
 import { seededRandom } from "../../support/random.ts"
 
-interface Volume extends LruMember {
+interface Volume extends LruMember<Volume> {
   readonly name: string
   isIdle: boolean
 }
 
-const volume = (name: string): Volume => ({ name, generation: "none", lastGet: 0, lastPromote: 0, isIdle: true })
+const volume = (name: string): Volume => ({
+  name,
+  generation: "none",
+  lastGet: 0,
+  lastPromote: 0,
+  isIdle: true,
+  older: undefined,
+  newer: undefined,
+  weight: 1,
+})
 
 const second = 1000
 const minute = 60 * second
