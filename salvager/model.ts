@@ -128,6 +128,8 @@ export class VolumeModel {
   readonly edits = new Map<number, DirectoryEdit[]>()
   /** Positions of the data files that rewritten directories have on disk (-1: none), by vnode number. */
   readonly sources = new Map<number, number>()
+  /** There are vnodes that no chain of directories connects with the root. */
+  hasOrphans = false
   /** A new root directory was made, without content of its own. */
   rootMade = false
   /** Vnode records or directories changed. */

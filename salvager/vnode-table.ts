@@ -47,6 +47,8 @@ function bitOf(flag: VnodeFlag): number {
 }
 
 export class VnodeTable {
+  /** Something changed of which vnodes there are, or which directory has them, since somebody last said false. */
+  treeChanged = true
   readonly #slots = new NumberTable()
   #columns = new Columns(64)
   #count = 0
@@ -84,6 +86,7 @@ export class VnodeTable {
       this.#slots.set(vnode, slot)
       if (classOf(vnode) === "large") this.#directoriesEnd = this.#count
     }
+    this.treeChanged = true
     this.#columns.vnode[slot] = vnode
     const { view } = this.#columns
     const start = slot * recordSize
@@ -148,6 +151,7 @@ export class VnodeTable {
   }
 
   mark(slot: number, flag: VnodeFlag): void {
+    if (flag === "freed") this.treeChanged = true
     this.#columns.flags[slot] = (this.#columns.flags[slot] ?? 0) | bitOf(flag)
   }
 
@@ -160,6 +164,7 @@ export class VnodeTable {
   }
 
   setHolder(slot: number, directory: number, names: number): void {
+    if (this.#columns.holder[slot] !== directory) this.treeChanged = true
     this.#columns.holder[slot] = directory
     this.#columns.names[slot] = names
   }

@@ -14,10 +14,9 @@ import { versionStep } from "./records.ts"
 /** Plans the content of changed directories and the fields of records that depend on the tree. */
 export function planContents(group: GroupModel, volume: VolumeModel, options: PlanOptions): void {
   checkDots(group, volume)
-  checkParents(group, volume)
   for (const directory of volume.edits.keys()) planDirectory(group, volume, directory)
-  checkLinks(group, volume)
-  finishRecords(volume, options)
+  countSubdirectories(volume)
+  for (const slot of volume.vnodes.live()) finishRecord(group, volume, slot, options)
 }
 
 const isSame = (a: Fid | undefined, b: Fid): boolean => a?.vnode === b.vnode && a.unique === b.unique
@@ -36,19 +35,28 @@ function checkDots(group: GroupModel, volume: VolumeModel): void {
   }
 }
 
-function checkParents(group: GroupModel, volume: VolumeModel): void {
+/** What a record has to say now that all directories are settled. Incremental dumps and clients have to see what changed. */
+function finishRecord(group: GroupModel, volume: VolumeModel, slot: number, options: PlanOptions): void {
   const { vnodes } = volume
-  for (const slot of vnodes.live()) {
-    const vnode = vnodes.vnode(slot)
-    const parent = vnode === rootVnode ? 0 : vnodes.holder(slot)
-    const found = vnodes.parent(slot)
-    if (found === parent || (parent === 0 && vnode !== rootVnode)) continue
-    vnodes.change(slot, { parent })
-    vnodes.mark(slot, "contentChanged")
-    if (vnodes.has(slot, "rebuilt")) continue
-    const detail = `vnode ${found}, should be ${parent}`
-    group.findings.add("vnode-parent", { volume: volume.id, vnode, unique: vnodes.unique(slot), detail })
-  }
+  checkParent(group, volume, slot)
+  checkLinks(group, volume, slot)
+  if (!vnodes.has(slot, "contentChanged")) return
+  vnodes.change(slot, { serverModifyTime: options.now })
+  volume.contentChanged = true
+}
+
+function checkParent(group: GroupModel, volume: VolumeModel, slot: number): void {
+  const { vnodes } = volume
+  const parent = vnodes.holder(slot)
+  const found = vnodes.parent(slot)
+  if (found === parent) return
+  const vnode = vnodes.vnode(slot)
+  if (parent === 0 && vnode !== rootVnode) return
+  vnodes.change(slot, { parent })
+  vnodes.mark(slot, "contentChanged")
+  if (vnodes.has(slot, "rebuilt")) return
+  const detail = `vnode ${found}, should be ${parent}`
+  group.findings.add("vnode-parent", { volume: volume.id, vnode, unique: vnodes.unique(slot), detail })
 }
 
 function planDirectory(group: GroupModel, volume: VolumeModel, directory: number): void {
@@ -151,18 +159,16 @@ function newFile(group: GroupModel, volume: VolumeModel, slot: number, bytes: Ui
   return undefined
 }
 
-/** A file has as many links as names; a directory two, and one for each directory in it. */
-function checkLinks(group: GroupModel, volume: VolumeModel): void {
-  const { vnodes } = volume
+function countSubdirectories({ vnodes }: VolumeModel): void {
   vnodes.clearSubdirectories()
   for (const slot of vnodes.directories()) {
     const holder = vnodes.holder(slot) === 0 ? -1 : vnodes.find(vnodes.holder(slot))
     if (holder >= 0) vnodes.addSubdirectory(holder)
   }
-  for (const slot of vnodes.live()) checkLinksOf(group, volume, slot)
 }
 
-function checkLinksOf(group: GroupModel, volume: VolumeModel, slot: number): void {
+/** A file has as many links as names; a directory two, and one for each directory in it. */
+function checkLinks(group: GroupModel, volume: VolumeModel, slot: number): void {
   const { vnodes } = volume
   const isHeld = vnodes.holder(slot) !== 0 || vnodes.vnode(slot) === rootVnode
   const wanted = vnodes.isDirectory(slot) ? vnodes.subdirectories(slot) + (isHeld ? 2 : 1) : vnodes.names(slot)
@@ -174,14 +180,4 @@ function checkLinksOf(group: GroupModel, volume: VolumeModel, slot: number): voi
   if (vnodes.has(slot, "rebuilt")) return
   const subject = { volume: volume.id, vnode: vnodes.vnode(slot), unique: vnodes.unique(slot) }
   group.findings.add("vnode-links", { ...subject, detail: `${found}, should be ${wanted}` })
-}
-
-/** Incremental dumps and clients have to see what changed. */
-function finishRecords(volume: VolumeModel, options: PlanOptions): void {
-  const { vnodes } = volume
-  for (const slot of vnodes.live()) {
-    if (!vnodes.has(slot, "contentChanged")) continue
-    vnodes.change(slot, { serverModifyTime: options.now })
-    volume.contentChanged = true
-  }
 }

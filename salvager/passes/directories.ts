@@ -45,9 +45,10 @@ export function readTrees(group: GroupModel, options: PlanOptions): void {
   }
   group.ahead = undefined
   returnForeignRecords(group, "small")
-  rebuildCounted(group, options)
+  const wanting = filesInWant(group)
+  rebuildCounted(group, wanting, options)
   rebuildKnownElsewhere(group, (volume, file, parent) => adopt(group, volume, file, parent, options))
-  rebuildUnused(group, options)
+  rebuildUnused(group, wanting, options)
 }
 
 function directoriesOf({ vnodes }: VolumeModel): number {
@@ -162,14 +163,23 @@ function rebuildFor(group: GroupModel, volume: VolumeModel, place: EntryPlace, o
   return true
 }
 
+/** Data files that nobody uses, or more of the link table's count than records do. What follows only makes them fewer. */
+function filesInWant(group: GroupModel): number[] {
+  const { files } = group
+  const wanting: number[] = []
+  for (let file = 0; file < files.found; file++)
+    if (files.users(file) === 0 || uncountedUsers(group, file) > 0) wanting.push(file)
+  return wanting
+}
+
 /**
  * Data files that the link table counts once more than records use them, and that no directory names: another volume's
  * record says what the object was. Only where the index has lost the record's place: a count alone is often too high.
  */
-function rebuildCounted(group: GroupModel, options: PlanOptions): void {
+function rebuildCounted(group: GroupModel, wanting: readonly number[], options: PlanOptions): void {
   const { files } = group
   if (group.unfinished) return // what is thrown away is counted too
-  for (let file = 0; file < files.found; file++) {
+  for (const file of wanting) {
     if (uncountedUsers(group, file) <= 0) continue
     const vnode = files.vnode(file)
     const loser = group.kept.find((volume) => volume.vnodes.find(vnode) < 0 && hasLostPlace(volume, vnode))
@@ -186,11 +196,11 @@ function adopt(group: GroupModel, volume: VolumeModel, file: number, parent: num
 }
 
 /** Data files that no record uses, now that all directories were asked. */
-function rebuildUnused(group: GroupModel, options: PlanOptions): void {
+function rebuildUnused(group: GroupModel, wanting: readonly number[], options: PlanOptions): void {
   const { home } = group
   if (home === undefined) return
   for (const cls of ["large", "small"] as const) {
-    for (let file = 0; file < group.files.found; file++) {
+    for (const file of wanting) {
       if (group.files.users(file) > 0 || classOf(group.files.vnode(file)) !== cls) continue
       if (!isWorthKeeping(group, home, file)) continue
       const isTaken = home.vnodes.find(group.files.vnode(file)) >= 0

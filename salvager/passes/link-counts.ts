@@ -32,8 +32,9 @@ function reportMisplaced(group: GroupModel, file: number, path: string, isUsed: 
 }
 
 function rowCount(group: GroupModel): number {
-  let highest = 0
-  for (let file = 0; file < group.files.count; file++) highest = Math.max(highest, group.files.vnode(file))
+  const { files } = group
+  let highest = files.found === 0 ? 0 : files.vnode(files.found - 1) // they are in this order, planned ones are not
+  for (let file = files.found; file < files.count; file++) highest = Math.max(highest, files.vnode(file))
   return Math.max(highest + 1, group.rows.length)
 }
 
@@ -79,6 +80,8 @@ function countVolumes(group: GroupModel, rows: Uint16Array): void {
 
 /** Counts of files that do not exist. */
 function reportDangling(group: GroupModel, rows: Uint16Array): void {
+  const isAllThere = group.files.count === group.files.found
+  if (isAllThere && isSame(rows, group.rows)) return // each count is that of a file in use
   const existing = new Uint16Array(rows.length)
   for (let file = 0; file < group.files.found; file++) {
     const vnode = group.files.vnode(file)
@@ -92,6 +95,11 @@ function reportDangling(group: GroupModel, rows: Uint16Array): void {
     }
   }
 }
+
+const isSame = (a: Uint16Array, b: Uint16Array): boolean =>
+  a.length === b.length && Buffer.compare(bytesOf(a), bytesOf(b)) === 0
+
+const bytesOf = (rows: Uint16Array): Uint8Array => new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength)
 
 /** A directory whose data file another volume uses too must say so: a server would change it in place. */
 function markCloned(group: GroupModel): void {

@@ -27,6 +27,7 @@ export function settleOrphans(group: GroupModel, volume: VolumeModel, options: P
   if (volume.vnodes.find(rootVnode) < 0) makeRoot(group, volume, options)
   recoverEntriesOf(group, volume)
   markReached(volume)
+  if (!volume.hasOrphans) return
   const root = volume.vnodes.find(rootVnode)
   const isRootLost = volume.rootMade || volume.vnodes.file(root) < 0
   if (options.orphans === "attach" || isRootLost) attachAll(group, volume, () => true)

@@ -15,22 +15,36 @@ const uniquifierMax = 0xffff_ffff
 /** Plans the counts, the next uniquifier and the flags. */
 export function planSummary(group: GroupModel, volume: VolumeModel, options: PlanOptions): void {
   if (volume.info === undefined) return
-  checkCounts(group, volume, volume.info)
-  checkUniquifier(group, volume, volume.info)
+  const sums = sumsOf(group, volume)
+  checkCounts(group, volume, volume.info, sums)
+  checkUniquifier(group, volume, volume.info, sums)
   checkFlags(group, volume, volume.info)
   releaseState(group, volume, volume.info)
   checkDates(group, volume, volume.info, options)
 }
 
-function checkCounts(group: GroupModel, volume: VolumeModel, info: VolumeInfo): void {
+interface Sums {
+  readonly filecount: number
+  /** KiB. */
+  readonly diskused: number
+  /** Uniquifier. */
+  readonly highest: number
+}
+
+function sumsOf({ files }: GroupModel, { vnodes }: VolumeModel): Sums {
   let filecount = 0
   let diskused = 0
-  for (const slot of volume.vnodes.live()) {
-    const file = volume.vnodes.file(slot)
+  let highest = 0
+  for (const slot of vnodes.live()) {
+    const file = vnodes.file(slot)
     filecount++
-    diskused += blocksOf(file < 0 ? 0 : group.files.size(file))
+    diskused += blocksOf(file < 0 ? 0 : files.size(file))
+    highest = Math.max(highest, vnodes.unique(slot))
   }
-  diskused |= 0 // beyond 2 TiB the field wraps, in every program
+  return { filecount, diskused: diskused | 0, highest } // beyond 2 TiB the field wraps, in every program
+}
+
+function checkCounts(group: GroupModel, volume: VolumeModel, info: VolumeInfo, { filecount, diskused }: Sums): void {
   // volumes that were never cloned do not count their root
   const isCountRight = info.filecount === filecount || info.filecount === filecount - 1
   if (isCountRight && info.diskused === diskused) return
@@ -40,9 +54,7 @@ function checkCounts(group: GroupModel, volume: VolumeModel, info: VolumeInfo): 
   group.findings.add("info-counts", { volume: volume.id, detail })
 }
 
-function checkUniquifier(group: GroupModel, volume: VolumeModel, { uniquifier }: VolumeInfo): void {
-  let highest = 0
-  for (const slot of volume.vnodes.live()) highest = Math.max(highest, volume.vnodes.unique(slot))
+function checkUniquifier(group: GroupModel, volume: VolumeModel, { uniquifier }: VolumeInfo, { highest }: Sums): void {
   if (uniquifier > highest || volume.info === undefined) return
   volume.info = { ...volume.info, uniquifier: Math.min(highest + uniquifierStep + 1, uniquifierMax) }
   if (volume.infoInvented) return

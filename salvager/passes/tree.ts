@@ -110,10 +110,31 @@ function preferReachable(volume: VolumeModel): boolean {
 /** Marks every vnode from which the chain of holders leads to the root. */
 export function markReached(volume: VolumeModel): void {
   const { vnodes } = volume
+  if (!vnodes.treeChanged) return
+  markDirectories(volume)
+  volume.hasOrphans = false
+  for (const slot of vnodes.live()) {
+    const isReached = vnodes.isDirectory(slot) ? vnodes.has(slot, "reached") : isHeld(volume, slot)
+    if (isReached) vnodes.mark(slot, "reached")
+    else {
+      vnodes.unmark(slot, "reached")
+      volume.hasOrphans = true
+    }
+  }
+  vnodes.treeChanged = false
+}
+
+/** True if the directory that has a vnode is reached. */
+function isHeld({ vnodes }: VolumeModel, slot: number): boolean {
+  const holder = vnodes.holder(slot)
+  const directory = holder === 0 ? -1 : vnodes.find(holder)
+  return directory >= 0 && vnodes.has(directory, "reached")
+}
+
+function markDirectories({ vnodes }: VolumeModel): void {
   const state = new Uint8Array(vnodes.count) // 0 unknown, 1 on the present path, 2 settled
-  const path: number[] = []
-  for (let slot = 0; slot < vnodes.count; slot++) {
-    if (state[slot] !== 0 || vnodes.has(slot, "freed")) continue
+  for (const slot of vnodes.directories()) {
+    const path: number[] = []
     let at = slot
     while (at >= 0 && state[at] === 0 && vnodes.vnode(at) !== rootVnode) {
       state[at] = 1
@@ -128,7 +149,6 @@ export function markReached(volume: VolumeModel): void {
       if (isReached) vnodes.mark(passed, "reached")
       else vnodes.unmark(passed, "reached")
     }
-    path.length = 0
   }
 }
 
