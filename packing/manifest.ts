@@ -1,13 +1,5 @@
 /** What a starter of packed code is told when it is made. */
-
-/** A file by which a build is known. Undefined: there was none. */
-export interface Stamp {
-  /** Relative to the starter. */
-  readonly path: string
-  readonly size: number | undefined
-  /** Modification time, milliseconds. */
-  readonly modified: number | undefined
-}
+import type { Stamp } from "./build-stamp.ts"
 
 /** What V8 compiled during a typical run. */
 interface CodeCache {

@@ -4,13 +4,14 @@
  * program that starts meanwhile finds the old ones, the new ones, or its modules.
  */
 import { createHash } from "node:crypto"
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs"
+import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { isStill, type Stamp, stampsOf } from "./build-stamp.ts"
 import { bundle, leavingOut, packedName, yargsFile } from "./bundling.ts"
 import { recordedCode, recordedPart, recordTypicalRuns } from "./code-caches.ts"
 import { writeDurably } from "./durable-file.ts"
-import type { Manifest, Stamp } from "./manifest.ts"
+import type { Manifest } from "./manifest.ts"
 import { wrapper } from "./packed-code.ts"
 import { dafsParts, type PackedPart, starters, threads } from "./programs.ts"
 import type { RecordedPart, Recording } from "./recorder.ts"
@@ -62,14 +63,6 @@ async function packStarter(file: string, module: string, told: Readonly<Record<s
   writeDurably(inPacked(file), code, 0o755)
 }
 
-/** Files that every compilation, or every one that changes something, writes anew. */
-const stamped = ["tsconfig.tsbuildinfo", "cli/dafs.js"]
-
-function stampOf(path: string): Stamp {
-  const found = statSync(inBuild(path), { throwIfNoEntry: false })
-  return { path: `../${path}`, size: found?.size, modified: found?.mtimeMs }
-}
-
 /** Runs the programs in typical ways, which leaves the code caches. */
 async function record(dafs: Recording, worker: Recording): Promise<void> {
   const recorders = { dafs: "dafs-recorder.cjs", groupWorker: "group-worker-recorder.cjs" } as const
@@ -93,13 +86,15 @@ function removeOthers(...recordings: readonly Recording[]): void {
 }
 
 async function pack(): Promise<void> {
-  const build = stamped.map(stampOf)
+  const build = stampsOf(buildFolder)
   mkdirSync(packedFolder, { recursive: true })
   await packYargs()
   for (const module of threads) await packThread(module)
   const dafs = await packDafs()
   const worker = { "": await packPart("group-worker", groupWorker, { command: "", kinds: [""] }) }
   await record(dafs, worker)
+  if (!isStill(buildFolder, build))
+    throw new Error(`${buildFolder} was compiled again while it was packed: pack it again`)
   await putInPlace(starters["cli/dafs.js"], commandLine, dafs, build)
   await putInPlace(starters[groupWorker], groupWorker, worker, build)
   removeOthers(dafs, worker)

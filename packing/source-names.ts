@@ -1,6 +1,6 @@
 /** Stacks of errors in packed code name our files and their lines. Where each line is from is read when a stack is first looked at. */
 import { readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 
 /** Beside the code, with its name and this ending. */
 export const sourceLinesEnding = ".lines"
@@ -34,10 +34,11 @@ function placeOf(path: string, { sources, lines }: SourceLines, line: number): s
 
 /** From now on stacks name the sources of the code at `path`. */
 export function nameSources(path: string): void {
+  const name = basename(path) // V8 may know it by the path at which it was packed: that is in code caches
   let known: SourceLines | undefined
   Error.prepareStackTrace = (error, sites) => {
     const rows = sites.map((site) => {
-      const line = site.getFileName() === path ? site.getLineNumber() : null
+      const line = basename(site.getFileName() ?? "") === name ? site.getLineNumber() : null
       if (line === null) return `\n    at ${site}`
       known ??= readLines(path)
       const place = placeOf(path, known, line)

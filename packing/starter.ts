@@ -5,10 +5,11 @@
  * Code caches are made when the code is packed, and never later: what is run, perhaps as root, is what whoever built the programs
  * left, in files that nobody else may write to. V8 trusts them without looking, so they are looked at here.
  */
-import { closeSync, fstatSync, openSync, readFileSync, statSync } from "node:fs"
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { crc32 } from "node:zlib"
+import { isStill } from "./build-stamp.ts"
 import type { Manifest, PackedCode } from "./manifest.ts"
 import { compile, run } from "./packed-code.ts"
 import { runKinds } from "./run-kinds.ts"
@@ -16,13 +17,6 @@ import { nameSources } from "./source-names.ts"
 
 /** Put in when the starter is packed. */
 declare const manifest: Manifest
-
-function isOfThisBuild(): boolean {
-  return manifest.build.every(({ path, size, modified }) => {
-    const found = statSync(join(__dirname, path), { throwIfNoEntry: false })
-    return found?.size === size && found?.mtimeMs === modified
-  })
-}
 
 /** A file's bytes and owner; undefined if there is none, or if others than its owner may write to it. */
 function readOwned(file: string, others: "trusted" | "barred"): { bytes: Buffer; owner: number } | undefined {
@@ -63,4 +57,5 @@ function runCode(): boolean {
   return true
 }
 
-if (!isOfThisBuild() || !runCode()) void import(pathToFileURL(join(__dirname, manifest.module)).href)
+if (!isStill(join(__dirname, ".."), manifest.build) || !runCode())
+  void import(pathToFileURL(join(__dirname, manifest.module)).href)
