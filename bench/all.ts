@@ -13,6 +13,7 @@ const questions = [
   "callbacks",
   "dump-restore",
   "clone",
+  "commands",
   "salvage",
   "ready-read",
   "rx",

@@ -63,8 +63,10 @@ async function packStarter(file: string, module: string, told: Readonly<Record<s
   writeDurably(inPacked(file), code, 0o755)
 }
 
-/** Runs the programs in typical ways, which leaves the code caches. */
+/** Runs the programs in typical ways, which leaves the code caches. Those of another Node.js, for the same code, make way. */
 async function record(dafs: Recording, worker: Recording): Promise<void> {
+  for (const { caches } of [...Object.values(dafs), ...Object.values(worker)])
+    for (const cache of Object.values(caches)) rmSync(inPacked(cache), { force: true })
   const recorders = { dafs: "dafs-recorder.cjs", groupWorker: "group-worker-recorder.cjs" } as const
   await packStarter(recorders.dafs, "packing/recorder.js", { recording: dafs })
   await packStarter(recorders.groupWorker, "packing/recorder.js", { recording: worker })
