@@ -9,6 +9,7 @@
  */
 import type { Clock } from "../common/clock.ts"
 import { AfsError, FormatError } from "../common/error.ts"
+import { absenceText } from "./absent-server.ts"
 import { ClientConnection, OpenafsServerError, type SyncConnection } from "./client-connection.ts"
 import type { CommandRow, SyncProtocol } from "./command-table.ts"
 import { channelClose, responses, type Sender, type SyncRequest } from "./message.ts"
@@ -286,7 +287,7 @@ export class SyncClient implements AsyncDisposable {
   }
 
   #connectError(error: unknown): AfsError {
-    if (!isForbidden(error)) return this.#unreachable("connect", error instanceof Error ? error.message : String(error))
+    if (!isForbidden(error)) return this.#unreachable("connect", absenceText(this.#options.path, error))
     return new AfsError("EACCES", "connect", { path: this.#options.path }, { cause: error })
   }
 

@@ -4,6 +4,7 @@
  */
 import { createConnection, createServer, type Socket } from "node:net"
 import { AfsError, FormatError } from "../common/error.ts"
+import { absenceText } from "./absent-server.ts"
 import { FrameReader, packFrame } from "./frame.ts"
 import { unpackPlain } from "./plain-msgpack.ts"
 import { listenAt } from "./socket-path.ts"
@@ -127,7 +128,8 @@ export async function listenJson(
 export function connectJson(path: string): Promise<JsonChannel> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path })
-    const refuse = (cause: Error): void => reject(new AfsError("UNREACHABLE", "connect", { path }, { cause }))
+    const refuse = (cause: Error): void =>
+      reject(new AfsError("UNREACHABLE", "connect", { path }, { cause, detail: absenceText(path, cause) }))
     socket.once("error", refuse)
     socket.once("connect", () => {
       socket.off("error", refuse)

@@ -17,4 +17,6 @@ export interface VolserverContext {
   readonly patience?: SalvagePatience | undefined
   /** Told of what is worth a line and no error. */
   readonly notice: (text: string) => void
+  /** Told that the input of an operation that reads one has come, and work begins. */
+  readonly begun?: (() => void) | undefined
 }

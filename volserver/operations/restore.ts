@@ -93,6 +93,7 @@ function openDump(context: VolserverContext, request: RestoreRequest): OpenDump 
   const reader = new DumpReader(counted, { path: request.path, onNotice })
   const first = reader.next()
   const second = reader.next()
+  context.begun?.()
   if (first.kind !== "dump" || second.kind !== "volume") {
     throw new FormatError("volume dump", { path: request.path }, `${first.kind}, ${second.kind}`, "dump, volume")
   }

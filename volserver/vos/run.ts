@@ -15,6 +15,7 @@ import { type AnyVosCommand, type CommonValues, commonOptions } from "./vos-comm
 export interface Listener {
   readonly progress: ((progress: Progress) => void) | undefined
   readonly notice: (text: string) => void
+  readonly begun?: (() => void) | undefined
 }
 
 /** Values as the command line gave them; checked against the command's table. */
@@ -76,6 +77,7 @@ export async function runCommand(
       pace: new Pace({ signal, report: listener.progress }),
       patience: { waitMs: 3_000, attemptsMax: 32, signal },
       notice: listener.notice,
+      begun: listener.begun,
     }
     return await command.run(context, values as never) // the table that checked the values is where their type comes from
   } finally {
@@ -104,15 +106,17 @@ function eventText(event: OperationEvent): string {
 }
 
 /** Aborts at the first signal; at the second the process ends. */
-function interruptible(): AbortController {
-  const controller = new AbortController()
+function abortBySignals(controller: AbortController): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => controller.abort())
-  return controller
 }
 
 /** Runs a subcommand for a person at a terminal, or for a script. */
 export async function runHere(command: AnyVosCommand, values: Values): Promise<unknown> {
-  const controller = interruptible()
+  const controller = new AbortController()
+  const listen = (): void => abortBySignals(controller)
+  // Who waits for the first byte of standard input hears no signal: until then nothing is begun, and a signal ends the process.
+  const awaitsInput = command.readsInput?.(values as never) === true
+  if (!awaitsInput) listen()
   const bar = values.quiet || !isWatched() ? undefined : openProgressBar(command.usage.split(" ")[0] ?? "")
   const listener = {
     progress: bar === undefined ? undefined : (progress: Progress) => bar.report(progress),
@@ -120,6 +124,7 @@ export async function runHere(command: AnyVosCommand, values: Values): Promise<u
       bar?.stop()
       process.stderr.write(`dafs: ${text}\n`)
     },
+    begun: awaitsInput ? listen : undefined,
   }
   try {
     return await runCommand(command, values, listener, { signal: controller.signal })

@@ -1,7 +1,11 @@
-import { writeFileSync } from "node:fs"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
 import test from "ava"
 import { treeDump } from "../../support/dump-builder.ts"
+import { builtProgram } from "../../support/project.ts"
 import { runDafs } from "../../support/spawned.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
 import { newPartition } from "../../support/volume-builder.ts"
@@ -22,4 +26,26 @@ test("vos restore: a dump of many pieces is read from its file to the end", asyn
   ])
   t.is(over.status, 0, over.stderr)
   t.like(JSON.parse(over.stdout), { overwritten: true, filecount: 5 })
+})
+
+/** Resolves when the process waits inside the kernel for its input, a pipe or a socket, to be written to. */
+async function waitsForInput(pid: number): Promise<void> {
+  while (!/pipe_read|unix_stream/.test(readFileSync(`/proc/${pid}/wchan`, "latin1"))) await pause(10)
+}
+
+// Nobody who waits in a read can run a handler: `dafs vos restore` at a terminal had to be killed.
+test("vos restore: while nothing comes from standard input a signal ends it, and nothing was begun", async (t) => {
+  const directory = temporaryDirectory(t)
+  const partition = newPartition(join(directory, "vicepa")).path
+  const before = readdirSync(partition)
+  const words = ["vos", "restore", "silent", "--partition", partition, "--state-dir", directory, "--offline"]
+  const child = spawn(process.execPath, [builtProgram("cli/dafs.ts"), ...words], {
+    stdio: ["pipe", "ignore", "inherit"],
+  })
+  t.teardown(() => void child.kill("SIGKILL"))
+  await waitsForInput(child.pid ?? 0)
+  child.kill("SIGINT")
+  const [status, signal] = await once(child, "exit")
+  t.deepEqual([status, signal], [null, "SIGINT"])
+  t.deepEqual(readdirSync(partition), before)
 })
