@@ -3,10 +3,10 @@
  * so that it may run in any thread; nothing here opens a file.
  */
 import { isDiskError } from "../common/disk/disk.ts"
-import type { FolderEntry, ReadFolder } from "../common/disk/folder-reader.ts"
-import { type Inode, inodeParts } from "../common/partition/inode-number.ts"
+import type { FolderCursor, OpenFolder } from "../common/disk/folder-reader.ts"
+import { type Inode, vnodeMask } from "../common/partition/inode-number.ts"
 import { decodeInodeInto } from "../common/partition/namei-path.ts"
-import { decodeOwner, ownerIs } from "../common/partition/owner-data.ts"
+import { isOwnerOf, ownerParameter } from "../common/partition/owner-data.ts"
 import type { FileColumns } from "./file-columns.ts"
 
 /** A folder of data files. */
@@ -40,33 +40,37 @@ const placeOf = (vnode: number): number => ((vnode >>> 14) & 0xff) * 512 + ((vno
  * @throws DiskError if it cannot be read
  */
 export function scanFolder(
-  read: ReadFolder,
+  open: OpenFolder,
   { path, place }: DataFolder,
   isDevelopment: boolean,
   sink: ScanSink,
 ): void {
-  read(path, (entry) => takeEntry(entry, path, place, isDevelopment, sink))
+  using folder = open(path)
+  while (folder.next()) takeFile(folder, path, place, isDevelopment, sink)
 }
 
 /** Of the file in hand: a great volume has too many for an object each. */
 const inode: { -readonly [Half in keyof Inode]: Inode[Half] } = { high: 0, low: 0 }
 
-function takeEntry(entry: FolderEntry, path: string, place: number, isDevelopment: boolean, sink: ScanSink): void {
-  if (entry.isDirectory || !decodeInodeInto(inode, entry.bytes, entry.start, entry.end)) {
-    sink.odd({ kind: "foreign", path: `${path}/${entry.name}` })
+function takeFile(file: FolderCursor, path: string, place: number, isDevelopment: boolean, sink: ScanSink): void {
+  if (file.isDirectory || !decodeInodeInto(inode, file.bytes, file.start, file.end)) {
+    sink.odd({ kind: "foreign", path: `${path}/${file.name}` })
     return
   }
-  const { special, vnode, high: unique, tag, rest } = inodeParts(inode)
-  if (special || rest !== 0 || placeOf(vnode) !== place) {
-    sink.odd({ kind: "misplaced", path: `${path}/${entry.name}` })
+  const { low } = inode
+  const vnode = low & vnodeMask
+  if (vnode === vnodeMask || low >>> 29 !== 0 || placeOf(vnode) !== place) {
+    sink.odd({ kind: "misplaced", path: `${path}/${file.name}` })
     return
   }
-  const stat = entry.stat()
+  const stat = file.stat()
   if (stat?.isFile !== true) return // gone meanwhile, or no file at all
-  const version = isDevelopment ? 0 : decodeOwner(stat).parameter
-  sink.files.add(vnode, unique, tag, stat.size, version)
-  if (!isDevelopment && !ownerIs(stat, { parameter: version, number: tag }))
-    sink.odd({ kind: "owner", path: `${path}/${entry.name}`, parameter: version })
+  const { uid, gid, mode } = stat
+  const tag = low >>> 26 // the bits above it are 0
+  const version = isDevelopment ? 0 : ownerParameter(uid, gid, mode)
+  sink.files.add(vnode, inode.high, tag, stat.size, version)
+  if (!isDevelopment && !isOwnerOf(uid, gid, mode, version, tag))
+    sink.odd({ kind: "owner", path: `${path}/${file.name}`, parameter: version })
 }
 
 /** True for a failure of the disk; what else is thrown is a mistake of this program. */

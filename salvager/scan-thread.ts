@@ -1,6 +1,6 @@
 /** A thread of scan-threads.ts: takes folders as long as there are any, then hands over what it found. */
 import { parentPort } from "node:worker_threads"
-import { folderReader } from "../common/disk/folder-reader.ts"
+import { folderOpener } from "../common/disk/folder-reader.ts"
 import { FileColumns } from "./file-columns.ts"
 import { isScanFailure, type Oddity, type ScanSink, scanFolder } from "./folder-scan.ts"
 import { type ScanPart, type ScanTask, scanWords, take } from "./scan-task.ts"
@@ -15,7 +15,7 @@ function scanAll({ folders, isDevelopment, words }: ScanTask): ScanPart {
     const folder = folders[index]
     const before = { files: files.count, oddities: oddities.length }
     try {
-      if (folder !== undefined) scanFolder(folderReader(), folder, isDevelopment, sink)
+      if (folder !== undefined) scanFolder(folderOpener(), folder, isDevelopment, sink)
       read.push(index)
     } catch (error) {
       if (!isScanFailure(error)) throw error
@@ -38,4 +38,4 @@ function run(task: ScanTask): void {
 }
 
 parentPort?.once("message", run)
-folderReader() // loads the C library meanwhile
+folderOpener() // loads the C library meanwhile

@@ -9,7 +9,7 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"
 import type { Disk } from "../common/disk/disk.ts"
-import { folderReader, readerOf } from "../common/disk/folder-reader.ts"
+import { folderOpener, openerOf } from "../common/disk/folder-reader.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { FileColumns } from "./file-columns.ts"
 import { type DataFolder, type ScanSink, scanFolder } from "./folder-scan.ts"
@@ -83,10 +83,10 @@ export function beginScan(
   return {
     isShared: false,
     finish(sink, advance = () => undefined) {
-      const read = isGreat ? folderReader() : readerOf(disk)
+      const open = isGreat ? folderOpener() : openerOf(disk)
       for (const [index, folder] of folders.entries()) {
         advance(index, folders.length)
-        scanFolder(read, folder, isDevelopment, sink)
+        scanFolder(open, folder, isDevelopment, sink)
       }
     },
   }
@@ -122,7 +122,7 @@ class SharedScan implements FolderScan {
 
   #read(index: number, sink: ScanSink): void {
     const folder = this.#folders[index]
-    if (folder !== undefined) scanFolder(folderReader(), folder, this.#isDevelopment, sink)
+    if (folder !== undefined) scanFolder(folderOpener(), folder, this.#isDevelopment, sink)
     this.#missing.delete(index)
   }
 

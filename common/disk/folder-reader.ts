@@ -3,14 +3,19 @@
  * folder. The kernel does not walk the same path for every file, and no path is spelled for it: half the time of node:fs.
  */
 import { type Libc, openLibc } from "../system/libc.ts"
-import { type Disk, DiskError, type DiskStat, isDiskError } from "./disk.ts"
+import { type Disk, type DiskEntry, DiskError, type DiskFile, type DiskStat, isDiskError } from "./disk.ts"
 import { nodeDisk } from "./node-disk.ts"
 
 /** What a scan wants to know of a file. */
 type FileFacts = Pick<DiskStat, "size" | "uid" | "gid" | "mode" | "isFile">
 
-/** One name in a folder. To ask for its bytes alone makes no string, and what `stat` gives is the same object each time. */
-export interface FolderEntry {
+/**
+ * The names in a folder but `.` and `..`, in the file system's order; before the first `next` there is none. To ask for the
+ * bytes of a name alone makes no string, and what `stat` gives is the same object each time.
+ */
+export interface FolderCursor extends Disposable {
+  /** Goes on to the next name. False if there is none. @throws DiskError */
+  next(): boolean
   readonly name: string
   /** Its bytes, from `start` to `end` of these. */
   readonly bytes: Uint8Array
@@ -22,11 +27,10 @@ export interface FolderEntry {
 }
 
 /**
- * Calls `visit` for each name but `.` and `..`, in the file system's order. The entry is good until `visit` returns. No calls if
- * there is no such folder.
+ * Opens a folder; one that is not there has no names. To be disposed of before the next one is opened.
  * @throws DiskError
  */
-export type ReadFolder = (path: string, visit: (entry: FolderEntry) => void) => void
+export type OpenFolder = (path: string) => FolderCursor
 
 const namesMax = 1 << 16
 /** Names, and behind them what statx gives. */
@@ -48,17 +52,20 @@ const formatMask = 0o170000
 const regular = 0o100000
 const dot = 0x2e
 
-class Reader implements FolderEntry {
+class Reader implements FolderCursor {
   readonly bytes = Buffer.alloc(namesMax + statSize)
   readonly #view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
+  readonly #facts = { size: 0, uid: 0, gid: 0, mode: 0, isFile: false }
   readonly #address: number
   readonly #getdents: (descriptor: number, address: number, length: number) => number
   readonly #statx: (folder: number, name: number, flags: number, mask: number, into: number) => number
   #path = ""
+  #folder: DiskFile | undefined
   #descriptor = -1
-  #at = 0
+  /** Bytes of the names in hand, where the next one begins, and the kind of the present one. */
+  #length = 0
+  #next = 0
   #type = unknownType
-  readonly #facts = { size: 0, uid: 0, gid: 0, mode: 0, isFile: false }
   start = 0
   end = 0
 
@@ -66,6 +73,50 @@ class Reader implements FolderEntry {
     this.#address = libc.addressOf(this.bytes)
     this.#getdents = libc.find("getdents64", "int64", ["int", "address", "int64"])
     this.#statx = libc.find("statx", "int", ["int", "address", "int", "uint", "address"])
+  }
+
+  /** False if the kernel does not list it. */
+  open(path: string): boolean {
+    this.#folder = nodeDisk.open(path, "read")
+    this.#path = path
+    this.#descriptor = this.#folder.descriptor
+    this.#next = 0
+    this.#length = this.#getdents(this.#descriptor, this.#address, namesMax)
+    if (this.#length < 0) this[Symbol.dispose]()
+    return this.#length >= 0
+  }
+
+  [Symbol.dispose](): void {
+    this.#folder?.close()
+    this.#folder = undefined
+  }
+
+  next(): boolean {
+    const { bytes } = this
+    do {
+      if (this.#next >= this.#length && !this.#fetch()) return false
+      const at = this.#next
+      this.#next = at + ((bytes[at + lengthAt] ?? 0) | ((bytes[at + lengthAt + 1] ?? 0) << 8))
+      this.#type = bytes[at + typeAt] ?? unknownType
+      this.start = at + nameAt
+      let end = at + nameAt
+      while (end < namesMax && bytes[end] !== 0) end++
+      this.end = end
+    } while (this.end <= this.start + 2 && this.#isDots())
+    return true
+  }
+
+  /** False at the end. */
+  #fetch(): boolean {
+    if (this.#length === 0) return false
+    this.#next = 0
+    this.#length = this.#getdents(this.#descriptor, this.#address, namesMax)
+    if (this.#length < 0) throw new DiskError("list", this.#path, Object.assign(new Error(), { code: "EIO" }))
+    return this.#length > 0
+  }
+
+  #isDots(): boolean {
+    return this.bytes[this.start] === dot && (this.end === this.start + 1 || this.bytes[this.start + 1] === dot)
   }
 
   get name(): string {
@@ -91,74 +142,79 @@ class Reader implements FolderEntry {
     return facts
   }
 
-  /** False if the kernel does not list it: then nothing was visited. */
-  read(path: string, visit: (entry: FolderEntry) => void): boolean {
-    using folder = nodeDisk.open(path, "read")
-    this.#path = path
-    this.#descriptor = folder.descriptor
-    for (let isFirst = true; ; isFirst = false) {
-      const length = this.#getdents(this.#descriptor, this.#address, namesMax)
-      if (length < 0 && !isFirst) throw new DiskError("list", path, Object.assign(new Error(), { code: "EIO" }))
-      if (length <= 0) return length === 0
-      for (this.#at = 0; this.#at < length; this.#at += this.#view.getUint16(this.#at + lengthAt, true))
-        this.#visit(visit)
-    }
-  }
-
-  #visit(visit: (entry: FolderEntry) => void): void {
-    const { bytes } = this
-    const start = this.#at + nameAt
-    let end = start
-    while (end < namesMax && bytes[end] !== 0) end++
-    this.#type = bytes[this.#at + typeAt] ?? unknownType
-    this.start = start
-    this.end = end
-    const isDots = bytes[start] === dot && (end === start + 1 || (end === start + 2 && bytes[start + 1] === dot))
-    if (!isDots) visit(this)
-  }
-
   #word(at: number): number {
     return this.#view.getUint32(namesMax + at, true)
   }
 }
 
 /** The way of any disk. */
-export function readerOf(disk: Disk): ReadFolder {
-  return (path, visit) => {
-    for (const { name, isDirectory } of disk.list(path) ?? []) {
-      const bytes = Buffer.from(name)
-      visit({ name, bytes, start: 0, end: bytes.length, isDirectory, stat: () => disk.stat(`${path}/${name}`) })
-    }
+export function openerOf(disk: Disk): OpenFolder {
+  return (path) => new ListedFolder(disk, path)
+}
+
+class ListedFolder implements FolderCursor {
+  readonly #disk: Disk
+  readonly #path: string
+  readonly #entries: Iterator<DiskEntry>
+  bytes: Uint8Array = new Uint8Array(0)
+  readonly start = 0
+  name = ""
+  isDirectory = false
+
+  constructor(disk: Disk, path: string) {
+    this.#disk = disk
+    this.#path = path
+    this.#entries = (disk.list(path) ?? []).values()
+  }
+
+  get end(): number {
+    return this.bytes.length
+  }
+
+  next(): boolean {
+    const { value, done } = this.#entries.next()
+    if (done === true) return false
+    this.name = value.name
+    this.bytes = Buffer.from(value.name)
+    this.isDirectory = value.isDirectory
+    return true
+  }
+
+  stat(): FileFacts | undefined {
+    return this.#disk.stat(`${this.#path}/${this.name}`)
+  }
+
+  [Symbol.dispose](): void {
+    // nothing is open
   }
 }
 
-let known: ReadFolder | undefined
+let known: OpenFolder | undefined
 
 /** The fastest way there is. To load the C library takes as long as to read some thousand files without it. */
-export function folderReader(): ReadFolder {
+export function folderOpener(): OpenFolder {
   known ??= make()
   return known
 }
 
-function make(): ReadFolder {
+function make(): OpenFolder {
   const libc = openLibc()
   try {
     if (libc !== undefined) return withReader(new Reader(libc))
   } catch {
     // A C library without these functions.
   }
-  return readerOf(nodeDisk)
+  return openerOf(nodeDisk)
 }
 
-function withReader(reader: Reader): ReadFolder {
-  const plainly = readerOf(nodeDisk)
-  return (path, visit) => {
+function withReader(reader: Reader): OpenFolder {
+  const plainly = openerOf(nodeDisk)
+  return (path) => {
     try {
-      if (reader.read(path, visit)) return
+      if (reader.open(path)) return reader
     } catch (error) {
-      if (isDiskError(error, "ENOENT", "ENOTDIR")) return
-      throw error
+      if (!isDiskError(error, "ENOENT", "ENOTDIR")) throw error
     }
-    plainly(path, visit)
+    return plainly(path)
   }
 }

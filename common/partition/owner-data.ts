@@ -23,12 +23,21 @@ export function encodeOwner(data: OwnerData): { uid: number; gid: number; mode: 
 
 /** What owner, group and permissions of a file say. */
 export function decodeOwner(stat: Pick<DiskStat, "uid" | "gid" | "mode">): OwnerData {
-  const parameter = ((stat.uid & 0x7fff) | ((stat.gid & 0x7fff) << 15) | ((stat.mode & 0x18) << 27)) >>> 0
-  return { parameter, number: stat.mode & 7 }
+  return { parameter: ownerParameter(stat.uid, stat.gid, stat.mode), number: stat.mode & 7 }
+}
+
+/** The parameter alone. */
+export function ownerParameter(uid: number, gid: number, mode: number): number {
+  return ((uid & 0x7fff) | ((gid & 0x7fff) << 15) | ((mode & 0x18) << 27)) >>> 0
 }
 
 /** True if the file's owner, group and permissions are exactly those that `data` is written with. */
 export function ownerIs(stat: Pick<DiskStat, "uid" | "gid" | "mode">, data: OwnerData): boolean {
-  const wanted = encodeOwner(data)
-  return stat.uid === wanted.uid && stat.gid === wanted.gid && (stat.mode & 0o777) === wanted.mode
+  return isOwnerOf(stat.uid, stat.gid, stat.mode, data.parameter, data.number)
+}
+
+/** The same, without an object for each of a great number of files. */
+export function isOwnerOf(uid: number, gid: number, mode: number, parameter: number, number: number): boolean {
+  const wanted = ((parameter >>> 27) & 0x18) | (number & 7)
+  return uid === (parameter & 0x7fff) && gid === ((parameter >>> 15) & 0x7fff) && (mode & 0o777) === wanted
 }

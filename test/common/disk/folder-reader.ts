@@ -3,20 +3,24 @@ import { mkdirSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
 import { isDiskError } from "../../../common/disk/disk.ts"
-import { folderReader, type ReadFolder, readerOf } from "../../../common/disk/folder-reader.ts"
+import { folderOpener, type OpenFolder, openerOf } from "../../../common/disk/folder-reader.ts"
 import { nodeDisk } from "../../../common/disk/node-disk.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
 
-const readers: Readonly<Record<string, ReadFolder>> = { "the fastest": folderReader(), "node:fs": readerOf(nodeDisk) }
+const openers: Readonly<Record<string, OpenFolder>> = { "the fastest": folderOpener(), "node:fs": openerOf(nodeDisk) }
 
-function contents(read: ReadFolder, path: string): string[] {
+function contents(open: OpenFolder, path: string): string[] {
   const lines: string[] = []
-  read(path, (entry) => {
-    const { name, isDirectory } = entry
-    const stat = isDirectory ? undefined : entry.stat()
+  using folder = open(path)
+  while (folder.next()) {
+    const { name, isDirectory, bytes, start, end } = folder
+    const stat = isDirectory ? undefined : folder.stat()
     const { size, uid, gid, mode, isFile } = stat ?? { size: 0, uid: 0, gid: 0, mode: 0, isFile: false }
-    lines.push(`${name} ${isDirectory} ${size} ${uid}:${gid} ${mode.toString(8)} ${isFile} ${stat === undefined}`)
-  })
+    const spelled = Buffer.from(bytes.subarray(start, end)).toString()
+    lines.push(
+      `${name} ${spelled} ${isDirectory} ${size} ${uid}:${gid} ${mode.toString(8)} ${isFile} ${stat === undefined}`,
+    )
+  }
   return lines.sort()
 }
 
@@ -35,28 +39,29 @@ function oddFolder(t: ExecutionContext): string {
 
 test("folder reader: names, kinds, sizes and owners are those that node:fs tells", (t) => {
   const path = oddFolder(t)
-  const wanted = contents(readerOf(nodeDisk), path)
+  const wanted = contents(openerOf(nodeDisk), path)
   t.is(wanted.length, 3000 + 5 + 1 + 1 + 3)
-  t.true(wanted.some((line) => line.startsWith(`sparse false ${2 ** 33 + 5} `)))
-  t.deepEqual(contents(folderReader(), path), wanted)
-  t.deepEqual(contents(folderReader(), join(path, "folder")), [])
+  t.true(wanted.some((line) => line.startsWith(`sparse sparse false ${2 ** 33 + 5} `)))
+  t.deepEqual(contents(folderOpener(), path), wanted)
+  t.deepEqual(contents(folderOpener(), join(path, "folder")), [])
 })
 
-for (const [name, read] of Object.entries(readers)) {
+for (const [name, open] of Object.entries(openers)) {
   test(`folder reader: ${name} finds nothing in what is no folder, and tells what cannot be read`, (t) => {
     const path = oddFolder(t)
     for (const none of ["gone", "sparse", "sparse/below", "link to nowhere"])
-      t.deepEqual(contents(read, join(path, none)), [])
-    const error = t.throws(() => contents(read, join(path, "y".repeat(300))))
+      t.deepEqual(contents(open, join(path, none)), [])
+    const error = t.throws(() => contents(open, join(path, "y".repeat(300))))
     t.true(isDiskError(error, "ENAMETOOLONG"))
   })
 
   test(`folder reader: ${name} says of a file that goes meanwhile that it is gone`, (t) => {
     const path = temporaryDirectory(t)
     writeFileSync(join(path, "file"), "x")
-    read(path, (entry) => {
-      unlinkSync(join(path, entry.name))
-      t.is(entry.stat(), undefined)
-    })
+    using folder = open(path)
+    t.true(folder.next())
+    unlinkSync(join(path, folder.name))
+    t.is(folder.stat(), undefined)
+    t.false(folder.next())
   })
 }
