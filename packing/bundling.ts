@@ -13,7 +13,7 @@ export const packedName = "packed"
 /** Packages with parts of their own that are not JavaScript. */
 const external = ["koffi", "msgpackr-extract"]
 
-/** Needed for help and errors only: in a file of its own, beside the code. */
+/** What most commands need for help and errors only: in a file of its own, beside the code. */
 export const yargsFile = "yargs.cjs"
 
 /** Parts of Node.js that take long to load and that few runs use: loaded at their first use. */
@@ -70,10 +70,17 @@ const deferral: Plugin = {
     onResolve({ filter: deferred }, ({ path, namespace }) =>
       namespace === "deferred" ? { path, external: true } : { path, namespace: "deferred" },
     )
+    onLoad({ filter: /./, namespace: "deferred" }, ({ path }) => ({ contents: deferredModule(path), loader: "js" }))
+  },
+}
+
+/** yargs is loaded from its own file. */
+export const yargsBeside: Plugin = {
+  name: "yargs-beside",
+  setup({ onResolve }) {
     onResolve({ filter: /^yargs$/ }, ({ kind }) =>
       kind === "dynamic-import" ? { path: `./${yargsFile}`, external: true } : undefined,
     )
-    onLoad({ filter: /./, namespace: "deferred" }, ({ path }) => ({ contents: deferredModule(path), loader: "js" }))
   },
 }
 

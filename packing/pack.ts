@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { isStill, type Stamp, stampsOf } from "./build-stamp.ts"
-import { bundle, leavingOut, packedName, yargsFile } from "./bundling.ts"
+import { bundle, leavingOut, packedName, yargsBeside, yargsFile } from "./bundling.ts"
 import { recordedCode, recordedPart, recordTypicalRuns } from "./code-caches.ts"
 import { writeDurably } from "./durable-file.ts"
 import type { Manifest } from "./manifest.ts"
@@ -27,8 +27,13 @@ const commandLine = "cli/command-line.js"
 const groupWorker = "salvager/group-worker.js"
 
 /** Writes code under a name that is nobody else's. */
-async function packPart(name: string, entry: string, { command, module, kinds }: PackedPart): Promise<RecordedPart> {
+async function packPart(
+  name: string,
+  entry: string,
+  { command, module, hasYargs, kinds }: PackedPart,
+): Promise<RecordedPart> {
   const plugins = module === undefined ? [] : [leavingOut(inBuild(entry), inBuild(module))]
+  if (hasYargs !== true) plugins.push(yargsBeside)
   const wrapping = { banner: { js: wrapper.before }, footer: { js: wrapper.after } }
   const supported = { "dynamic-import": false } // by a script as it is compiled here; require stands in
   const { code, map } = await bundle(buildFolder, entry, { ...wrapping, supported, plugins })

@@ -18,6 +18,8 @@ export interface PackedPart {
   readonly command: string
   /** The command's module; undefined: all modules that the program may load. */
   readonly module?: string
+  /** It always needs yargs, which is packed with it then; others load it where their words are not plain. */
+  readonly hasYargs?: boolean
   /** Kinds of runs (run-kinds.ts) that have code caches of their own; "" for all others. */
   readonly kinds: readonly string[]
 }
@@ -26,8 +28,9 @@ const vosKinds = ["backup", "create", "dump", "examine", "listvol", "offline", "
 
 /** The parts of `dafs`: commands that servers, scripts and operators run many times. */
 export const dafsParts: readonly PackedPart[] = [
-  { command: "", kinds: [""] },
+  { command: "", hasYargs: true, kinds: [""] },
   { command: "fileserver", module: "fileserver/cli.js", kinds: ["", fileserverSwitches.join(" ")] },
+  { command: "fs", module: "cli/fs.js", hasYargs: true, kinds: ["", "get", "ls", "put"] },
   { command: "fssync", module: "cli/fssync.js", kinds: ["", "listvolumes", "query"] },
   { command: "locks", module: "cli/locks.js", kinds: [""] },
   { command: "salvage", module: "cli/salvage.js", kinds: ["", "query", "request"] },

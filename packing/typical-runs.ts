@@ -1,9 +1,12 @@
 /** Typical runs of our programs, for the sake of the code that they use. They work on a partition of their own, without privilege. */
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
-import { mkdirSync } from "node:fs"
+import { closeSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { fileserverSwitches } from "../cli/node-switches.ts"
+import { specialInode } from "../common/partition/inode-number.ts"
+import { InodeStore } from "../common/partition/inode-store.ts"
+import { openPartition } from "../common/partition/partition.ts"
 import type { GroupTask } from "../salvager/group-pool.ts"
 import type { WorkerOrder } from "../salvager/group-worker.ts"
 
@@ -14,6 +17,8 @@ export interface RunPrograms {
 }
 
 const patienceMs = 60_000
+/** The id of the first volume of a partition. */
+const firstVolume = 536_870_912
 
 /** Everything that one typical run needs. */
 interface Scene {
@@ -58,12 +63,26 @@ async function runAlone(scene: Scene): Promise<void> {
   await run(scene, `partition create ${partition} --development`)
   for (const volume of ["packed.one", "packed.two"])
     await run(scene, `vos create ${volume} ${place} --everybody rlidwk`)
+  damage(scene)
   await run(scene, `salvager ${place} --force`)
   await run(scene, `vos dump packed.two ${place} --file ${dumps}/two`)
   await run(scene, `vos restore packed.three ${place} --file ${dumps}/two`)
   await run(scene, `vos size packed.two ${place}`)
   await run(scene, `volinfo --partition ${partition}`)
   await runWorker(scene)
+}
+
+/** So that a salvage has something to repair: a wrong link count of the root directory, and a wrong count of files. */
+function damage({ partition }: Scene): void {
+  const store = new InodeStore(openPartition(partition), firstVolume)
+  overwrite(store.path(specialInode(firstVolume, "linkTable")), 10, [3])
+  overwrite(store.path(specialInode(firstVolume, "volumeInfo")), 152, [7])
+}
+
+function overwrite(path: string, at: number, bytes: readonly number[]): void {
+  const file = openSync(path, "r+")
+  writeSync(file, Uint8Array.from(bytes), 0, bytes.length, at)
+  closeSync(file)
 }
 
 /** A process of a salvage of many groups. */
@@ -76,7 +95,7 @@ async function runWorker({ programs, partition, state }: Scene): Promise<void> {
     stateDirectory: state,
     hasFileserver: false,
   }
-  const task: GroupTask = { partition, name: "", group: 536_870_915, force: true }
+  const task: GroupTask = { partition, name: "", group: firstVolume, force: true }
   const child = start(programs.groupWorker, [])
   child.on("message", (message: { readonly type: string }) => {
     if (message.type === "ready") child.send({ type: "tasks", tasks: [task] })
@@ -90,21 +109,26 @@ async function withDaemon(
   { programs }: Scene,
   line: string,
   switches: readonly string[],
-  work: () => Promise<void>,
+  work: (port: number) => Promise<void>,
 ): Promise<void> {
   const child = start(programs.dafs, line.split(" "), switches)
   const end = ended(child, line)
-  await Promise.race([once(child, "message"), end])
-  await work()
+  const [ready] = (await Promise.race([once(child, "message"), end])) ?? []
+  await work(ready?.port ?? 0)
   child.kill("SIGTERM")
   await end
 }
 
 /** What operators and clients do while the servers run. */
-async function runServed(scene: Scene): Promise<void> {
+async function runServed(scene: Scene, port: number): Promise<void> {
   const { partition, state, dumps } = scene
+  const [server, file] = [`localhost:${port}`, join(dumps, "two")]
   const place = placeOf(scene)
   await run(scene, `vos examine packed.one ${place}`)
+  await run(scene, `fs put ${server} ${file} ${firstVolume}:`)
+  await run(scene, `fs ls ${server} ${firstVolume}:`)
+  await run(scene, `fs get ${server} ${firstVolume}:two ${file}.got`)
+  await run(scene, `fs stat ${server} ${firstVolume}:two`)
   await run(scene, `vos listvol ${place}`)
   await run(scene, `vos backup packed.one ${place}`)
   await run(scene, `vos release packed.one ${place}`)
@@ -112,13 +136,13 @@ async function runServed(scene: Scene): Promise<void> {
   await run(scene, `vos online packed.one ${place}`)
   await run(scene, `vos dump packed.one ${place} --file ${dumps}/one --volserver`)
   await run(scene, `vos remove packed.three ${place}`)
-  await run(scene, `fssync query --volumeid 536870915 --state-dir ${state}`)
+  await run(scene, `fssync query --volumeid ${firstVolume} --state-dir ${state}`)
   await run(scene, `fssync listvolumes --state-dir ${state}`)
   await run(scene, `fssync status --state-dir ${state}`)
   await run(scene, `locks --partition ${partition}`)
-  await run(scene, `salvage request --partition ${partition} --volumeid 536870915 --state-dir ${state} --wait`)
+  await run(scene, `salvage request --partition ${partition} --volumeid ${firstVolume} --state-dir ${state} --wait`)
   await run(scene, `salvage status --state-dir ${state}`)
-  await run(scene, `salvage query --partition ${partition} --volumeid 536870915 --state-dir ${state}`)
+  await run(scene, `salvage query --partition ${partition} --volumeid ${firstVolume} --state-dir ${state}`)
 }
 
 /** Runs everything once in an empty folder. @throws Error if a run fails */
@@ -130,8 +154,8 @@ export async function runTypically(programs: RunPrograms, folder: string): Promi
   const fileserver = `fileserver ${place} --port 0`
   await withDaemon(scene, fileserver, [], () => Promise.resolve())
   await withDaemon(scene, `salvageserver ${place}`, [], () =>
-    withDaemon(scene, fileserver, fileserverSwitches, () =>
-      withDaemon(scene, `volserver ${place}`, [], () => runServed(scene)),
+    withDaemon(scene, fileserver, fileserverSwitches, (port) =>
+      withDaemon(scene, `volserver ${place}`, [], () => runServed(scene, port)),
     ),
   )
 }

@@ -37,7 +37,7 @@ const mayImport: Record<Room, readonly Room[]> = {
   volserver: ["common", "fssync"],
   salvager: ["common", "fssync"],
   cli: ["client", "common", "fssync", "fileserver", "volserver", "salvager"],
-  packing: ["cli", "salvager"],
+  packing: ["cli", "common", "salvager"],
   bench: ["client", "common", "fssync", "fileserver", "volserver", "salvager", "cli", "test"],
   test: ["client", "common", "fssync", "fileserver", "volserver", "salvager", "cli", "packing", "bench"],
 }
