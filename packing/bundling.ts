@@ -84,12 +84,12 @@ export const yargsBeside: Plugin = {
   },
 }
 
-/** Leaves out what `from`, a module, loads when it is needed, other than the module `only`. */
-export const leavingOut = (from: string, only: string): Plugin => ({
+/** Leaves out what `from`, a module, loads when it is needed, other than the modules `but`. */
+export const leavingOut = (from: string, but: readonly string[]): Plugin => ({
   name: "leaving-out",
   setup({ onLoad, onResolve }) {
     onResolve({ filter: /^\.\.?\// }, ({ importer, kind, path, resolveDir }) => {
-      const isOther = kind === "dynamic-import" && importer === from && join(resolveDir, path) !== only
+      const isOther = kind === "dynamic-import" && importer === from && !but.includes(join(resolveDir, path))
       return isOther ? { path, namespace: "left-out" } : undefined
     })
     onLoad({ filter: /./, namespace: "left-out" }, ({ path }) => ({

@@ -20,6 +20,6 @@ export interface Manifest {
   readonly module: string
   /** All have to be as they were when the code was packed. */
   readonly build: readonly Stamp[]
-  /** By the first word of the command line; "" for all others. */
+  /** By beginnings of command lines (run-kinds.ts); "" for all others. */
   readonly parts: Readonly<Record<string, PackedCode>>
 }

@@ -27,26 +27,26 @@ const commandLine = "cli/command-line.js"
 const groupWorker = "salvager/group-worker.js"
 
 /** Writes code under a name that is nobody else's. */
-async function packPart(
-  name: string,
-  entry: string,
-  { command, module, hasYargs, kinds }: PackedPart,
-): Promise<RecordedPart> {
-  const plugins = module === undefined ? [] : [leavingOut(inBuild(entry), inBuild(module))]
+async function packPart(name: string, entry: string, part: PackedPart): Promise<RecordedPart> {
+  const { beginnings, modules, hasYargs, kinds } = part
+  const plugins = modules === undefined ? [] : [leavingOut(inBuild(entry), modules.map(inBuild))]
   if (hasYargs !== true) plugins.push(yargsBeside)
   const wrapping = { banner: { js: wrapper.before }, footer: { js: wrapper.after } }
   const supported = { "dynamic-import": false } // by a script as it is compiled here; require stands in
   const { code, map } = await bundle(buildFolder, entry, { ...wrapping, supported, plugins })
   const hash = createHash("sha256").update(code).digest("hex").slice(0, 16)
-  const file = `${[name, command].filter((word) => word !== "").join("-")}-${hash}.js`
+  const file = `${[name, beginnings[0] ?? ""].filter((word) => word !== "").join("-")}-${hash}.js`
   writeDurably(inPacked(`${file}${sourceLinesEnding}`), JSON.stringify(sourceLinesOf(code, map)))
   writeDurably(inPacked(file), code)
   return recordedPart(file, kinds)
 }
 
 async function packDafs(): Promise<Recording> {
-  const packed = dafsParts.map(async (part) => [part.command, await packPart("dafs", commandLine, part)] as const)
-  return Object.fromEntries(await Promise.all(packed))
+  const packed = dafsParts.map(async (part) => {
+    const recorded = await packPart("dafs", commandLine, part)
+    return part.beginnings.map((beginning) => [beginning, recorded] as const)
+  })
+  return Object.fromEntries((await Promise.all(packed)).flat())
 }
 
 async function packThread(module: (typeof threads)[number]): Promise<void> {
@@ -98,7 +98,7 @@ async function pack(): Promise<void> {
   await packYargs()
   for (const module of threads) await packThread(module)
   const dafs = await packDafs()
-  const worker = { "": await packPart("group-worker", groupWorker, { command: "", kinds: [""] }) }
+  const worker = { "": await packPart("group-worker", groupWorker, { beginnings: [""], kinds: [""] }) }
   await record(dafs, worker)
   if (!isStill(buildFolder, build))
     throw new Error(`${buildFolder} was compiled again while it was packed: pack it again`)

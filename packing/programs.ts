@@ -14,10 +14,10 @@ export const threads = ["salvager/scan-thread.js", "volserver/file-maker-thread.
 
 /** Code that is packed together. */
 export interface PackedPart {
-  /** The command; "" for the code that has all of them, or for a program without any. */
-  readonly command: string
-  /** The command's module; undefined: all modules that the program may load. */
-  readonly module?: string
+  /** How command lines begin that run it; "" for all others, or for a program without commands. */
+  readonly beginnings: readonly string[]
+  /** Of the modules that commands are in, those that it has; undefined: all. */
+  readonly modules?: readonly string[]
   /** It always needs yargs, which is packed with it then; others load it where their words are not plain. */
   readonly hasYargs?: boolean
   /** Kinds of runs (run-kinds.ts) that have code caches of their own; "" for all others. */
@@ -25,18 +25,31 @@ export interface PackedPart {
 }
 
 const vosKinds = ["backup", "create", "dump", "examine", "listvol", "offline", "online", "release", "remove", "restore"]
+const launch = "cli/launch.js"
 
-/** The parts of `dafs`: commands that servers, scripts and operators run many times. */
+/** The parts of `dafs`: commands that servers, scripts and operators run many times, under our names and OpenAFS's. */
 export const dafsParts: readonly PackedPart[] = [
-  { command: "", hasYargs: true, kinds: [""] },
-  { command: "fileserver", module: "fileserver/cli.js", kinds: ["", fileserverSwitches.join(" ")] },
-  { command: "fs", module: "cli/fs.js", hasYargs: true, kinds: ["", "get", "ls", "put"] },
-  { command: "fssync", module: "cli/fssync.js", kinds: ["", "listvolumes", "query"] },
-  { command: "locks", module: "cli/locks.js", kinds: [""] },
-  { command: "salvage", module: "cli/salvage.js", kinds: ["", "query", "request"] },
-  { command: "salvager", module: "salvager/cli.js", kinds: [""] },
-  { command: "salvageserver", module: "salvager/server-cli.js", kinds: [""] },
-  { command: "volinfo", module: "cli/volinfo.js", kinds: [""] },
-  { command: "volserver", module: "volserver/server-cli.js", kinds: ["", "--worker"] },
-  { command: "vos", module: "volserver/cli.js", kinds: ["", ...vosKinds] },
+  { beginnings: [""], hasYargs: true, kinds: [""] },
+  {
+    beginnings: ["fileserver", "launch dafileserver"],
+    modules: ["fileserver/cli.js", launch],
+    kinds: ["", fileserverSwitches.join(" ")],
+  },
+  { beginnings: ["fs"], modules: ["cli/fs.js"], hasYargs: true, kinds: ["", "get", "ls", "put"] },
+  { beginnings: ["fssync"], modules: ["cli/fssync.js"], kinds: ["", "listvolumes", "query"] },
+  { beginnings: ["locks"], modules: ["cli/locks.js"], kinds: [""] },
+  { beginnings: ["salvage"], modules: ["cli/salvage.js"], kinds: ["", "query", "request"] },
+  { beginnings: ["salvager", "launch dasalvager"], modules: ["salvager/cli.js", launch], kinds: [""] },
+  {
+    beginnings: ["salvageserver", "launch salvageserver"],
+    modules: ["salvager/server-cli.js", "cli/salvage.js", launch], // with -client it asks for a salvage
+    kinds: [""],
+  },
+  { beginnings: ["volinfo"], modules: ["cli/volinfo.js"], kinds: [""] },
+  {
+    beginnings: ["volserver", "launch davolserver"],
+    modules: ["volserver/server-cli.js", launch],
+    kinds: ["", "--worker"],
+  },
+  { beginnings: ["vos"], modules: ["volserver/cli.js"], kinds: ["", ...vosKinds] },
 ]

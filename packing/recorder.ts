@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { compile, run } from "./packed-code.ts"
-import { runKinds } from "./run-kinds.ts"
+import { partFor, runKinds } from "./run-kinds.ts"
 
 /** Code to run, and what to leave beside it for which kind of run. The first run of a kind counts. */
 export interface RecordedPart {
@@ -13,7 +13,7 @@ export interface RecordedPart {
   readonly caches: Readonly<Record<string, string>>
 }
 
-/** By the first word of the command line; "" for all others. */
+/** By beginnings of command lines; "" for all others. */
 export type Recording = Readonly<Record<string, RecordedPart>>
 
 /** Put in when the recorder is made. */
@@ -31,6 +31,5 @@ function record({ file, caches }: RecordedPart): void {
   run(script, require, __dirname)
 }
 
-const command = process.argv[2] ?? ""
-const part = Object.hasOwn(recording, command) ? recording[command] : recording[""]
+const part = partFor(recording, process.argv.slice(2))
 if (part !== undefined) record(part)

@@ -12,7 +12,7 @@ import { crc32 } from "node:zlib"
 import { isStill } from "./build-stamp.ts"
 import type { Manifest, PackedCode } from "./manifest.ts"
 import { compile, run } from "./packed-code.ts"
-import { runKinds } from "./run-kinds.ts"
+import { partFor, runKinds } from "./run-kinds.ts"
 import { nameSources } from "./source-names.ts"
 
 /** Put in when the starter is packed. */
@@ -44,9 +44,7 @@ function readCache({ caches }: PackedCode, owner: number): Buffer | undefined {
 
 /** False if it has gone: a newer one is being packed. */
 function runCode(): boolean {
-  const { parts } = manifest
-  const command = process.argv[2] ?? ""
-  const part = Object.hasOwn(parts, command) ? parts[command] : parts[""]
+  const part = partFor(manifest.parts, process.argv.slice(2))
   const code = part === undefined ? undefined : readOwned(part.file, "trusted")
   if (part === undefined || code === undefined) return false
   const path = join(__dirname, part.file)

@@ -16,7 +16,7 @@ async function daemons(cell: Cell): Promise<Record<string, number>> {
   const listed = await cell.exec("ps", "-eo", "pid,args")
   const found: Record<string, number> = {}
   for (const line of listed.split("\n")) {
-    const [, pid, name] = /^ *(\d+) \S*node .*dafs\.js launch (\w+)/.exec(line) ?? []
+    const [, pid, name] = /^ *(\d+) \S*node .*dafs\.c?js launch (\w+)/.exec(line) ?? []
     if (pid !== undefined && name !== undefined) found[name] = Number(pid)
   }
   return found

@@ -114,7 +114,7 @@ async function kill(cell: Cell, random: Random, end: number): Promise<void> {
       await cell.exec(
         "bash",
         "-c",
-        `p=$(${pidsOf("^[^ ]*node .*dafs.js [s]alvager ")} | head -1); [ -z "$p" ] || kill -KILL $p; true`,
+        `p=$(${pidsOf("^[^ ]*node .*dafs[.]c?js [s]alvager ")} | head -1); [ -z "$p" ] || kill -KILL $p; true`,
       )
   }
 }

@@ -78,6 +78,9 @@ test("packed: commands run the code that was packed, with what V8 had compiled o
     ["vos", "listvol", ...place, "--offline"],
     ["fssync", "query", "--volumeid", "5", "--state-dir", folder, "--timeout", "1"],
     ["salvage", "status", "--state-dir", folder],
+    ["launch", "dasalvager", "-version"],
+    ["launch", "dafileserver", "-version"],
+    ["launch", "salvageserver", "-client"], // refused: it says not of what
     ["--help"],
   ]
   for (const words of [...others]) {
