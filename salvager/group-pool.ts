@@ -37,7 +37,12 @@ export interface PoolOptions {
 
 const workerProgram = fileURLToPath(new URL("./group-worker.js", import.meta.url))
 /** Work for one process, in milliseconds, for which another one is worth its start: with less it is hardly there before the end. */
-export const worthStartMs = 150
+const worthStartMs = 150
+/**
+ * The same where all processors are busy already. As long as code is new, V8 compiles it beside each process, and takes half a
+ * processor for that: two processes on two processors then do 300 small groups no faster than one.
+ */
+const worthSharingMs = 1000
 const defaultAloneMs = 50
 /** So long nobody else has a turn: neither workers nor signals. */
 const turnMs = 5
@@ -119,7 +124,7 @@ class Pool {
   /** How many are worth their start for what is left, at the pace so far. */
   #workersFor(elapsedMs: number): number {
     if (elapsedMs < (this.#options.aloneMs ?? defaultAloneMs)) return 0
-    return Math.floor(((elapsedMs / this.#results.length) * this.#waiting.length) / worthStartMs)
+    return workersFor((elapsedMs / this.#results.length) * this.#waiting.length, this.#options.parallel)
   }
 
   /** They finish what they have in hand. */
@@ -188,6 +193,12 @@ class Pool {
       this.#changed = resolve
     })
   }
+}
+
+/** How many processes are worth their start beside this one for so much work, on `parallel` processors. */
+export function workersFor(workMs: number, parallel: number): number {
+  const spare = Math.floor(parallel / 2) - 1
+  return Math.max(Math.min(Math.floor(workMs / worthStartMs), spare), Math.floor(workMs / worthSharingMs))
 }
 
 const keyOf = ({ name, group }: GroupTask): string => `${name} ${group}`

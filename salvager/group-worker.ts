@@ -1,4 +1,5 @@
 /** A process of group-pool.ts: salvages the groups that it is told to, one after the other, and reports each. */
+import { folderOpener } from "../common/disk/folder-reader.ts"
 import { openPartition, type Partition } from "../common/partition/partition.ts"
 import type { ProgramType } from "../common/protocol/codes.ts"
 import { openFileserver } from "../fssync/fileserver-link.ts"
@@ -46,6 +47,7 @@ class GroupWorker {
   }
 
   async connect(): Promise<void> {
+    folderOpener() // nobody starts another process for a few folders
     const { stateDirectory, program, hasFileserver } = this.#order
     this.#fileserver = await openFileserver({ stateDirectory, program, offline: !hasFileserver })
   }

@@ -4,12 +4,14 @@
  * OpenAFS vol/vol-salvage.c (SalvageFileSys1).
  */
 import { isDiskError } from "../common/disk/disk.ts"
+import { folderOpener } from "../common/disk/folder-reader.ts"
+import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError } from "../common/error.ts"
 import { specialInode } from "../common/partition/inode-number.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import type { Partition } from "../common/partition/partition.ts"
 import { vnodeClasses } from "../common/vnode/vnode-record.ts"
-import { type GroupTask, salvageGroups, worthStartMs } from "./group-pool.ts"
+import { type GroupTask, salvageGroups, workersFor } from "./group-pool.ts"
 import type { WorkerOrder } from "./group-worker.ts"
 import { type Emit, expireOld, type GroupResult, type SalvageOptions, salvageGroup } from "./salvage.ts"
 import { Survey } from "./survey.ts"
@@ -27,6 +29,11 @@ export interface PartitionRunOptions {
 /** What a salvage takes, roughly: to take a group, look at it and give it back; and for each vnode. */
 const groupMs = 0.5
 const vnodeMs = 0.006
+/** So many groups tell how large all are, roughly. */
+const indexesLooked = 64
+
+/** Volumes for which the C library is loaded; with fewer it takes longer than it saves. */
+const namesForReader = 64
 
 const forceFile = (partition: Partition): string => `${partition.path}/FORCESALVAGE`
 /** Temporary files of OpenAFS's salvager, which holds the partition while it needs them. */
@@ -41,6 +48,7 @@ export async function salvagePartitions(
   { salvage, parallel, order, atOnce }: PartitionRunOptions,
   emit: Emit,
 ): Promise<GroupResult[]> {
+  if (partitions.some(hasMany)) folderOpener()
   const surveys = new Map(partitions.map((partition) => [partition.path, new Survey(partition)]))
   const tasks = partitions.flatMap((partition) => tasksOf(partition, surveys.get(partition.path), salvage.force))
   // where there is nothing to share out, threads share the work on a group
@@ -56,7 +64,7 @@ export async function salvagePartitions(
     order: { type: "order", options, program: claimant.program, ...order },
     work,
     signal,
-    atOnce: atOnce ?? Math.floor(estimatedMs(surveys.values(), (parallel - 1) * worthStartMs) / worthStartMs),
+    atOnce: atOnce ?? workersFor(estimatedMs(surveys.values()), parallel),
   } as const
   const results = await salvageGroups(tasks, pool, emit)
   if (signal?.aborted === true) throw new AfsError("INTERRUPTED", "salvage", {})
@@ -67,17 +75,22 @@ export async function salvagePartitions(
   return results
 }
 
-/** How long it takes one process, told from the number of groups and the sizes of their indexes; no further than to `enough`. */
-function estimatedMs(surveys: Iterable<Survey>, enough: number): number {
+/** So many folders are read that it is worth to load the C library for them. Nearly every name is a volume's header file. */
+const hasMany = ({ disk, path }: Partition): boolean =>
+  disk === nodeDisk && (disk.list(path)?.length ?? 0) >= namesForReader
+
+/** How long it takes one process, told from the number of groups and the sizes of some indexes. */
+function estimatedMs(surveys: Iterable<Survey>): number {
   const all = [...surveys].flatMap(({ partition, groups }) => [...groups].map((row) => [partition, ...row] as const))
-  let sum = all.length * groupMs
-  for (const [partition, group, volumes] of all) {
-    if (sum >= enough) return sum
+  const step = Math.ceil(all.length / indexesLooked)
+  const some = all.filter((_row, index) => index % step === 0)
+  let vnodes = 0
+  for (const [partition, group, volumes] of some) {
     const store = new InodeStore(partition, group)
-    const bytes = (id: number): number => store.stat(specialInode(id, "smallIndex"))?.size ?? 0
-    sum += volumes.reduce((vnodes, id) => vnodes + bytes(id) / vnodeClasses.small.recordSize, 0) * vnodeMs
+    for (const id of volumes)
+      vnodes += (store.stat(specialInode(id, "smallIndex"))?.size ?? 0) / vnodeClasses.small.recordSize
   }
-  return sum
+  return all.length * groupMs + vnodes * step * vnodeMs
 }
 
 function tasksOf(partition: Partition, survey: Survey | undefined, isForced: boolean): GroupTask[] {

@@ -9,7 +9,8 @@
  *
  * After a kill, at whichever write, a second salvage finds what is left to do and comes to the same end. So it does after a
  * power failure: what 1 and 2 write is on the platter before 3 begins, what points before 4 removes anything, and all of it
- * before 5 says that the volume is sound. Link counts need no place in that order, since a volume that is marked is salvaged.
+ * before 5 says that the volume is sound. Link counts need no place in that order, since a volume that is marked is salvaged:
+ * they are waited for once, before 5.
  */
 import { basename } from "node:path"
 import { type DiskFile, isDiskError } from "../common/disk/disk.ts"
@@ -98,19 +99,19 @@ class Repair {
   #steps(): Repaired {
     const group = this.#group
     const changing = group.kept.filter((volume) => this.#isChanging(volume))
-    this.#commit((transaction) => {
-      for (const volume of changing) this.#markInUse(transaction, volume)
-    })
+    if (changing.length > 0)
+      this.#commit((transaction) => {
+        for (const volume of changing) this.#markInUse(transaction, volume)
+      })
     this.#raiseCounts()
     this.#placeFiles()
     this.#makeFiles()
-    this.#syncAll()
-    this.#commit((transaction) => this.#settleTails(transaction))
+    this.#syncButCounts()
+    if (group.kept.some(hasTail)) this.#commit((transaction) => this.#settleTails(transaction))
     this.#commit((transaction) => this.#writeVolumes(transaction))
-    this.#syncAll()
+    this.#syncButCounts()
     this.#commit((transaction) => this.#lowerAndRemove(transaction))
-    this.#closeSpecials()
-    for (const volume of group.draftsToDiscard) discardDraft(this.#store, volume)
+    this.#discardDrafts()
     this.#syncAll()
     this.#commit((transaction) => {
       for (const volume of group.kept) this.#writeInfo(transaction, volume, changing.includes(volume))
@@ -122,6 +123,13 @@ class Repair {
       changed: group.kept.filter((volume) => volume.contentChanged).map(({ id }) => id),
       wrote: this.#wrote || group.draftsToDiscard.length > 0,
     }
+  }
+
+  /** No special file may be open then: another one may take its place. */
+  #discardDrafts(): void {
+    if (this.#group.draftsToDiscard.length === 0) return
+    this.#closeSpecials()
+    for (const volume of this.#group.draftsToDiscard) discardDraft(this.#store, volume)
   }
 
   /** Volumes that had a header file and have none now. */
@@ -164,6 +172,18 @@ class Repair {
       if (special === undefined) this.#syncFile(inode)
       else special.sync()
     })
+  }
+
+  /**
+   * The same, but for counts in a sound link table, which need no place in the order: without them a power failure leaves the
+   * counts that were there before the salvage, and volumes that say that they need another one. They are waited for with those
+   * that are lowered, before any volume is called sound.
+   */
+  #syncButCounts(): void {
+    const table = specialInode(this.#group.id, "linkTable")
+    const isPut = this.#group.linkTable === "sound" && this.#unsynced.forget(table)
+    this.#syncAll()
+    if (isPut) this.#unsynced.add({ kind: "count", vnode: 0, tag: 0, count: 0 })
   }
 
   /** What is gone by now need not be kept. */
@@ -214,15 +234,17 @@ class Repair {
     const { id, linkTable, linkTableOwnerRight, linkTablePad, linkTableTooLong, plannedRows } = this.#group
     const inode = specialInode(id, "linkTable")
     if (this.#group.kept.length === 0) return
-    this.#commit((transaction) => {
-      if (linkTable === "missing") this.#make(transaction, inode, id, tableBytes(plannedRows))
-      else if (linkTable === "empty") transaction.write(inode, 0, tableBytes(plannedRows))
-      else if (linkTable === "stamp") transaction.write(inode, 0, stampBytes())
-      if (linkTableTooLong) transaction.add({ kind: "truncate", inode, size: endOfRows(plannedRows) })
-      if (linkTablePad > 0) transaction.write(inode, linkTablePad, Uint8Array.of(0))
-      if (!linkTableOwnerRight && linkTable !== "missing")
-        transaction.add({ kind: "owner", inode, parameter: id, number: specialTypes.linkTable })
-    })
+    const isWhole = linkTable === "sound" && linkTableOwnerRight && !linkTableTooLong && linkTablePad === 0
+    if (!isWhole)
+      this.#commit((transaction) => {
+        if (linkTable === "missing") this.#make(transaction, inode, id, tableBytes(plannedRows))
+        else if (linkTable === "empty") transaction.write(inode, 0, tableBytes(plannedRows))
+        else if (linkTable === "stamp") transaction.write(inode, 0, stampBytes())
+        if (linkTableTooLong) transaction.add({ kind: "truncate", inode, size: endOfRows(plannedRows) })
+        if (linkTablePad > 0) transaction.write(inode, linkTablePad, Uint8Array.of(0))
+        if (!linkTableOwnerRight && linkTable !== "missing")
+          transaction.add({ kind: "owner", inode, parameter: id, number: specialTypes.linkTable })
+      })
     this.#setCounts((found, wanted) => wanted > found)
   }
 
@@ -241,9 +263,11 @@ class Repair {
   #setCounts(isDue: (found: number, wanted: number) => boolean): void {
     const { linkTable } = this.#group
     if (linkTable === "missing" || linkTable === "empty" || this.#group.kept.length === 0) return
+    const due = [...this.#differences()].filter(({ found, wanted }) => isDue(found, wanted))
+    const isRowZeroRight = this.#group.rows[0] === this.#group.plannedRows[0]
+    if (due.length === 0 && isRowZeroRight) return
     this.#commit((transaction) => {
-      for (const { vnode, tag, found, wanted } of this.#differences())
-        if (isDue(found, wanted)) transaction.add({ kind: "count", vnode, tag, count: wanted })
+      for (const { vnode, tag, wanted } of due) transaction.add({ kind: "count", vnode, tag, count: wanted })
       const [found, wanted] = [this.#group.rows[0] ?? 0, this.#group.plannedRows[0] ?? 0]
       if (found !== wanted && isDue(found, wanted)) this.#writeRowZero(transaction, wanted)
     })
@@ -420,6 +444,10 @@ class Repair {
     return bytes
   }
 }
+
+/** An index that does not end where its last record does. */
+const hasTail = ({ indexes }: VolumeModel): boolean =>
+  classes.some((cls) => indexes[cls].tail > 0 || indexes[cls].size > indexSizeMax(cls))
 
 const infoInode = (volume: VolumeModel): Inode => specialInode(volume.id, "volumeInfo")
 

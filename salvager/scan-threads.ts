@@ -9,7 +9,7 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"
 import type { Disk } from "../common/disk/disk.ts"
-import { folderOpener, openerOf } from "../common/disk/folder-reader.ts"
+import { folderOpener, readyFolderOpener } from "../common/disk/folder-reader.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { FileColumns } from "./file-columns.ts"
 import { type DataFolder, type ScanSink, scanFolder } from "./folder-scan.ts"
@@ -83,7 +83,7 @@ export function beginScan(
   return {
     isShared: false,
     finish(sink, advance = () => undefined) {
-      const open = isGreat ? folderOpener() : openerOf(disk)
+      const open = isGreat ? folderOpener() : readyFolderOpener(disk)
       for (const [index, folder] of folders.entries()) {
         advance(index, folders.length)
         scanFolder(open, folder, isDevelopment, sink)

@@ -3,6 +3,7 @@
  * group they lie in. Nobody is asked, so nothing that a server remembers wrongly can make a salvage overlook a volume.
  */
 import { type DiskEntry, isDiskError } from "../common/disk/disk.ts"
+import { listFolder } from "../common/disk/folder-reader.ts"
 import { FormatError } from "../common/error.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import { dataFolder, decodeNumber, groupFolder } from "../common/partition/namei-path.ts"
@@ -257,7 +258,7 @@ export class Survey {
 
   #readHeaders(): HeaderFile[] {
     const found: HeaderFile[] = []
-    for (const { name, isDirectory } of this.partition.disk.list(this.partition.path) ?? []) {
+    for (const { name, isDirectory } of listFolder(this.partition.disk, this.partition.path) ?? []) {
       const volume = headerVolume(name)
       const file = volume === undefined || isDirectory ? undefined : this.#headerFile(name, volume)
       if (file !== undefined) found.push(file)
@@ -273,9 +274,9 @@ export class Survey {
   #readGroups(): Map<number, readonly number[]> {
     const { disk, path } = this.partition
     const groups = new Map<number, readonly number[]>()
-    for (const first of disk.list(`${path}/${dataFolder}`) ?? []) {
+    for (const first of listFolder(disk, `${path}/${dataFolder}`) ?? []) {
       if (!first.isDirectory) continue
-      for (const second of disk.list(`${path}/${dataFolder}/${first.name}`) ?? []) {
+      for (const second of listFolder(disk, `${path}/${dataFolder}/${first.name}`) ?? []) {
         const group = second.isDirectory ? decodeNumber(second.name) : undefined
         if (group === undefined || groupFolder(group) !== `${dataFolder}/${first.name}/${second.name}`) continue
         groups.set(group, this.#readableIn(group))

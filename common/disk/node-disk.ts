@@ -9,6 +9,7 @@ import {
   fsyncSync,
   ftruncateSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   read,
@@ -321,7 +322,8 @@ export const nodeDisk: Disk = {
   symlink: (target, path) => attempt("symlink", path, () => symlinkSync(target, path)),
   readLink(path) {
     try {
-      return readlinkSync(path)
+      // nearly everything is no link, and to fail takes far longer than to look
+      return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(path) : undefined
     } catch (cause) {
       const code = cause instanceof Error && "code" in cause ? cause.code : undefined
       if (code === "ENOENT" || code === "ENOTDIR" || code === "EINVAL") return undefined

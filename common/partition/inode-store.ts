@@ -5,6 +5,7 @@
  * are not looked at here: who creates or unlinks a data file settles its count first (volume-transaction.ts).
  */
 import { type Disk, type DiskEntry, type DiskFile, type DiskStat, isDiskError, type OpenMode } from "../disk/disk.ts"
+import { listFolder } from "../disk/folder-reader.ts"
 import { AfsError } from "../error.ts"
 import { type Inode, inodeParts, specialInode, specialTypes } from "./inode-number.ts"
 import { LinkTable } from "./link-table.ts"
@@ -210,7 +211,7 @@ export class InodeStore {
 
   /** What lies in the folder of special files. */
   specialEntries(): readonly DiskEntry[] {
-    return this.partition.disk.list(`${this.#root}/${specialFolder}`) ?? []
+    return listFolder(this.partition.disk, `${this.#root}/${specialFolder}`) ?? []
   }
 
   /** Ids of the volumes that have special files here, other than the group's link table, ascending. */

@@ -155,6 +155,8 @@ function markDevelopment(directory: string, disk: Disk): void {
   for (const made of [folder, marker]) made.setOwner(uid, gid)
 }
 
+const ownFolderMode = 0o700
+
 /**
  * Makes a folder of our own below `.dafs/`, where it is absent, and returns its path. In a development partition it belongs
  * to the partition's owner even when root makes it.
@@ -165,12 +167,32 @@ export function makeOwnFolder(partition: Partition, ...names: readonly string[])
   for (const name of [ownFolder, ...names]) {
     path = `${path}/${name}`
     if (disk.stat(path) !== undefined) continue
-    makeFolder(disk, path, 0o700)
-    if (partition.ownerEncoding === "openafs") continue
-    using folder = disk.open(path, "read")
-    giveToOwner(partition, folder)
+    makeFolder(disk, path, ownFolderMode)
+    giveFolderToOwner(partition, path)
   }
   return path
+}
+
+/** Makes a folder of our own, and the folders above it where they are absent. @returns false if there is one of this name */
+export function makeNewOwnFolder(partition: Partition, above: string, name: string): boolean {
+  const { disk } = partition
+  const path = `${partition.path}/${ownFolder}/${above}/${name}`
+  try {
+    disk.mkdir(path, ownFolderMode)
+  } catch (error) {
+    if (isDiskError(error, "EEXIST")) return false
+    if (!isDiskError(error, "ENOENT")) throw error
+    makeOwnFolder(partition, above)
+    disk.mkdir(path, ownFolderMode)
+  }
+  giveFolderToOwner(partition, path)
+  return true
+}
+
+function giveFolderToOwner(partition: Partition, path: string): void {
+  if (partition.ownerEncoding === "openafs") return
+  using folder = partition.disk.open(path, "read")
+  giveToOwner(partition, folder)
 }
 
 /** mkdir that accepts a folder that is there. */

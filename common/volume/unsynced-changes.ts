@@ -8,6 +8,8 @@ import { type Inode, specialInode } from "../partition/inode-number.ts"
 import type { InodeStore } from "../partition/inode-store.ts"
 import type { MetadataWrite } from "./metadata-write.ts"
 
+const keyOf = ({ high, low }: Inode): string => `${high}/${low}`
+
 /** Changes between two points at which everything is on the platter. */
 export class UnsyncedChanges {
   readonly #store: InodeStore
@@ -67,6 +69,11 @@ export class UnsyncedChanges {
     }
   }
 
+  /** Leaves a file out of the next wait. @returns true if it had changed */
+  forget(inode: Inode): boolean {
+    return this.#files.delete(keyOf(inode))
+  }
+
   /** Waits for the disk. `syncFile` does so for one file. Folders that are gone by now need no sync. */
   sync(syncFile: (inode: Inode) => void): void {
     for (const inode of this.#files.values()) syncFile(inode)
@@ -77,7 +84,7 @@ export class UnsyncedChanges {
   }
 
   #file(inode: Inode): void {
-    this.#files.set(`${inode.high}/${inode.low}`, inode)
+    this.#files.set(keyOf(inode), inode)
   }
 
   /** The names of the folders that lead to a file. */

@@ -3,6 +3,7 @@
  * OpenAFS vol/namei_ops.c (ListViceInodes).
  */
 import type { DiskStat } from "../../common/disk/disk.ts"
+import { listFolder } from "../../common/disk/folder-reader.ts"
 import {
   type Inode,
   inodeParts,
@@ -26,7 +27,7 @@ for (const type of ["volumeInfo", "smallIndex", "largeIndex", "accessList", "mou
 /** Lists the group's folders and reads its special files; threads may begin with the data files. @returns what ends the scan */
 export function beginInodes(group: GroupModel, threads?: ScanThreads): FolderScan {
   const { disk, ownerEncoding } = group.partition
-  const top = disk.list(group.store.root)
+  const top = listFolder(disk, group.store.root)
   const folders: DataFolder[] = []
   group.hasFolder = top !== undefined
   for (const first of top ?? []) {
@@ -99,7 +100,7 @@ export function volumeOf(group: GroupModel, id: number): VolumeModel {
 /** Lists the folders of data files, two levels down. */
 function scanFirst(group: GroupModel, first: string, folders: DataFolder[]): void {
   const high = decodeNumber(first)
-  for (const { name, isDirectory } of group.partition.disk.list(`${group.store.root}/${first}`) ?? []) {
+  for (const { name, isDirectory } of listFolder(group.partition.disk, `${group.store.root}/${first}`) ?? []) {
     const path = `${group.store.root}/${first}/${name}`
     const low = decodeNumber(name)
     if (!isDirectory) foreign(group, path)

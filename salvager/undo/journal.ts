@@ -11,7 +11,7 @@ import type { Disk } from "../../common/disk/disk.ts"
 import { FormatError } from "../../common/error.ts"
 import { ownFolder, type Partition } from "../../common/partition/partition.ts"
 
-const salvagesFolder = "salvages"
+export const salvagesFolder = "salvages"
 
 /** Folder of all undo folders of a partition. */
 export const shelfPath = (partition: { readonly path: string }): string =>
@@ -78,7 +78,9 @@ const newline = 0x0a
 
 /** A record: a line and bytes. */
 export function encodeRecord(line: object, bytes: Uint8Array = new Uint8Array(0)): Uint8Array {
-  return Buffer.concat([Buffer.from(`${JSON.stringify({ ...line, length: bytes.length })}\n`), bytes])
+  const text = JSON.stringify(line)
+  const start = Buffer.from(`${text.slice(0, -1)},"length":${bytes.length}}\n`)
+  return bytes.length === 0 ? start : Buffer.concat([start, bytes], start.length + bytes.length)
 }
 
 /** The last record: how the files with these paths are now. What differs from that later is somebody's work. */

@@ -9,9 +9,10 @@
 import { type Disk, type DiskFile, isDiskError } from "../../common/disk/disk.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
 import { giveToOwner } from "../../common/partition/owned-file.ts"
-import { makeOwnFolder, ownFolder, type Partition } from "../../common/partition/partition.ts"
-import { type Change, encodeEnd, encodeRecord, type JournalHead, shelfPath } from "./journal.ts"
+import { makeNewOwnFolder, ownFolder, type Partition } from "../../common/partition/partition.ts"
+import { type Change, encodeEnd, encodeRecord, type JournalHead, salvagesFolder, shelfPath } from "./journal.ts"
 import { type ChangeRecorder, noteChanges, recordingDisk, stopNoting } from "./recording-disk.ts"
+import { noteShelved } from "./shelf.ts"
 import { bootOf, settleEarlier } from "./standing.ts"
 
 export interface UndoLimits {
@@ -133,8 +134,8 @@ export class UndoRecorder implements ChangeRecorder {
   #open(): DiskFile {
     if (this.#journal !== undefined) return this.#journal
     const after = settleEarlier(this.#partition, this.#head.group)
-    this.#takeFreeName()
-    makeOwnFolder(this.#partition, "salvages", this.#name)
+    this.#makeFolder()
+    noteShelved(this.#partition, this.#name)
     this.#journal = this.#partition.disk.open(`${this.#folder}/journal`, "create", 0o600)
     giveToOwner(this.#partition, this.#journal)
     this.#write(encodeRecord({ ...this.#head, after }))
@@ -142,9 +143,9 @@ export class UndoRecorder implements ChangeRecorder {
   }
 
   /** A process of the same number, in another container or in the same second, may have been here. */
-  #takeFreeName(): void {
+  #makeFolder(): void {
     const stem = this.#name.slice(0, this.#name.lastIndexOf("-"))
-    for (let number = process.pid; this.#partition.disk.stat(this.#folder) !== undefined; number++)
+    for (let number = process.pid; !makeNewOwnFolder(this.#partition, salvagesFolder, this.#name); number++)
       this.#name = `${stem}-${number + 1}`
   }
 

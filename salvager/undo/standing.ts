@@ -12,6 +12,7 @@ import { inodeParts, specialTypes } from "../../common/partition/inode-number.ts
 import { decodeInode } from "../../common/partition/namei-path.ts"
 import type { Partition } from "../../common/partition/partition.ts"
 import { encodeEnd, type Journal, readJournal, shelfPath, stampOf } from "./journal.ts"
+import { shelvedNames } from "./shelf.ts"
 
 /** Between a record of the journal and the change that it describes, and for dates that are kept by ticks. */
 const slackMs = 2000
@@ -61,9 +62,8 @@ function isVolumeInfo(path: string): boolean {
  * @throws DiskError
  */
 export function settleEarlier(partition: Partition, group: number): string[] {
-  const names = (partition.disk.list(shelfPath(partition)) ?? []).map(({ name }) => name)
-  return names.filter((name) => {
-    const journal = name.startsWith(`${group}-`) ? journalOf(partition, name) : undefined
+  return shelvedNames(partition, group).filter((name) => {
+    const journal = journalOf(partition, name)
     if (journal === undefined || whyNot(partition, name, journal) !== undefined) return false
     if (journal.stamps === undefined) stampAnew(partition, name, journal)
     return true

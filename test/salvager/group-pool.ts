@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import test, { type ExecutionContext } from "ava"
 import { lockVolume } from "../../common/lock/volume-lock.ts"
 import { openPartition, type Partition } from "../../common/partition/partition.ts"
-import { type GroupTask, salvageGroups } from "../../salvager/group-pool.ts"
+import { type GroupTask, salvageGroups, workersFor } from "../../salvager/group-pool.ts"
 import { salvagePartitions } from "../../salvager/partition-run.ts"
 import { type GroupResult, type SalvageEvent, salvageGroup } from "../../salvager/salvage.ts"
 import { Survey } from "../../salvager/survey.ts"
@@ -110,6 +110,15 @@ test("little work is done by one process; where it turns out to be long, others 
   }
   t.is(await doneHere(0, 600_000), tasks.length)
   t.true((await doneHere(1000, 1)) < tasks.length)
+})
+
+test("others are started for what they are worth: early where processors are idle, late where all are busy", (t) => {
+  t.is(workersFor(300, 1), 0)
+  t.is(workersFor(300, 2), 0)
+  t.is(workersFor(300, 8), 2)
+  t.is(workersFor(900, 8), 3)
+  t.is(workersFor(5000, 8), 5)
+  t.is(workersFor(2500, 2), 2) // the pool starts no more than it may
 })
 
 test("a process that dies takes down the group that it had in hand and no other, and it is told which", async (t) => {

@@ -2,8 +2,8 @@
 import { mkdirSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
-import { isDiskError } from "../../../common/disk/disk.ts"
-import { folderOpener, type OpenFolder, openerOf } from "../../../common/disk/folder-reader.ts"
+import { type DiskEntry, isDiskError } from "../../../common/disk/disk.ts"
+import { folderOpener, listFolder, type OpenFolder, openerOf } from "../../../common/disk/folder-reader.ts"
 import { nodeDisk } from "../../../common/disk/node-disk.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
 
@@ -44,6 +44,15 @@ test("folder reader: names, kinds, sizes and owners are those that node:fs tells
   t.true(wanted.some((line) => line.startsWith(`sparse sparse false ${2 ** 33 + 5} `)))
   t.deepEqual(contents(folderOpener(), path), wanted)
   t.deepEqual(contents(folderOpener(), join(path, "folder")), [])
+})
+
+test("folder reader: a folder is listed as node:fs lists it, and what is no folder as nothing", (t) => {
+  const path = oddFolder(t)
+  const sorted = (entries: readonly DiskEntry[] | undefined) => entries?.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  folderOpener()
+  t.deepEqual(sorted(listFolder(nodeDisk, path)), sorted(nodeDisk.list(path)))
+  t.deepEqual(listFolder(nodeDisk, join(path, "folder")), [])
+  for (const none of ["gone", "sparse"]) t.is(listFolder(nodeDisk, join(path, none)), undefined)
 })
 
 for (const [name, open] of Object.entries(openers)) {
