@@ -26,7 +26,8 @@ export function isDots(name: Uint8Array): boolean {
   return name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e))
 }
 
-const word = (image: Buffer, at: number): number => image.readUInt32BE(at)
+const word = (image: Buffer, at: number): number =>
+  (((image[at] ?? 0) << 24) | ((image[at + 1] ?? 0) << 16) | ((image[at + 2] ?? 0) << 8) | (image[at + 3] ?? 0)) >>> 0
 
 /** What the entry at a blob leads to. */
 export function fidAt(image: Buffer, blob: number): Fid {

@@ -40,6 +40,15 @@ export class NumberTable {
     } else this.#setHashed(key, position)
   }
 
+  /** Sets so many numbers, every other one from the first, to positions that follow one another. None is there yet. */
+  setRun(first: number, count: number, position: number): void {
+    const direct = this.#direct
+    const known = Math.min(count, Math.max(0, Math.ceil((direct.length - first) / 2)))
+    for (let index = 0; index < known; index++) direct[first + 2 * index] = position + index + 1
+    this.#size += known
+    for (let index = known; index < count; index++) this.#setHashed(first + 2 * index, position + index)
+  }
+
   #setHashed(key: number, position: number): void {
     if (2 * this.#hashed >= this.#keys.length) this.#grow()
     const place = this.#placeOf(key)

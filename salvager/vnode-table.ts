@@ -2,7 +2,9 @@
  * The vnode records of one volume as a salvage sees them: what the indexes hold, with the repairs that are planned. About
  * 110 bytes a vnode: the 64 bytes of the record and what the passes learn of it, in typed arrays.
  */
-import { classOf, type VnodeRecord, vnodeRecordLayout, vnodeTypes } from "../common/vnode/vnode-record.ts"
+
+import type { Inode } from "../common/partition/inode-number.ts"
+import { classOf, type VnodeRecord, vnodeClasses, vnodeRecordLayout, vnodeTypes } from "../common/vnode/vnode-record.ts"
 import { NumberTable } from "./number-table.ts"
 
 const recordSize = vnodeRecordLayout.size
@@ -72,13 +74,30 @@ export class VnodeTable {
     return slot < 0 || this.has(slot, "freed") ? -1 : slot
   }
 
-  /** Adds a record, or one in the place of a freed one. @returns its slot. */
-  add(vnode: number, bytes: Uint8Array, file: number): number {
-    return this.addFrom(vnode, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, file)
+  /**
+   * Adds records of a class that lie one after the other in `bytes`, those of this vnode and of the next ones, without data
+   * files. None of the vnodes may be there yet.
+   */
+  addRun(vnode: number, bytes: Uint8Array): void {
+    const { recordSize: stride } = vnodeClasses[classOf(vnode)]
+    const count = bytes.length / stride
+    const first = this.#count
+    while (first + count > this.#columns.vnode.length) this.#grow()
+    const { records, vnode: vnodes, file } = this.#columns
+    this.#slots.setRun(vnode, count, first)
+    for (let index = 0; index < count; index++) vnodes[first + index] = vnode + 2 * index
+    file.fill(-1, first, first + count)
+    if (stride === recordSize) records.set(bytes, first * recordSize)
+    else
+      for (let index = 0; index < count; index++)
+        records.set(bytes.subarray(index * stride, index * stride + recordSize), (first + index) * recordSize)
+    this.#count += count
+    this.treeChanged = true
+    if (classOf(vnode) === "large") this.#directoriesEnd = this.#count
   }
 
-  /** The same of a record that begins at `from`. */
-  addFrom(vnode: number, source: DataView, from: number, file: number): number {
+  /** Adds a record, or one in the place of a freed one. @returns its slot. */
+  add(vnode: number, bytes: Uint8Array, file: number): number {
     let slot = this.#slots.get(vnode)
     if (slot < 0) {
       if (this.#count === this.#columns.vnode.length) this.#grow()
@@ -88,9 +107,7 @@ export class VnodeTable {
     }
     this.treeChanged = true
     this.#columns.vnode[slot] = vnode
-    const { view } = this.#columns
-    const start = slot * recordSize
-    for (let at = 0; at < recordSize; at += 4) view.setUint32(start + at, source.getUint32(from + at))
+    this.#columns.records.set(bytes.subarray(0, recordSize), slot * recordSize)
     this.#columns.file[slot] = file
     this.#columns.flags[slot] = 0
     this.#columns.holder[slot] = 0
@@ -124,6 +141,11 @@ export class VnodeTable {
 
   parent(slot: number): number {
     return this.word(slot, parentAt)
+  }
+
+  /** Of the data file that the record names. */
+  inode(slot: number): Inode {
+    return { high: this.word(slot, inodeHighAt), low: this.word(slot, inodeLowAt) }
   }
 
   linkCount(slot: number): number {
@@ -283,3 +305,5 @@ class Columns {
 
 const uniqueAt = vnodeRecordLayout.offsets["uniquifier"] ?? 0
 const parentAt = vnodeRecordLayout.offsets["parent"] ?? 0
+const inodeHighAt = vnodeRecordLayout.offsets["inodeHigh"] ?? 0
+const inodeLowAt = vnodeRecordLayout.offsets["inodeLow"] ?? 0

@@ -154,12 +154,18 @@ export function markBlobs(bytes: Uint8Array, blob: number, count: number, used: 
 
 /** Clear bits in a page's bitmap. */
 export function freeBlobsOf(bytes: Uint8Array, page: number): number {
+  const bitmap = page * pageSize + bitmapAt
   let free = 0
-  for (let index = 0; index < 8; index++) {
-    for (let byte = ~(bytes[page * pageSize + bitmapAt + index] ?? 0) & 0xff; byte !== 0; byte &= byte - 1) free++
-  }
+  for (let index = bitmap; index < bitmap + 8; index++) free += clearBits[bytes[index] ?? 0] ?? 0
   return free
 }
+
+/** How many bits of a byte are clear. */
+const clearBits = Uint8Array.from({ length: 256 }, (_, byte) => {
+  let clear = 8
+  for (let rest = byte; rest !== 0; rest &= rest - 1) clear--
+  return clear
+})
 
 /** First blob in the page of `count` free ones in a row, as a number in the whole directory, or -1. */
 export function findFreeBlobs(bytes: Uint8Array, page: number, count: number): number {

@@ -7,7 +7,7 @@ import { checkDirectory } from "../../common/directory/directory-check.ts"
 import { dotBlob, dotDotBlob } from "../../common/directory/directory-page.ts"
 import { recoverEntries } from "../../common/directory/directory-recovery.ts"
 import { inodeParts, vnodeMask } from "../../common/partition/inode-number.ts"
-import { classOf, recordInode } from "../../common/vnode/vnode-record.ts"
+import { classOf } from "../../common/vnode/vnode-record.ts"
 import { DirectoriesAhead } from "../directories-ahead.ts"
 import { fidAt, isDots, visitSound, withoutDots } from "../directory-image.ts"
 import type { EntryPlace, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
@@ -24,7 +24,7 @@ export function readDirectoriesAhead(group: GroupModel): void {
   const ahead = new DirectoriesAhead()
   for (const { vnodes } of group.volumes)
     for (const slot of vnodes.directories()) {
-      const inode = recordInode(vnodes.record(slot))
+      const inode = vnodes.inode(slot)
       const { special, vnode, rest } = inodeParts(inode)
       if (!special && rest === 0 && vnode === vnodes.vnode(slot)) ahead.read(group.store, inode)
     }

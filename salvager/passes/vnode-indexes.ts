@@ -9,7 +9,6 @@ import { findAccessCheckFault } from "../../common/vnode/access-list.ts"
 import { vnodeIndexStamp } from "../../common/vnode/vnode-index.ts"
 import {
   accessListOffset,
-  accessListSize,
   classOf,
   indexSizeMax,
   recordOffset,
@@ -76,7 +75,6 @@ function readIndex(group: GroupModel, volume: VolumeModel, cls: VnodeClass): voi
   const size = volume.specials.get(indexType[cls])?.size ?? 0
   using file = group.store.open(specialInode(volume.id, indexType[cls]), "read")
   const piece = Buffer.alloc(Math.min(pieceSize, Math.max(size, vnodeIndexStamp.size)))
-  const view = viewOf(piece)
   let length = file.read(piece, 0)
   const { magic, version } = vnodeIndexStamp.read(piece)
   const state = volume.indexes[cls]
@@ -86,10 +84,9 @@ function readIndex(group: GroupModel, volume: VolumeModel, cls: VnodeClass): voi
   const end = endOfVnodes(cls, size)
   for (let start = 0; start + recordSize <= end; start += piece.length) {
     if (start > 0) length = file.read(piece, start)
-    const last = Math.min(length, end - start) - recordSize
+    const whole = Math.floor(Math.min(length, end - start) / recordSize) * recordSize
     const first = start === 0 ? recordSize : 0
-    for (let from = first; from <= last; from += recordSize)
-      takeRecord(volume, cls, vnodeAt(cls, start + from), view, from)
+    if (first < whole) takeRecords(volume, vnodeAt(cls, start + first), piece.subarray(first, whole))
   }
   if (state.tail > 0 && size > recordSize && size < end + recordSize) takeTail(volume, cls, file, size - state.tail)
 }
@@ -98,15 +95,26 @@ function readIndex(group: GroupModel, volume: VolumeModel, cls: VnodeClass): voi
 const endOfVnodes = (cls: VnodeClass, size: number): number =>
   Math.min(size, recordOffset(cls === "large" ? vnodeLimit - 2 : vnodeLimit - 1))
 
-/** Takes the record that begins at `from`, with no data file yet. */
-function takeRecord(volume: VolumeModel, cls: VnodeClass, vnode: number, bytes: DataView, from: number): void {
-  if ((bytes.getUint8(from) & typeMask) !== vnodeTypes.free) {
-    volume.vnodes.addFrom(vnode, bytes, from, -1)
-    if (cls === "large") takeAccessList(volume, vnode, bytes, from)
-  } else if (bytes.getUint32(from + at.magic, true) === vnodeClasses[cls].recordMagic) volume.freeWithMagic.push(vnode)
+/** Takes whole records, the first of this vnode, with no data files yet: all that lie side by side and are in use at once. */
+function takeRecords(volume: VolumeModel, vnode: number, bytes: Buffer): void {
+  const { recordSize, recordMagic } = vnodeClasses[classOf(vnode)]
+  const vnodeOf = (at: number): number => vnode + (2 * at) / recordSize
+  for (let from = 0; from < bytes.length; from += recordSize) {
+    const start = from
+    while (from < bytes.length && ((bytes[from] ?? 0) & typeMask) !== vnodeTypes.free) from += recordSize
+    if (from > start) takeRun(volume, vnodeOf(start), bytes.subarray(start, from))
+    if (from < bytes.length && bytes.readUInt32LE(from + at.magic) === recordMagic)
+      volume.freeWithMagic.push(vnodeOf(from))
+  }
 }
 
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+function takeRun(volume: VolumeModel, vnode: number, bytes: Buffer): void {
+  volume.vnodes.addRun(vnode, bytes)
+  if (classOf(vnode) !== "large") return
+  const { recordSize } = vnodeClasses.large
+  for (let from = 0; from < bytes.length; from += recordSize)
+    takeAccessList(volume, vnode + (2 * from) / recordSize, bytes.subarray(from + accessListOffset, from + recordSize))
+}
 
 function matchRecord(group: GroupModel, volume: VolumeModel, slot: number): void {
   const { vnodes } = volume
@@ -136,9 +144,9 @@ function takeFreed(group: GroupModel, volume: VolumeModel, vnode: number): void 
 
 /** A piece of a record at the end. Of a directory's, all but the access list may be there. */
 function takeTail(volume: VolumeModel, cls: VnodeClass, file: DiskFile, offset: number): void {
-  const bytes = new Uint8Array(vnodeClasses[cls].recordSize)
+  const bytes = Buffer.alloc(vnodeClasses[cls].recordSize)
   const vnode = vnodeAt(cls, offset)
-  if (file.read(bytes, offset) >= vnodeRecordLayout.size) takeRecord(volume, cls, vnode, viewOf(bytes), 0)
+  if (file.read(bytes, offset) >= vnodeRecordLayout.size) takeRecords(volume, vnode, bytes)
   volume.cutRecords.set(vnode, bytes)
 }
 
@@ -166,10 +174,9 @@ function isTrustworthy(group: GroupModel, { vnodes }: VolumeModel, slot: number)
   return group.files.ofVnode(vnode).some((file) => group.files.unique(file) === vnodes.unique(slot))
 }
 
-function takeAccessList(volume: VolumeModel, vnode: number, bytes: DataView, from: number): void {
-  const area = new Uint8Array(bytes.buffer, bytes.byteOffset + from + accessListOffset, accessListSize)
-  const versionRight = bytes.getUint32(from + accessListOffset + versionAt, true) === 1
-  if (!versionRight || findAccessCheckFault(area) !== undefined) volume.badAccessLists.set(vnode, area.slice())
+function takeAccessList(volume: VolumeModel, vnode: number, area: Buffer): void {
+  const versionRight = area.readUInt32LE(versionAt) === 1
+  if (!versionRight || findAccessCheckFault(area) !== undefined) volume.badAccessLists.set(vnode, Uint8Array.from(area))
 }
 
 /** Reports indexes that are missing, cut, or have a wrong stamp, and special files with wrong owner data. */

@@ -43,3 +43,14 @@ test("number table: room that was made beforehand changes nothing, also where it
     t.is(table.size, 100)
   }
 })
+
+test("number table: a run of every other number is set as if each had been, with room for all of it, a part or none", (t) => {
+  for (const room of [0, 10, 30, 1000]) {
+    const table = new NumberTable()
+    table.reserve(room)
+    table.setRun(3, 40, 7)
+    table.set(4, 100)
+    for (let index = 0; index < 40; index++) t.is(table.get(3 + 2 * index), 7 + index)
+    t.deepEqual([table.get(4), table.get(6), table.get(83), table.size], [100, -1, -1, 41])
+  }
+})

@@ -55,3 +55,25 @@ test("vnode table: room that was made beforehand changes nothing, also where it 
     t.is([...table.directories()].length, 200)
   }
 })
+
+test("vnode table: records that are added as they lie in an index are those that are added one by one", (t) => {
+  const small = Buffer.concat([5, 6, 7].map((uniquifier) => record({ uniquifier })))
+  const large = Buffer.alloc(2 * 256)
+  for (const index of [0, 1])
+    large.set(vnodeRecordLayout.encode(newVnodeRecord("large", { uniquifier: 20 + index })), 256 * index)
+  for (const room of [0, 100]) {
+    const table = new VnodeTable()
+    table.reserve(room)
+    table.addRun(3, large)
+    table.addRun(100, small)
+    t.deepEqual(
+      [3, 5, 100, 102, 104, 101].map((vnode) => table.unique(table.find(vnode))),
+      [20, 21, 5, 6, 7, 0],
+    )
+    t.deepEqual(
+      [...table.live()].map((slot) => `${table.vnode(slot)} ${table.file(slot)}`),
+      ["3 -1", "5 -1", "100 -1", "102 -1", "104 -1"],
+    )
+    t.deepEqual([...table.directories()], [0, 1])
+  }
+})
