@@ -43,7 +43,9 @@ function print(wanted: SalvageArguments, status: SalvageStatus): void {
   const state = nameIn(salvageStates, status.state)
   if (wanted.json) {
     const { known, prio, sq_len, pq_len } = status
-    printJson({ volume: wanted.volumeid, partition: wanted.partition, known, state, prio, sq_len, pq_len })
+    const { volumeid: volume, partition } = wanted
+    const own = volume === 0 ? {} : { volume, partition, known, state, prio }
+    printJson({ ...own, sq_len, pq_len })
     return
   }
   const volume = wanted.volumeid === 0 ? "" : `volume ${wanted.volumeid}: ${known(status, state)}; `

@@ -117,8 +117,9 @@ function groupText(result: GroupResult): string[] {
   ]
 }
 
-function undoText({ undo, undoFailure }: GroupResult): string[] {
-  if (undo !== undefined) return [`  what was changed is kept: dafs salvager --undo ${undo} takes it back`]
+function undoText({ undo, undoFailure, path }: GroupResult): string[] {
+  const words = path === undefined ? `--undo ${undo}` : `--partition ${path} --undo ${undo}`
+  if (undo !== undefined) return [`  what was changed is kept: dafs salvager ${words} takes it back`]
   return undoFailure === undefined ? [] : [`  this salvage cannot be taken back: ${undoFailure}`]
 }
 

@@ -64,8 +64,9 @@ export interface GroupResult {
   /** Data files of the group. */
   readonly files: number
   readonly milliseconds: number
-  /** Name under which the salvage can be taken back. */
+  /** Name under which the salvage can be taken back, and the partition's directory. */
   readonly undo?: string
+  readonly path?: string
   /** Why it cannot, though that was asked for. */
   readonly undoFailure?: string
   /** Why it is busy or failed. */
@@ -361,7 +362,7 @@ class GroupSalvage {
       counts: this.#plan?.counts ?? noCounts,
       files: model?.files.found ?? 0,
       milliseconds: Math.round(performance.now() - this.#started),
-      ...(this.#undo?.name === undefined ? {} : { undo: this.#undo.name }),
+      ...(this.#undo?.name === undefined ? {} : { undo: this.#undo.name, path: this.#partition.path }),
       ...(this.#undo?.failure === undefined ? {} : { undoFailure: this.#undo.failure }),
     }
     if (error === undefined) return result

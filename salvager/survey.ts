@@ -267,8 +267,14 @@ export class Survey {
   }
 
   #headerFile(name: string, volume: number): HeaderFile | undefined {
-    const isPlain = name === headerName(volume) && this.homesOf(volume).length === 1
-    return isPlain ? new UnreadHeaderFile(this.partition, name, volume) : readHeaderFile(this.partition, name, volume)
+    const isNamedRight = name === headerName(volume)
+    if (isNamedRight && this.homesOf(volume).length === 1) return new UnreadHeaderFile(this.partition, name, volume)
+    try {
+      return readHeaderFile(this.partition, name, volume)
+    } catch (error) {
+      if (!isDiskError(error)) throw error
+      return { name, volume, isNamedRight, header: undefined } // the salvage of its group reads it again, and says so
+    }
   }
 
   #readGroups(): Map<number, readonly number[]> {

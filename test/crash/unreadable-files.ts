@@ -72,6 +72,26 @@ test("files and folders that vanish between two looks: their group fails or does
   })
 })
 
+test("neither a volume's header nor its group's folders can be read: that group fails, the others are salvaged", async (t) => {
+  for (const [volume, group] of [
+    [base.docs, base.docs],
+    [base.ann.ro, base.ann.rw],
+  ] as const) {
+    const directory = damagedPartition(t, damage)
+    const bad = [headerPath({ path: directory }, volume), `${directory}/${groupFolder(group)}/special`]
+    const disk = lookDisk((call, path) => {
+      if (bad.includes(path)) throw new DiskError(call, path, Object.assign(new Error("EIO"), { code: "EIO" }))
+    })
+    const { results } = await salvageAll(directory, {}, disk)
+    const failed = results.filter(({ status }) => status === "failed").map((one) => one.group)
+    t.deepEqual(failed, [...new Set([group, volume])])
+    t.true(results.some(({ status }) => status === "clean" || status === "repaired"))
+    t.true(existsSync(headerPath({ path: directory }, volume)))
+    await salvageAll(directory)
+    t.deepEqual(partitionProblems(directory), [])
+  }
+})
+
 test("files and folders that cannot be read: their group fails with EIO and nothing of it is taken for damage, others are salvaged", async (t) => {
   const paths = [...new Set(await looksOf(t))]
   const whole = damagedPartition(t, damage)

@@ -106,6 +106,8 @@ test("dafs salvage status, history and cancel tell and change what the salvage s
   const run = async (...words: string[]) => (await spawnDafs(t, ["salvage", ...words, ...state]).ended).stdout
   damageIndex(made, damaged)
   t.is(await served(made, damaged), "ok")
+  const emptied: unknown = JSON.parse(await run("cancelall", "--json"))
+  t.deepEqual(Object.keys(emptied as object), ["sq_len", "pq_len"]) // it is about no volume
   const status = JSON.parse(await run("status", "--json")) as { jobs: readonly JobView[] } // as documented
   t.like(status.jobs[0], { volume: damaged, state: "done", partition: made.partition.name })
   t.regex(await run("status"), new RegExp(`${damaged}\\s+done`))

@@ -57,6 +57,11 @@ test("report for people: without writing it says what would be, and what to do n
   t.regex(text, /Run again without --nowrite to repair\.\n$/)
 })
 
+test("report for people: how a salvage is taken back, on which partition", (t) => {
+  const text = said("text", [{ ...group("repaired"), undo: "5-20261121T080241Z-1", path: "/srv/vicepa" }])
+  t.regex(text, /is kept: dafs salvager --partition \/srv\/vicepa --undo 5-20261121T080241Z-1 takes it back\n/)
+})
+
 test("report for people: who is in the way, and what could not be done", (t) => {
   const text = said("text", [group("busy", { code: "LOCKED", message: "held by pid 7 (davolserver)" })])
   t.regex(text, /group 5: busy: held by pid 7 \(davolserver\)/)
