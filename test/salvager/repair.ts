@@ -5,12 +5,14 @@ import { specialInode } from "../../common/partition/inode-number.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
 import { openPartition } from "../../common/partition/partition.ts"
 import { recordOffset, vnodeRecordLayout } from "../../common/vnode/vnode-record.ts"
+import { planGroup } from "../../salvager/plan.ts"
+import { repairGroup } from "../../salvager/repair.ts"
 import { salvagePartition } from "../../salvager/salvage.ts"
 import { Survey } from "../../salvager/survey.ts"
 import { cutDisk } from "../support/cut-disk.ts"
 import { manyFiles } from "../support/dump-builder.ts"
 import { patchBytes } from "../support/patch.ts"
-import { found, salvageAll, standaloneOptions } from "../support/salvaged.ts"
+import { damagedPartition, found, salvageAll, salvageTime, snapshot, standaloneOptions } from "../support/salvaged.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
 import { newPartition, volumeOf } from "../support/volume-builder.ts"
 
@@ -36,4 +38,21 @@ test("records that lie near one another are written together, and those between 
     else t.true(after.subarray(start, end).equals(before.subarray(start, end)), `vnode ${vnode}`)
   }
   t.deepEqual(found(await salvageAll(directory)), [])
+})
+
+test("where a plan has no finding a repair has nothing to write, so that a salvage need not try", async (t) => {
+  for (const name of ["base", "multi-crash", "restore-interrupted", "linktable-missing", "vnode-links-dir"]) {
+    const directory = damagedPartition(t, name)
+    await salvageAll(directory)
+    const partition = openPartition(directory)
+    const survey = new Survey(partition)
+    const before = snapshot(directory)
+    for (const group of survey.allGroups()) {
+      const { model, findings } = planGroup(survey, group, { orphans: "attach", salvageDirs: false, now: salvageTime })
+      if (findings.length > 0) continue
+      const repaired = repairGroup(model, { program: 7, callbacksBroken: false, now: salvageTime })
+      t.deepEqual(repaired, { deleted: [], created: [], changed: [], wrote: false }, `${name}, group ${group}`)
+    }
+    t.deepEqual(snapshot(directory), before)
+  }
 })
