@@ -40,14 +40,16 @@ function* recordWrites(volume: VolumeModel, cls: VnodeClass): Generator<RecordWr
   for (const vnode of garbage)
     if (classOf(vnode) === cls) yield { offset: recordOffset(vnode), bytes: new Uint8Array(recordSize) }
   for (let slot = 0; slot < vnodes.count; slot++) {
+    const isFreed = vnodes.has(slot, "freed")
+    const isChanged = vnodes.has(slot, "changed")
+    if (!isFreed && !isChanged && accessLists.size === 0) continue // most are as they are on disk
     const vnode = vnodes.vnode(slot)
     if (classOf(vnode) !== cls) continue
     const offset = recordOffset(vnode)
     const list = accessLists.get(vnode)
-    if (vnodes.has(slot, "freed")) yield { offset, bytes: new Uint8Array(recordSize) }
-    else if (list !== undefined && !vnodes.has(slot, "changed"))
-      yield { offset: offset + accessListOffset, bytes: list }
-    else if (vnodes.has(slot, "changed")) yield { offset, bytes: recordBytes(vnodes.bytes(slot), list) }
+    if (isFreed) yield { offset, bytes: new Uint8Array(recordSize) }
+    else if (isChanged) yield { offset, bytes: recordBytes(vnodes.bytes(slot), list) }
+    else if (list !== undefined) yield { offset: offset + accessListOffset, bytes: list }
   }
 }
 
