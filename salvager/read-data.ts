@@ -9,7 +9,7 @@ export function readStart(group: GroupModel, file: number, bytesMax: number): Bu
     elsewhere === undefined
       ? group.store.open(group.presentInode(file), "read")
       : group.partition.disk.open(elsewhere, "read")
-  const bytes = Buffer.alloc(Math.min(group.files.size(file), bytesMax))
+  const bytes = Buffer.allocUnsafe(Math.min(group.files.size(file), bytesMax)) // what is not read is cut off
   return bytes.subarray(0, opened.read(bytes, 0))
 }
 

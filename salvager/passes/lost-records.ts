@@ -30,6 +30,7 @@ import { indexType } from "./vnode-indexes.ts"
 const unknownVersionStep = 2 ** 20
 /** Longer than any mount point's text. */
 const mountTextMax = 256
+const [hash, percent] = [0x23, 0x25]
 const rootVnode = 1
 
 /**
@@ -153,9 +154,14 @@ function guessedRecord(
 function guessedKind(group: GroupModel, file: number): { type: number; mode: number } {
   const vnode = group.files.vnode(file)
   if (classOf(vnode) === "large") return { type: vnodeTypes.directory, mode: vnode === rootVnode ? 0o777 : 0o755 }
-  const text = readStart(group, file, mountTextMax).toString("latin1")
-  const isMountPoint = /^[#%][\w.:-]+\.$/.test(text) && text.length < mountTextMax
-  return { type: isMountPoint ? vnodeTypes.symlink : vnodeTypes.file, mode: 0o644 }
+  return { type: isMountPoint(group, file) ? vnodeTypes.symlink : vnodeTypes.file, mode: 0o644 }
+}
+
+/** Most files are told apart by their length or their first byte. */
+function isMountPoint(group: GroupModel, file: number): boolean {
+  if (group.files.size(file) >= mountTextMax) return false
+  const bytes = readStart(group, file, mountTextMax)
+  return (bytes[0] === hash || bytes[0] === percent) && /^[#%][\w.:-]+\.$/.test(bytes.toString("latin1"))
 }
 
 /** The access list on disk if it is sound, else that of another volume, else one that lets in administrators alone. */
