@@ -14,11 +14,18 @@ const leastFiles = 64
 /** Files that are synced in the background at a time; then the next one is waited for, so that they cannot pile up. */
 const closingMax = 64
 
-class Entry implements Ranked<Entry> {
-  older: Entry | undefined
-  newer: Entry | undefined
+/** What a file belongs to. */
+export interface FileOwner {
+  /** The cache's: its entry while the file is open. */
+  openFile: OpenFile | undefined
+}
+
+/** A file in the cache. */
+export class OpenFile implements Ranked<OpenFile> {
+  older: OpenFile | undefined
+  newer: OpenFile | undefined
   weight = 1
-  readonly key: object
+  readonly owner: FileOwner
   readonly file: DiskFile
   pins = 0
   /** To be synced before it is closed. */
@@ -26,18 +33,18 @@ class Entry implements Ranked<Entry> {
   /** Dropped while it was pinned: closed at the last unpin. */
   dropped = false
 
-  constructor(key: object, file: DiskFile) {
-    this.key = key
+  constructor(owner: FileOwner, file: DiskFile) {
+    this.owner = owner
     this.file = file
   }
 }
 
-/** Open files by the object that each belongs to. */
+/** Open files by the object that each belongs to; an object is in one cache at most. */
 export class OpenFileCache {
   readonly #limit: number
-  readonly #entries = new Map<object, Entry>()
+  #size = 0
   /** Those that nobody has pinned. */
-  readonly #byUse = new RecencyList<Entry>()
+  readonly #byUse = new RecencyList<OpenFile>()
   /** Files that somebody keeps open, in the cache or beside it. */
   #kept = 0
   /** Those beside it. */
@@ -53,7 +60,7 @@ export class OpenFileCache {
 
   /** Open files, those that are being closed not counted. */
   get size(): number {
-    return this.#entries.size
+    return this.#size
   }
 
   get limit(): number {
@@ -65,25 +72,24 @@ export class OpenFileCache {
     return this.#kept >= Math.max(this.#limit >> 1, this.#limit - leastFiles)
   }
 
-  get(key: object): DiskFile | undefined {
-    const entry = this.#entries.get(key)
+  get({ openFile: entry }: FileOwner): DiskFile | undefined {
     if (entry === undefined) return undefined
     if (entry.pins === 0) this.#byUse.touch(entry)
     return entry.file
   }
 
   /** Keeps a file that has just been opened, or made. */
-  add(key: object, file: DiskFile): DiskFile {
-    const entry = new Entry(key, file)
-    this.#entries.set(key, entry)
+  add(owner: FileOwner, file: DiskFile): DiskFile {
+    const entry = new OpenFile(owner, file)
+    owner.openFile = entry
+    this.#size++
     this.#byUse.add(entry)
-    while (this.#entries.size + this.#besides > this.#limit && this.#closeOldest(entry));
+    while (this.#size + this.#besides > this.#limit && this.#closeOldest(entry));
     return file
   }
 
   /** Keeps the file open until the result is disposed of, even if it is dropped meanwhile. It must be open. */
-  pin(key: object): Disposable {
-    const entry = this.#entries.get(key)
+  pin({ openFile: entry }: FileOwner): Disposable {
     if (entry === undefined) throw new Error("a file that is not open cannot be kept open")
     if (entry.pins++ === 0) {
       this.#kept++
@@ -108,16 +114,16 @@ export class OpenFileCache {
   }
 
   /** What was written to the file has to be on the platter once it is closed. */
-  markUnsynced(key: object): void {
-    const entry = this.#entries.get(key)
+  markUnsynced({ openFile: entry }: FileOwner): void {
     if (entry !== undefined) entry.unsynced = true
   }
 
   /** Closes a file if it is open; without a sync where `isGone` says that nobody will ever read it. */
-  drop(key: object, isGone = false): void {
-    const entry = this.#entries.get(key)
+  drop(owner: FileOwner, isGone = false): void {
+    const entry = owner.openFile
     if (entry === undefined) return
-    this.#entries.delete(key)
+    owner.openFile = undefined
+    this.#size--
     if (entry.pins === 0) this.#byUse.remove(entry)
     if (isGone) entry.unsynced = false
     entry.dropped = true
@@ -129,7 +135,7 @@ export class OpenFileCache {
     while (this.#closing.size > 0) await Promise.all(this.#closing)
   }
 
-  #unpin(entry: Entry): void {
+  #unpin(entry: OpenFile): void {
     if (--entry.pins > 0) return
     this.#kept--
     if (entry.dropped) this.#close(entry)
@@ -137,14 +143,14 @@ export class OpenFileCache {
   }
 
   /** Never the one that was just added: it is about to be used. False if there is no other. */
-  #closeOldest(added: Entry): boolean {
+  #closeOldest(added: OpenFile): boolean {
     const { oldest } = this.#byUse
     if (oldest === undefined || oldest === added) return false
-    this.drop(oldest.key)
+    this.drop(oldest.owner)
     return true
   }
 
-  #close(entry: Entry): void {
+  #close(entry: OpenFile): void {
     if (entry.unsynced && this.#closing.size >= closingMax) this.#syncNow(entry)
     if (!entry.unsynced) {
       entry.file.close()
@@ -155,7 +161,7 @@ export class OpenFileCache {
     void closing.then(() => this.#closing.delete(closing)) // never rejects
   }
 
-  #syncNow(entry: Entry): void {
+  #syncNow(entry: OpenFile): void {
     entry.unsynced = false
     try {
       entry.file.sync()

@@ -6,6 +6,7 @@
  * (vnode-cache.ts) forgets what was not used for long and is not locked. `isGone` tells that it was removed, or that its
  * volume went offline, since the object was looked up.
  */
+import type { FileOwner, OpenFile } from "../disk/open-file-cache.ts"
 import { type Inode, isNoInode } from "../partition/inode-number.ts"
 import type { Ranked } from "../recency-list.ts"
 import type { DirectoryImage } from "./vnode-cache.ts"
@@ -17,7 +18,7 @@ export interface VnodeHome {
   forgotten(vnode: Vnode): void
 }
 
-export class Vnode implements Ranked<Vnode> {
+export class Vnode implements Ranked<Vnode>, FileOwner {
   /** Id of its volume. */
   readonly volume: number
   readonly number: number
@@ -25,6 +26,8 @@ export class Vnode implements Ranked<Vnode> {
   older: Vnode | undefined
   newer: Vnode | undefined
   weight = 1
+  /** The data file, while the cache keeps it open. */
+  openFile: OpenFile | undefined
   /** A directory's pages in core, while the cache keeps them. */
   image: DirectoryImage | undefined
   /** No clone is known to share the data file: what looked at the link table has found so, and no clone can be made while

@@ -1,6 +1,6 @@
 /** The files of an attached volume that are not data: opened at the first need, and kept open within the limit of the cache. */
 import type { DiskFile } from "../disk/disk.ts"
-import type { OpenFileCache } from "../disk/open-file-cache.ts"
+import type { FileOwner, OpenFile, OpenFileCache } from "../disk/open-file-cache.ts"
 import {
   type Inode,
   inodeParts,
@@ -16,8 +16,13 @@ import type { VnodeClass } from "../vnode/vnode-record.ts"
 type VolumeFileType = Extract<SpecialType, "volumeInfo" | "smallIndex" | "largeIndex" | "linkTable">
 
 /** One of the files: what the cache knows it by. */
-interface Slot {
+class Slot implements FileOwner {
   readonly inode: Inode
+  openFile: OpenFile | undefined
+
+  constructor(inode: Inode) {
+    this.inode = inode
+  }
 }
 
 export class VolumeFiles {
@@ -31,10 +36,10 @@ export class VolumeFiles {
     this.#cache = cache
     this.#mode = mode
     this.#slots = {
-      volumeInfo: { inode: specialInode(volume, "volumeInfo") },
-      smallIndex: { inode: specialInode(volume, "smallIndex") },
-      largeIndex: { inode: specialInode(volume, "largeIndex") },
-      linkTable: { inode: specialInode(store.group, "linkTable") },
+      volumeInfo: new Slot(specialInode(volume, "volumeInfo")),
+      smallIndex: new Slot(specialInode(volume, "smallIndex")),
+      largeIndex: new Slot(specialInode(volume, "largeIndex")),
+      linkTable: new Slot(specialInode(store.group, "linkTable")),
     }
   }
 

@@ -3,10 +3,12 @@ import { join } from "node:path"
 import test from "ava"
 import type { DiskFile } from "../../../common/disk/disk.ts"
 import { nodeDisk } from "../../../common/disk/node-disk.ts"
-import { OpenFileCache } from "../../../common/disk/open-file-cache.ts"
+import { type FileOwner, OpenFileCache } from "../../../common/disk/open-file-cache.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
 
-interface Spied {
+const owner = (): FileOwner => ({ openFile: undefined })
+
+interface Spied extends FileOwner {
   readonly file: DiskFile
   readonly calls: string[]
 }
@@ -24,7 +26,7 @@ function spied(syncError?: Error): Spied {
       if (syncError !== undefined) throw syncError
     },
   }
-  return { file: file as unknown as DiskFile, calls }
+  return { ...owner(), file: file as unknown as DiskFile, calls }
 }
 
 const cacheOf = (limit: number, errors: unknown[] = []): OpenFileCache =>
@@ -32,7 +34,7 @@ const cacheOf = (limit: number, errors: unknown[] = []): OpenFileCache =>
 
 test("open files: beyond the limit the one unused for longest is closed; a pinned one is not", (t) => {
   const cache = cacheOf(64)
-  const files = Array.from({ length: 66 }, () => ({ key: {}, ...spied() }))
+  const files = Array.from({ length: 66 }, () => ({ key: owner(), ...spied() }))
   const [first, second, third] = files
   for (const { key, file } of files.slice(0, 64)) cache.add(key, file)
   if (first === undefined || second === undefined || third === undefined) throw new Error("no files")
@@ -51,7 +53,7 @@ test("open files: beyond the limit the one unused for longest is closed; a pinne
 
 test("open files: whatever is kept open, the one just added stays open, and nothing is counted twice", (t) => {
   const cache = cacheOf(64)
-  const files = Array.from({ length: 70 }, () => ({ key: {}, ...spied() }))
+  const files = Array.from({ length: 70 }, () => ({ key: owner(), ...spied() }))
   const [first] = files
   const pins = files.slice(0, 40).map(({ key, file }) => {
     cache.add(key, file)
@@ -72,7 +74,7 @@ test("open files: whatever is kept open, the one just added stays open, and noth
   for (const pin of pins) pin[Symbol.dispose]()
   t.deepEqual(first.calls, ["close"])
   t.false(cache.isFull)
-  for (let index = 0; index < 64; index++) cache.add({}, spied().file)
+  for (let index = 0; index < 64; index++) cache.add(owner(), spied().file)
   t.is(cache.size, 64)
   t.true(files.slice(1, 40).every(({ calls }) => calls.length === 1))
 })
@@ -102,7 +104,7 @@ test("open files: files that wait for their sync cannot pile up", async (t) => {
   for (let index = 0; index < 500; index++) {
     const path = join(directory, `${index}`)
     writeFileSync(path, "")
-    const key = {}
+    const key = owner()
     cache.add(key, nodeDisk.open(path, "write"))
     cache.markUnsynced(key)
     cache.drop(key)
