@@ -68,19 +68,35 @@ async function packStarter(file: string, module: string, told: Readonly<Record<s
   writeDurably(inPacked(file), code, 0o755)
 }
 
-/** Runs the programs in typical ways, which leaves the code caches. Those of another Node.js, for the same code, make way. */
-async function record(dafs: Recording, worker: Recording): Promise<void> {
+/**
+ * Runs the programs in typical ways, which leaves the code caches. Those of another Node.js, for the same code, make way. Where
+ * they cannot run (there may be no network, or no room), what is packed is as good without, only slower: it is told.
+ * @returns whether all ran
+ */
+async function record(dafs: Recording, worker: Recording): Promise<boolean> {
   for (const { caches } of [...Object.values(dafs), ...Object.values(worker)])
     for (const cache of Object.values(caches)) rmSync(inPacked(cache), { force: true })
   const recorders = { dafs: "dafs-recorder.cjs", groupWorker: "group-worker-recorder.cjs" } as const
   await packStarter(recorders.dafs, "packing/recorder.js", { recording: dafs })
   await packStarter(recorders.groupWorker, "packing/recorder.js", { recording: worker })
-  await recordTypicalRuns({ dafs: inPacked(recorders.dafs), groupWorker: inPacked(recorders.groupWorker) })
+  try {
+    await recordTypicalRuns({ dafs: inPacked(recorders.dafs), groupWorker: inPacked(recorders.groupWorker) })
+    return true
+  } catch (error) {
+    process.stderr.write(`packed without all code caches: ${error instanceof Error ? error.message : String(error)}\n`)
+    return false
+  }
 }
 
-async function putInPlace(file: string, module: string, recording: Recording, build: readonly Stamp[]): Promise<void> {
-  const parts = Object.entries(recording).map(([command, part]) => [command, recordedCode(packedFolder, part)] as const)
-  const manifest: Manifest = { module: `../${module}`, build, parts: Object.fromEntries(parts) }
+type Parts = Manifest["parts"]
+
+const recordedParts = (recording: Recording, haveAllRun: boolean): Parts =>
+  Object.fromEntries(
+    Object.entries(recording).map(([beginning, part]) => [beginning, recordedCode(packedFolder, part, haveAllRun)]),
+  )
+
+async function putInPlace(file: string, module: string, parts: Parts, build: readonly Stamp[]): Promise<void> {
+  const manifest: Manifest = { module: `../${module}`, build, parts }
   await packStarter(file, "packing/starter.js", { manifest })
 }
 
@@ -99,11 +115,11 @@ async function pack(): Promise<void> {
   for (const module of threads) await packThread(module)
   const dafs = await packDafs()
   const worker = { "": await packPart("group-worker", groupWorker, { beginnings: [""], kinds: [""] }) }
-  await record(dafs, worker)
+  const haveAllRun = await record(dafs, worker)
   if (!isStill(buildFolder, build))
     throw new Error(`${buildFolder} was compiled again while it was packed: pack it again`)
-  await putInPlace(starters["cli/dafs.js"], commandLine, dafs, build)
-  await putInPlace(starters[groupWorker], groupWorker, worker, build)
+  await putInPlace(starters["cli/dafs.js"], commandLine, recordedParts(dafs, haveAllRun), build)
+  await putInPlace(starters[groupWorker], groupWorker, recordedParts(worker, haveAllRun), build)
   removeOthers(dafs, worker)
 }
 

@@ -113,9 +113,13 @@ async function withDaemon(
 ): Promise<void> {
   const child = start(programs.dafs, line.split(" "), switches)
   const end = ended(child, line)
+  end.catch(() => undefined) // if the work fails first, that is told
   const [ready] = (await Promise.race([once(child, "message"), end])) ?? []
-  await work(ready?.port ?? 0)
-  child.kill("SIGTERM")
+  try {
+    await work(ready?.port ?? 0)
+  } finally {
+    child.kill("SIGTERM")
+  }
   await end
 }
 

@@ -32,7 +32,9 @@ test.after.always(() => rmSync(packedFolder, { recursive: true }))
 
 test.before((t) => {
   t.timeout(240_000)
-  t.context.packed = packCopy(packedFolder)
+  const { build, said } = packCopy(packedFolder)
+  t.is(said, "")
+  t.context.packed = build
 })
 
 /** A copy of one's own, and an empty partition. */
@@ -121,6 +123,16 @@ test("packed: without packed programs, or without their code, the modules run", 
   const run = salvage()
   t.is(run.stdout, sound, run.stderr)
   t.is(run.code, undefined)
+})
+
+test("packed: where programs cannot be run while they are packed, they are packed without caches, and it is told", (t) => {
+  t.timeout(120_000)
+  const folder = temporaryDirectory(t)
+  const { build, said } = packCopy(folder, { DAFS_TMP: join(folder, "absent") })
+  t.regex(said, /^packed without all code caches: ENOENT.*absent/)
+  const run = runReported(build, "packed/dafs.cjs", ["locks", "--help"])
+  t.is(run.status, 0, run.stderr)
+  t.false(withCache(run))
 })
 
 // Who compiles without packing, to try a change, must not run what was packed before it.

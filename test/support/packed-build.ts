@@ -34,11 +34,13 @@ function copyModules(folder: string): string {
   return build
 }
 
-/** Copies the modules of this build to a folder, and packs them there. @returns the new build folder */
-export function packCopy(folder: string): string {
+/** Copies the modules of this build to a folder, and packs them there. @returns the new build folder, and what was said */
+export function packCopy(folder: string, environment: RunOptions["environment"] = {}): { build: string; said: string } {
   const build = copyModules(folder)
-  execFileSync(process.execPath, [join(build, "packing", "pack.js")], { stdio: ["ignore", "ignore", "pipe"] })
-  return build
+  const env = { ...process.env, ...environment }
+  const { status, stderr } = spawnSync(process.execPath, [join(build, "packing", "pack.js")], { encoding: "utf8", env })
+  if (status !== 0) throw new Error(stderr)
+  return { build, said: stderr }
 }
 
 /** Copies a packed build, with its times. @returns the new build folder */
