@@ -43,7 +43,8 @@ const worthStartMs = 150
  * processor for that: two processes on two processors then do 300 small groups no faster than one.
  */
 const worthSharingMs = 1000
-const defaultAloneMs = 50
+/** The first groups take several times as long as the others: before that they tell nothing. */
+const defaultAloneMs = 250
 /** So long nobody else has a turn: neither workers nor signals. */
 const turnMs = 5
 /** Tasks that a worker gets at once at most: more save nothing, and are lost time if it dies. */
