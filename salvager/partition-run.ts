@@ -87,10 +87,19 @@ function estimatedMs(surveys: Iterable<Survey>): number {
   let vnodes = 0
   for (const [partition, group, volumes] of some) {
     const store = new InodeStore(partition, group)
-    for (const id of volumes)
-      vnodes += (store.stat(specialInode(id, "smallIndex"))?.size ?? 0) / vnodeClasses.small.recordSize
+    for (const id of volumes) vnodes += indexSize(store, id) / vnodeClasses.small.recordSize
   }
   return all.length * groupMs + vnodes * step * vnodeMs
+}
+
+/** Bytes of a volume's index; 0 where nobody can tell: the salvage of its group will say so, and stops no other. */
+function indexSize(store: InodeStore, volume: number): number {
+  try {
+    return store.stat(specialInode(volume, "smallIndex"))?.size ?? 0
+  } catch (error) {
+    if (!isDiskError(error)) throw error
+    return 0
+  }
 }
 
 function tasksOf(partition: Partition, survey: Survey | undefined, isForced: boolean): GroupTask[] {

@@ -2,12 +2,16 @@
 import { existsSync, writeFileSync } from "node:fs"
 import { setTimeout as delay } from "node:timers/promises"
 import test, { type ExecutionContext } from "ava"
+import { DiskError } from "../../common/disk/disk.ts"
 import { lockVolume } from "../../common/lock/volume-lock.ts"
+import { specialInode } from "../../common/partition/inode-number.ts"
+import { InodeStore } from "../../common/partition/inode-store.ts"
 import { openPartition, type Partition } from "../../common/partition/partition.ts"
 import { type GroupTask, salvageGroups, workersFor } from "../../salvager/group-pool.ts"
 import { salvagePartitions } from "../../salvager/partition-run.ts"
 import { type GroupResult, type SalvageEvent, salvageGroup } from "../../salvager/salvage.ts"
 import { Survey } from "../../salvager/survey.ts"
+import { lookDisk } from "../support/look-disk.ts"
 import { partitionProblems } from "../support/partition-state.ts"
 import { base } from "../support/patch.ts"
 import { builtProgram } from "../support/project.ts"
@@ -162,4 +166,21 @@ test("a partition that asks for a salvage as a whole is looked at in full, and t
   t.false(existsSync(`${directory}/FORCESALVAGE`))
   t.false(existsSync(`${directory}/salvage.inodes.vicepa.4711`))
   t.true((await go()).every(({ status }) => status === "skipped"))
+})
+
+test("a volume's index of which nothing can be told: that group fails, in a run of the whole partition too", async (t) => {
+  const directory = damagedPartition(t, "base")
+  const partition = openPartition(directory)
+  const index = new InodeStore(partition, base.docs).path(specialInode(base.docs, "smallIndex"))
+  const disk = lookDisk((call, path) => {
+    if (path === index) throw new DiskError(call, path, Object.assign(new Error("EIO"), { code: "EIO" }))
+  })
+  const order = { stateDirectory: "/nowhere", hasFileserver: false }
+  const run = { salvage: standaloneOptions, parallel: 1, order }
+  const results = await salvagePartitions([openPartition(directory, disk)], run, () => undefined)
+  t.deepEqual(
+    results.filter(({ status }) => status === "failed").map(({ group, error }) => [group, error?.code]),
+    [[base.docs, undefined]],
+  )
+  t.true(results.every(({ group, status }) => group === base.docs || status === "clean"))
 })
