@@ -158,9 +158,17 @@ export async function salvageVolume(
   return result
 }
 
-/** What was kept of a salvage may push out older ones. */
+/**
+ * What was kept of a salvage may push out older ones. One that cannot be read or removed is no failure of the salvage: it
+ * stays, and a list of what is kept says why.
+ */
 export function expireOld(partition: Partition, { readOnly, undo, now }: SalvageOptions): void {
-  if (!readOnly && undo !== undefined) expireSalvages(partition, undo, now?.() ?? Math.floor(Date.now() / 1000))
+  if (readOnly || undo === undefined) return
+  try {
+    expireSalvages(partition, undo, now?.() ?? Math.floor(Date.now() / 1000))
+  } catch (error) {
+    if (!isDiskError(error)) throw error
+  }
 }
 
 /** Salvages one group of a partition that was surveyed; `asked`: the volume that is checked out first. */

@@ -195,10 +195,21 @@ export class UndoRecorder implements ChangeRecorder {
 
 class TooMuch extends Error {}
 
-/** Removes an undo folder. The journal goes first: without it there is nothing to take back. */
+/**
+ * Removes an undo folder. The journal goes first: without it there is nothing to take back. Salvages of other groups may be
+ * removing it at the same time.
+ */
 export function dropFolder(disk: Disk, folder: string): void {
   const names = (disk.list(folder) ?? []).map(({ name }) => name)
   for (const name of names.sort((a, b) => Number(b === "journal") - Number(a === "journal")))
-    disk.unlink(`${folder}/${name}`)
-  if (disk.stat(folder) !== undefined) disk.rmdir(folder)
+    unlessGone(() => disk.unlink(`${folder}/${name}`))
+  unlessGone(() => disk.rmdir(folder))
+}
+
+function unlessGone(work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    if (!isDiskError(error, "ENOENT")) throw error
+  }
 }

@@ -2,14 +2,17 @@
 import { appendFileSync, existsSync, readdirSync, utimesSync } from "node:fs"
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
+import { DiskError } from "../../../common/disk/disk.ts"
+import { nodeDisk } from "../../../common/disk/node-disk.ts"
 import { isAfsError } from "../../../common/error.ts"
 import { openPartition } from "../../../common/partition/partition.ts"
-import { undoSalvage } from "../../../salvager/salvage.ts"
+import { salvageVolume, undoSalvage } from "../../../salvager/salvage.ts"
 import { shelfPath } from "../../../salvager/undo/journal.ts"
 import { expireSalvages, keptSalvages, takeBack } from "../../../salvager/undo/reversal.ts"
 import { cutDisk, DiskCut } from "../../support/cut-disk.ts"
 import { damagedFixtures } from "../../support/fixture.ts"
-import { patchBytes, specialPath } from "../../support/patch.ts"
+import { lookDisk } from "../../support/look-disk.ts"
+import { base, patchBytes, specialPath } from "../../support/patch.ts"
 import {
   damagedPartition,
   found,
@@ -132,6 +135,34 @@ test("kept salvages go when they are too old, and the oldest first when there ar
   t.is(keptSalvages(partition).length, others.length)
   expireSalvages(partition, undo, salvageTime + 86_401)
   t.deepEqual(keptSalvages(partition), [])
+})
+
+test("kept salvages that another process removes at the same time are gone, without a failure", async (t) => {
+  const directory = damagedPartition(t, "multi-crash")
+  await salvageAll(directory, { undo })
+  const twice = (work: (path: string) => void) => (path: string) => {
+    work(path)
+    work(path) // as it is for who comes second
+  }
+  const disk = { ...nodeDisk, unlink: twice(nodeDisk.unlink), rmdir: twice(nodeDisk.rmdir) }
+  expireSalvages(openPartition(directory, disk), undo, salvageTime + 86_401)
+  const partition = openPartition(directory)
+  t.deepEqual(keptSalvages(partition), [])
+  t.deepEqual(readdirSync(shelfPath(partition)), [])
+})
+
+test("kept salvages that cannot be read: the next salvage is done all the same, and a list names them", async (t) => {
+  const directory = damagedPartition(t, "vnode-links-dir")
+  await salvageAll(directory, { undo })
+  const shelf = shelfPath(openPartition(directory))
+  const journal = join(shelf, readdirSync(shelf)[0] ?? "", "journal")
+  const disk = lookDisk((call, path) => {
+    if (path === journal) throw new DiskError(call, path, Object.assign(new Error("EIO"), { code: "EIO" }))
+  })
+  const partition = openPartition(directory, disk)
+  const result = await salvageVolume(partition, base.proj.rw, { ...standaloneOptions, undo }, () => undefined)
+  t.is(result.status, "clean")
+  t.throws(() => keptSalvages(partition), { message: new RegExp(`${journal}: EIO`) })
 })
 
 test("a damaged journal is an error that names it, and changes nothing", async (t) => {
