@@ -23,6 +23,7 @@ import {
   until,
 } from "../support/cast.ts"
 import { type Cell, cellAddress, startCell } from "../support/cell.ts"
+import { untilDayLasts } from "../support/day.ts"
 import { DiskMarks, differentMarks, type Marks } from "../support/disk-marks.ts"
 import { patchRecord, volumeInfoOnDisk } from "../support/patch.ts"
 import { needsCell } from "../support/requirements.ts"
@@ -77,8 +78,8 @@ const held =
     const { cell, cast, rw, take } = stage
     const words =
       cast.operations === "theirs"
-        ? `vos offline ${cellAddress} a one ${theirs} -sleep 2 -noauth`
-        : `dafs vos offline one --volserver ${ours} --sleep 2`
+        ? `vos offline ${cellAddress} a one ${theirs} -sleep 4 -noauth`
+        : `dafs vos offline one --volserver ${ours} --sleep 4`
     await during(cell, words, async () => {
       await untilMarked(stage)
       take("in the middle")
@@ -243,6 +244,8 @@ const deliberate: readonly RegExp[] = [
 ]
 
 needsCell("events leave on disk what OpenAFS's programs leave", async (t) => {
+  t.timeout(700_000)
+  await untilDayLasts(240)
   const [theirs, ours] = await Promise.all([marksOf(t, "theirs"), marksOf(t, "ours")])
   t.is(theirs.size, events.length + 2)
   const found = [...theirs]

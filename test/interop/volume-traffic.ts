@@ -1,6 +1,7 @@
 /** What VolumeInfo counts of a volume's traffic is the same whether dafileserver or ours serves it, and is on disk at the end. */
 import { openPartition } from "../../common/partition/partition.ts"
 import { type Cell, cellAddress, startCell, wholeCell } from "../support/cell.ts"
+import { untilDayLasts } from "../support/day.ts"
 import { startOurs } from "../support/fuse-work.ts"
 import { builtProgram } from "../support/project.ts"
 import { needsCell } from "../support/requirements.ts"
@@ -33,6 +34,8 @@ function countersOnDisk(cell: Cell, volume: number): number[][] {
 }
 
 needsCell("traffic: reads, writes, authorship and accesses are counted as dafileserver counts them", async (t) => {
+  t.timeout(400_000)
+  await untilDayLasts(90)
   const cell = await startCell(t, ...wholeCell)
   await cell.exec("ip", "address", "add", `${far}/32`, "dev", "lo")
   const [, volume] = [await cell.createVolume("theirs"), await cell.createVolume("ours")]
