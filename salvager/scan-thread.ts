@@ -1,9 +1,11 @@
 /** A thread of scan-threads.ts: takes folders as long as there are any, then hands over what it found. */
-import { parentPort } from "node:worker_threads"
+import { parentPort, workerData } from "node:worker_threads"
 import { folderOpener } from "../common/disk/folder-reader.ts"
 import { FileColumns } from "./file-columns.ts"
 import { isScanFailure, type Oddity, type ScanSink, scanFolder } from "./folder-scan.ts"
-import { type ScanPart, type ScanTask, scanWords, take } from "./scan-task.ts"
+import { type ScanPart, type ScanTask, scanWords, take, unlessClosed } from "./scan-task.ts"
+
+const state: Int32Array = workerData
 
 const files = new FileColumns()
 const oddities: Oddity[] = []
@@ -29,8 +31,10 @@ function scanAll({ folders, isDevelopment, words }: ScanTask): ScanPart {
 
 function run(task: ScanTask): void {
   try {
-    const part = scanAll(task)
-    task.port.postMessage(part, [part.files.buffer])
+    unlessClosed(state, () => {
+      const part = scanAll(task)
+      task.port.postMessage(part, [part.files.buffer])
+    })
   } finally {
     Atomics.add(task.words, scanWords.ended, 1)
     Atomics.notify(task.words, scanWords.ended)
@@ -38,4 +42,4 @@ function run(task: ScanTask): void {
 }
 
 parentPort?.once("message", run)
-folderOpener() // loads the C library meanwhile
+unlessClosed(state, () => void folderOpener()) // loads the C library meanwhile

@@ -14,7 +14,7 @@ import { nodeDisk } from "../common/disk/node-disk.ts"
 import { FileColumns } from "./file-columns.ts"
 import { type DataFolder, type ScanSink, scanFolder } from "./folder-scan.ts"
 import type { Advance } from "./model.ts"
-import { type ScanPart, type ScanTask, scanWords, take } from "./scan-task.ts"
+import { closeThread, newThreadState, type ScanPart, type ScanTask, scanWords, stopTaking, take } from "./scan-task.ts"
 
 /** With fewer folders (of some 250 files each) the start of a thread takes longer than it saves. */
 const foldersMin = 24
@@ -25,6 +25,9 @@ const patienceMs = 10_000
 export class ScanThreads implements Disposable {
   readonly #count: number
   #threads: Worker[] = []
+  /** Of all that were started, and what those that had a task share. */
+  readonly #states: Int32Array[] = []
+  #words: Int32Array | undefined
 
   /** `count` besides the calling one. */
   constructor(count: number) {
@@ -33,12 +36,17 @@ export class ScanThreads implements Disposable {
 
   /** They load what they need, and wait for their task. */
   start(): void {
-    while (this.#threads.length < this.#count) this.#threads.push(startThread())
+    while (this.#threads.length < this.#count) {
+      const state = newThreadState()
+      this.#states.push(state)
+      this.#threads.push(startThread(state))
+    }
   }
 
   /** @returns where each will hand over its part */
   hand(task: Omit<ScanTask, "port">): MessagePort[] {
     this.start()
+    this.#words = task.words
     return this.#threads.splice(0).map((thread) => {
       const { port1, port2 } = new MessageChannel()
       thread.postMessage({ ...task, port: port2 } satisfies ScanTask, [port2])
@@ -47,14 +55,16 @@ export class ScanThreads implements Disposable {
     })
   }
 
-  /** Ends those that never had a task; others end by themselves. */
+  /** Ends those that never had a task; others end by themselves. The process may end then, too. */
   [Symbol.dispose](): void {
+    if (this.#words !== undefined) stopTaking(this.#words)
+    for (const state of this.#states.splice(0)) closeThread(state)
     for (const thread of this.#threads.splice(0)) void thread.terminate()
   }
 }
 
-function startThread(): Worker {
-  const thread = new Worker(new URL("./scan-thread.js", import.meta.url))
+function startThread(state: Int32Array): Worker {
+  const thread = new Worker(new URL("./scan-thread.js", import.meta.url), { workerData: state })
   thread.on("error", () => undefined) // what it had is read again
   thread.unref()
   return thread
