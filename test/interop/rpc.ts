@@ -109,7 +109,7 @@ async function ask(part: string, ...args: string[]): Promise<Record<string, unkn
 
 const address = parseHost(cellAddress)
 
-// One after the other: the ids of volumes that are created at a time lie between each other.
+// Before the others: the ids of volumes that are created at a time lie between each other.
 needsCell.serial("rpc: OpenAFS's vlserver understands our VL calls, and we its answers", async (t) => {
   const volume = await theCell?.().createVolume("rpc.located")
   const answers = await ask("vl", "rpc.located")
@@ -144,7 +144,7 @@ needsCell("rpc: OpenAFS's ptserver understands our PR calls, and we its answers"
   })
 })
 
-needsCell.serial("rpc: OpenAFS's fileserver understands our RXAFS calls, and we its answers and its callbacks", async (t) => {
+needsCell("rpc: OpenAFS's fileserver understands our RXAFS calls, and we its answers and its callbacks", async (t) => {
   const volume = await theCell?.().createVolume("rpc.served")
   const answers = await ask("fs", String(volume))
   t.like(answers, {
