@@ -2,6 +2,7 @@
  * Directories as a salvage reads and writes them: the entries of an image, sound or not, and the image that a list of
  * entries makes. Names are bytes throughout.
  */
+import { wordAt } from "../common/codec/network-order.ts"
 import { newDirectory } from "../common/directory/directory.ts"
 import { checkDirectory } from "../common/directory/directory-check.ts"
 import { blobSize, dotDotBlob, nameAt, nameLengthMax, uniqueAt, vnodeAt } from "../common/directory/directory-page.ts"
@@ -26,13 +27,10 @@ export function isDots(name: Uint8Array): boolean {
   return name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e))
 }
 
-const word = (image: Buffer, at: number): number =>
-  (((image[at] ?? 0) << 24) | ((image[at + 1] ?? 0) << 16) | ((image[at + 2] ?? 0) << 8) | (image[at + 3] ?? 0)) >>> 0
-
 /** What the entry at a blob leads to. */
 export function fidAt(image: Buffer, blob: number): Fid {
   const at = blob * blobSize
-  return { vnode: word(image, at + vnodeAt), unique: word(image, at + uniqueAt) }
+  return { vnode: wordAt(image, at + vnodeAt), unique: wordAt(image, at + uniqueAt) }
 }
 
 /**
@@ -47,7 +45,7 @@ export function visitSound(
   for (let blob = dotDotBlob + 1; blob < nameLengths.length; blob++) {
     if (nameLengths[blob] === 0) continue
     const at = blob * blobSize
-    visit(blob, word(image, at + vnodeAt), word(image, at + uniqueAt))
+    visit(blob, wordAt(image, at + vnodeAt), wordAt(image, at + uniqueAt))
   }
 }
 

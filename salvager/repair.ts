@@ -264,12 +264,12 @@ class Repair {
     const { linkTable } = this.#group
     if (linkTable === "missing" || linkTable === "empty" || this.#group.kept.length === 0) return
     const due = [...this.#differences()].filter(({ found, wanted }) => isDue(found, wanted))
-    const isRowZeroRight = this.#group.rows[0] === this.#group.plannedRows[0]
-    if (due.length === 0 && isRowZeroRight) return
+    const [found, wanted] = [this.#group.rows[0] ?? 0, this.#group.plannedRows[0] ?? 0]
+    const isRowZeroDue = found !== wanted && isDue(found, wanted)
+    if (due.length === 0 && !isRowZeroDue) return
     this.#commit((transaction) => {
-      for (const { vnode, tag, wanted } of due) transaction.add({ kind: "count", vnode, tag, count: wanted })
-      const [found, wanted] = [this.#group.rows[0] ?? 0, this.#group.plannedRows[0] ?? 0]
-      if (found !== wanted && isDue(found, wanted)) this.#writeRowZero(transaction, wanted)
+      for (const { vnode, tag, wanted: count } of due) transaction.add({ kind: "count", vnode, tag, count })
+      if (isRowZeroDue) this.#writeRowZero(transaction, wanted)
     })
   }
 

@@ -55,15 +55,11 @@ export const helpers = {
   /** Writes bytes and zeros up to a whole word; gives the place behind. */
   writeBytes(bytes: Uint8Array, at: number, value: Uint8Array): number {
     bytes.set(value, at)
-    const end = at + wholeWords(value.length)
-    for (let index = at + value.length; index < end; index++) bytes[index] = 0
-    return end
+    return padded(bytes, at, value.length)
   },
   writeText(bytes: Uint8Array, at: number, value: string, what: string): number {
     for (let index = 0; index < value.length; index++) bytes[at + index] = byteOf(value, index, what)
-    const end = at + wholeWords(value.length)
-    for (let index = at + value.length; index < end; index++) bytes[index] = 0
-    return end
+    return padded(bytes, at, value.length)
   },
   refuseNul(value: Uint8Array, what: string): void {
     if (value.includes(0)) throw new RangeError(`${what}: a string holds no NUL`)
@@ -105,6 +101,13 @@ export const helpers = {
     }
   },
 } as const
+
+/** Writes zeros behind `length` bytes up to a whole word; gives the place behind. */
+function padded(bytes: Uint8Array, at: number, length: number): number {
+  const end = at + wholeWords(length)
+  for (let index = at + length; index < end; index++) bytes[index] = 0
+  return end
+}
 
 /** A character that is no byte must not become another one: the text would name something else. */
 function byteOf(value: string, index: number, what: string): number {

@@ -3,6 +3,7 @@
  * bodies. Each layout is declared once; what is done for every packet reads and writes in place, without an object per packet.
  * Network order throughout. OpenAFS rx/rx_packet.h, rx/rx.h.
  */
+import { byteAt, halfAt, wordAt } from "../codec/network-order.ts"
 import { array, i32, type Of, raw, struct, u8, u16, u32 } from "../codec/struct.ts"
 
 /** The header of every Rx packet. `seq` is 0 but in DATA; `checksum` belongs to the security class and is garbage but in DATA. */
@@ -101,21 +102,6 @@ export const ethernetPacketSize = 1444
 export const packetSizeLimit = 16_384
 /** Smallest packet every peer takes: 576 − 56. */
 export const packetSizeMin = 520
-
-const byteAt = (bytes: Uint8Array, at: number): number => bytes[at] ?? 0
-
-/** A u32 in network order; bytes behind the end count as 0. */
-export function wordAt(bytes: Uint8Array, at: number): number {
-  return (
-    ((byteAt(bytes, at) << 24) |
-      (byteAt(bytes, at + 1) << 16) |
-      (byteAt(bytes, at + 2) << 8) |
-      byteAt(bytes, at + 3)) >>>
-    0
-  )
-}
-
-const halfAt = (bytes: Uint8Array, at: number): number => (byteAt(bytes, at) << 8) | byteAt(bytes, at + 1)
 
 export function emptyHeader(): RxHeader {
   return rxHeader.read(new Uint8Array(rxHeader.size))

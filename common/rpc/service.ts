@@ -6,6 +6,7 @@
  * is waited for and nothing but arguments and results is allocated. Arguments are decoded as soon as they are complete;
  * what follows them is ignored.
  */
+import { wordAt } from "../codec/network-order.ts"
 import type { XdrOutcome } from "../codec/xdr-bytes.ts"
 import { AfsError } from "../error.ts"
 import { codes } from "../protocol/codes.ts"
@@ -74,9 +75,6 @@ const replyScratch = new Uint8Array(1 << 16)
 const outcome: XdrOutcome = { at: 0, wanted: 0, fault: undefined }
 const encoded: { bytes: Uint8Array; length: number } = { bytes: replyScratch, length: 0 }
 
-const opcodeAt = (bytes: Uint8Array): number =>
-  (((bytes[0] ?? 0) << 24) | ((bytes[1] ?? 0) << 16) | ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0)) >>> 0
-
 function rowsOf(table: RpcInterface, procedures: Readonly<Record<string, unknown>>): Map<number, Row> {
   const rows = new Map<number, Row>()
   for (const [name, operation] of Object.entries(table.operations)) {
@@ -109,7 +107,7 @@ function serve(dispatch: Dispatch, call: RpcCall): void {
  */
 function begin(dispatch: Dispatch, call: RpcCall, bytes: Uint8Array, end: number, stream?: CallStream): number {
   if (end < opcodeBytes) return opcodeBytes
-  const row = dispatch.rows.get(opcodeAt(bytes))
+  const row = dispatch.rows.get(wordAt(bytes, 0))
   if (row === undefined) {
     call.abort(stubCodes.unknownOpcode)
     return 0

@@ -6,6 +6,7 @@
  * the endpoint's unless they are lent. Applications may call from anywhere: within `receive` and `timeout`, or between them.
  */
 import type { Millis } from "../clock.ts"
+import { wordAt } from "../codec/network-order.ts"
 import {
   type AckReason,
   type AckView,
@@ -21,7 +22,6 @@ import {
   readHeader,
   rxAck,
   rxHeader,
-  wordAt,
   writeAck,
 } from "../protocol/rx-packet.ts"
 import { RecencyList } from "../recency-list.ts"

@@ -1,4 +1,5 @@
 import test from "ava"
+import { wordAt } from "../../../common/codec/network-order.ts"
 import {
   ackBodySize,
   debugBasics,
@@ -11,7 +12,6 @@ import {
   readAck,
   readHeader,
   rxHeader,
-  wordAt,
   writeAck,
 } from "../../../common/protocol/rx-packet.ts"
 import { seededRandom } from "../../support/random.ts"
