@@ -7,7 +7,11 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { performance } from "node:perf_hooks"
+import { certificatesVariable } from "../cli/node-switches.ts"
 import { type Column, printJson, printTable } from "../common/cli/output.ts"
+
+// Node.js would parse them at each start of ours, and nothing that is measured needs them (docs/start-up.md).
+delete process.env[certificatesVariable]
 
 /** One side: a name, and one round of work that gives its figure. */
 export interface Side {

@@ -8,6 +8,7 @@ import { exitCodeOf } from "../common/cli/exit-codes.ts"
 import { outliveReaders } from "../common/cli/lost-reader.ts"
 import { type OptionKinds, unclearWord } from "../common/cli/unclear-words.ts"
 import { AfsError } from "../common/error.ts"
+import { certificatesVariable } from "./node-switches.ts"
 
 // biome-ignore lint/complexity/noBannedTypes: yargs writes "no options known yet" as {}
 type Command = CommandModule<{}, never>
@@ -213,6 +214,7 @@ async function run(given: readonly string[]): Promise<void> {
   }
   process.once("exit", unsettled)
   outliveReaders()
+  delete process.env[certificatesVariable] // for the programs that it starts
   const words = given[0] === "launch" ? [...given] : joinDashes(given)
   try {
     await main(words)

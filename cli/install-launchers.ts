@@ -4,7 +4,7 @@ import { join, resolve } from "node:path"
 import type { Argv, CommandModule } from "yargs"
 import { printJson } from "../common/cli/output.ts"
 import { AfsError } from "../common/error.ts"
-import { fileserverSwitches } from "./node-switches.ts"
+import { certificatesVariable, fileserverSwitches } from "./node-switches.ts"
 import { openafsPrograms } from "./openafs-programs.ts"
 
 interface InstallArguments {
@@ -19,7 +19,8 @@ function launcherOf(name: string): string {
   const switches = name === "dafileserver" ? fileserverSwitches : []
   const words = [process.execPath, ...switches, resolve(process.argv[1] ?? "dafs"), "launch", name]
   const command = words.map(quoted).join(" ")
-  return `#!/bin/sh\n# Starts dafs in the place of OpenAFS's ${name}, with its switches.\nexec ${command} "$@"\n`
+  const what = `Starts dafs in the place of OpenAFS's ${name}, with its switches.`
+  return `#!/bin/sh\n# ${what}\nunset ${certificatesVariable}\nexec ${command} "$@"\n`
 }
 
 /** Appears whole, so that one that is in use can be renewed. */

@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
+import { certificatesVariable } from "../../cli/node-switches.ts"
 import { LaunchError, launchOf, openafsPrograms, switchesOf, usageOf } from "../../cli/openafs-programs.ts"
 import { needsOpenafs } from "../support/requirements.ts"
 import { runDafs, runProgram } from "../support/spawned.ts"
@@ -171,6 +172,8 @@ test("launchers: installed, they are programs that run ours, and can be installe
   t.regex(help.stdout, /^Usage: dafileserver/)
   const version = await runProgram(join(folder, "davolserver"), ["-version"])
   t.regex(version.stdout, /^dafs \d/)
+  const environment = { [certificatesVariable]: "/nowhere" } // of which Node.js would complain
+  t.is((await runProgram(join(folder, "davolserver"), ["-version"], { environment })).stderr, "")
   const wrong = await runProgram(join(folder, "dasalvager"), ["-nonsense"])
   t.is(wrong.status, 6)
   t.regex(wrong.stderr, /^dasalvager: Unrecognized or ambiguous switch/)

@@ -1,8 +1,9 @@
 /** The whole suite as `npm start` runs it: three daemons on one partition, driven by commands. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import test, { type ExecutionContext } from "ava"
+import { certificatesVariable } from "../../cli/node-switches.ts"
 import { specialInode } from "../../common/partition/inode-number.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
 import { openPartition } from "../../common/partition/partition.ts"
@@ -60,6 +61,19 @@ test("the suite starts below a folder of any length", async (t) => {
   const listed = await runDafs(["fssync", "listvolumes", "--state-dir", "run/state"], { directory })
   t.regex(listed.stdout, new RegExp(`${firstVolume}`))
   t.is((await suite.stop("SIGINT")).status, 0)
+})
+
+test("the daemons of the suite do not parse the certificates that its environment names", async (t) => {
+  const directory = temporaryDirectory(t)
+  const environment = { [certificatesVariable]: "/nowhere" }
+  const suite = spawnDafs(t, ["start", "--dir", directory], { environment })
+  await suite.line(/Ctrl-C stops all/)
+  await suite.stop("SIGINT")
+  const complaint = /extra certs/
+  t.regex(suite.stderr(), complaint, "Node.js complains where it looks for them")
+  const logs = readdirSync(join(directory, "log"))
+  t.is(logs.length, 3)
+  for (const log of logs) t.notRegex(readFileSync(join(directory, "log", log), "utf8"), complaint)
 })
 
 test("what the suite prints about files works as it is printed", async (t) => {
