@@ -56,7 +56,7 @@ export function statusChanges(
   now: number,
 ): StatusChanges {
   const clientModTime = given(status, storeMask.modTime) ? status.ClientModTime : undefined
-  return { ...changes(record, status, user, 0), clientModTime, now }
+  return { clientModTime, now, ...changes(record, status, user, 0) }
 }
 
 /** StoreData: the time always changes, and ordinary users' stores take the setuid bit away. */
@@ -67,5 +67,5 @@ export function storeChanges(
   now: number,
 ): StatusChanges {
   const clientModTime = given(status, storeMask.modTime) ? status.ClientModTime : now
-  return { ...changes(record, status, user, setUidBit), clientModTime, now }
+  return { clientModTime, now, ...changes(record, status, user, setUidBit) }
 }

@@ -67,8 +67,8 @@ export const createFile =
   (ask, call) => {
     const make: Kind["make"] = (volume, directory, fields) => volume.createFile(directory, ask.Name, fields)
     return create(serving, call, ask, { judge: judgeInsert, make }, (request, made, status) => ({
-      ...status,
       CallBack: request.promise(made),
+      ...status,
     }))
   }
 
@@ -77,8 +77,8 @@ export const makeDirectory =
   (ask, call) => {
     const make: Kind["make"] = (volume, directory, fields) => volume.makeDirectory(directory, ask.Name, fields)
     return create(serving, call, ask, { judge: judgeInsert, make }, (request, made, status) => ({
-      ...status,
       CallBack: request.promise(made),
+      ...status,
     }))
   }
 

@@ -86,13 +86,13 @@ function settled(store: Store, work: () => Eventually<void>): Eventually<void> {
 function begin(request: Request, call: RpcCall, vnode: Vnode, ask: StoreAsk): Eventually<Store> {
   const { user } = request.caller
   return request.volume.beginStore(vnode, {
-    ...storeChanges(vnode.record, ask.InStatus, user, request.now),
     position: ask.Pos,
     length: ask.Length,
     fileLength: ask.FileLength,
     author: user.id,
     fsync: (ask.InStatus.Mask & storeMask.fsync) !== 0,
     isWanted: () => !call.isOver,
+    ...storeChanges(vnode.record, ask.InStatus, user, request.now),
   })
 }
 

@@ -136,8 +136,6 @@ function guessedRecord(
     elsewhere === undefined ? group.store.stat(group.presentInode(file)) : group.partition.disk.stat(elsewhere)
   const modified = stat?.modified ?? options.now
   return newVnodeRecord(cls, {
-    ...guessedKind(group, file),
-    ...lengthHalves(files.size(file)),
     uniquifier: files.unique(file),
     dataVersion: files.version(file) + unknownVersionStep,
     inodeHigh,
@@ -148,6 +146,8 @@ function guessedRecord(
     owner,
     parent,
     linkCount: 1,
+    ...guessedKind(group, file),
+    ...lengthHalves(files.size(file)),
   })
 }
 
