@@ -29,12 +29,11 @@ import { type EndReason, RxError, rxCodes } from "./codes.ts"
 import type { Connection } from "./connection.ts"
 import { type CallTimes, deadMs, nextDeadline, overdue } from "./deadline.ts"
 import { busyWait, windowInitial } from "./limits.ts"
-import type { Packet, PacketPool } from "./packet-pool.ts"
+import type { Packet } from "./packet-pool.ts"
 import type { Peer } from "./peer.ts"
 import type { ReceiveWindow } from "./receive-window.ts"
 import type { PacketBody } from "./security/security.ts"
 import type { Carrier, SendWindow } from "./send-window.ts"
-import { countRoundTrip } from "./statistics.ts"
 import { TimerSlots } from "./timers.ts"
 
 export type CallState = "waiting" | "precall" | "active" | "hold" | "dally" | "reset"
@@ -373,32 +372,8 @@ export class Call implements Carrier, Ranked<Call> {
 
   // Carrier: what the send window needs.
 
-  get pool(): PacketPool {
-    return this.connection.endpoint.pool
-  }
-  get headerSize(): number {
-    return this.connection.security.headerSize
-  }
-  get trailerSize(): number {
-    return this.connection.security.trailerSize
-  }
-  get queueMax(): number {
-    return this.connection.endpoint.limits.sendQueue
-  }
-  get resendMaxMs(): Millis {
-    return this.connection.endpoint.timing.resendMaxMs
-  }
-  get jumbograms(): number {
-    return this.connection.endpoint.jumbograms
-  }
   get isPeerAlive(): boolean {
     return this.connection.endpoint.time - this.#times.lastReceived < deadMs(this.connection.timing) / 2
-  }
-  now(): Millis {
-    return this.connection.endpoint.currentTime()
-  }
-  measured(ms: Millis): void {
-    countRoundTrip(this.connection.endpoint.statistics, ms)
   }
 
   transmit(packet: Packet, flags: number): void {
