@@ -1,14 +1,8 @@
 /**
- * One RPC, at a server or at a client: data one way, then data the other way, or an error.
+ * One RPC, at a server or at a client: data one way, then data the other way, or an error. Its states are in call-state.ts.
  *
- *              server                                   client
- *     precall ──► active ──► hold ──► dally    waiting ──► active ──► dally
- *        │           │         │        │         │          │          │
- *        └───────────┴─────────┴────────┴── reset ┴──────────┴──────────┘
- *
- * waiting: all four channels are taken. precall: the client has to prove itself. hold: the reply is not acknowledged yet.
- * dally: a client that still owes the last ACK. After reset only the channel remembers the call: its number, how far it
- * came, and how it ended.
+ *     packets ──► connection ──► channel ──► here ──► call-input.ts ──► `read`       ACKs: ack.ts
+ *     `write` ──► send-window.ts ──► here ──► channel ──► endpoint                   time: call-clock.ts
  *
  * The application is called from within `receive` and may answer there and then. It reads when it likes: what it does not
  * read closes the receive window, and `write` takes no more than the send queue holds.
@@ -24,47 +18,17 @@ import {
 } from "../protocol/rx-packet.ts"
 import type { Ranked, RecencyList } from "../recency-list.ts"
 import { AckDebt } from "./ack.ts"
+import { CallClock, callTimers } from "./call-clock.ts"
+import type { CallInput } from "./call-input.ts"
+import { type CallState, callFollowers } from "./call-state.ts"
 import type { Channel } from "./channel.ts"
 import { type EndReason, RxError, rxCodes } from "./codes.ts"
 import type { Connection } from "./connection.ts"
-import { type CallTimes, deadMs, nextDeadline, overdue } from "./deadline.ts"
-import { busyWait, windowInitial } from "./limits.ts"
+import { abortCodeOf } from "./control-packets.ts"
+import { windowInitial } from "./limits.ts"
 import type { Packet } from "./packet-pool.ts"
 import type { Peer } from "./peer.ts"
-import type { ReceiveWindow } from "./receive-window.ts"
-import type { PacketBody } from "./security/security.ts"
 import type { Carrier, SendWindow } from "./send-window.ts"
-import { TimerSlots } from "./timers.ts"
-
-export type CallState = "waiting" | "precall" | "active" | "hold" | "dally" | "reset"
-
-export const callFollowers: Readonly<Record<CallState, readonly CallState[]>> = {
-  waiting: ["active", "reset"],
-  precall: ["active", "reset"],
-  active: ["hold", "dally", "reset"],
-  hold: ["reset"],
-  dally: ["reset"],
-  reset: [],
-}
-
-/** As `rxdebug` prints them; a channel whose call is over dallies. */
-export const callStateNumbers: Readonly<Record<CallState, number>> = {
-  waiting: 0,
-  precall: 1,
-  active: 2,
-  dally: 3,
-  hold: 4,
-  reset: 5,
-}
-
-const timer = { resend: 0, ack: 1, keepAlive: 2, deadline: 3 } as const
-
-/** In the pool of buffers, since it is the application's and soon let go. */
-function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const copy = Buffer.allocUnsafe(end - start)
-  copy.set(bytes.subarray(start, end))
-  return copy
-}
 
 /** Called with the error if the call ended otherwise than with its whole reply. */
 export type EndListener = (call: Call, error: RxError | undefined) => void
@@ -91,12 +55,10 @@ export class Call implements Carrier, Ranked<Call> {
   weight = 1
   #channel: Channel | undefined
   #state: CallState
-  #receive: ReceiveWindow | undefined
+  #input: CallInput | undefined
   #send: SendWindow | undefined
   readonly #debt = new AckDebt()
-  readonly #timers: TimerSlots
-  #lastSent: Millis
-  readonly #times: CallTimes
+  readonly #clock: CallClock
   /** The service has been told. */
   #isAnnounced = false
   /** Inside `receiveData`: ACKs wait for its end. */
@@ -107,22 +69,15 @@ export class Call implements Carrier, Ranked<Call> {
   /** Waits for the end of the batch, in answer to the packet of this serial. */
   #heldAck: AckReason | undefined
   #heldSerial = 0
-  #openedSeq = 0
   #wantsRoom = false
-  /** How often a server has said BUSY, and whether the resend timer runs for that. */
-  #refusals = 0
-  #isRefused = false
 
   /** Made by Connection. */
   constructor(connection: Connection, isClient: boolean) {
-    const now = connection.endpoint.currentTime()
     this.connection = connection
     this.isClient = isClient
     this.#state = isClient ? "waiting" : "precall"
-    this.#timers = new TimerSlots((slot, at) => this.#expire(slot, at))
-    this.#lastSent = now
-    this.#times = { isClient, startedAt: now, lastReceived: now, lastProgress: now }
-    this.#receive = connection.endpoint.acquireReceive()
+    this.#clock = new CallClock(connection, isClient, (slot, at) => this.#expire(slot, at))
+    this.#input = connection.endpoint.acquireInput()
     if (isClient) this.#openSend()
   }
 
@@ -143,19 +98,17 @@ export class Call implements Carrier, Ranked<Call> {
 
   /** Everything the peer will send is here, read or not. */
   get isComplete(): boolean {
-    return this.#receive?.isComplete ?? false
+    return this.#input?.window.isComplete ?? false
   }
 
   /** Everything the peer sent has been read. */
   get isRead(): boolean {
-    return this.#receive?.isRead ?? false
+    return this.#input?.window.isRead ?? false
   }
 
   /** Bytes that can be read now (with what the security class added, if it adds anything). */
   get available(): number {
-    const window = this.#receive
-    if (window === undefined || !this.#mayRead) return 0
-    return window.unread === 0 ? 0 : window.unreadBytes
+    return this.#readable?.available ?? 0
   }
 
   /**
@@ -163,34 +116,18 @@ export class Call implements Carrier, Ranked<Call> {
    * the call ends (`onEnd`) when there is nothing left to read and somebody has looked.
    */
   read(): Uint8Array | undefined {
-    const window = this.#readable()
-    if (window === undefined) {
-      this.#endIfRead()
-      return undefined
-    }
-    const { bytes, start, end, isLent } = window
-    this.#shift(window)
-    this.#consumed()
-    return isLent ? copyOf(bytes, start, end) : bytes.subarray(start, end)
+    const input = this.#readable
+    const bytes = input?.read()
+    this.#hasRead(input, bytes !== undefined)
+    return bytes
   }
 
   /** Copies up to `length` bytes in order to `target`; gives how many. */
   readInto(target: Uint8Array, at: number, length: number): number {
-    let done = 0
-    for (let window = this.#readable(); window !== undefined && done < length; window = this.#readable()) {
-      const { bytes, start, end } = window
-      const count = Math.min(length - done, end - start)
-      target.set(bytes.subarray(start, start + count), at + done)
-      done += count
-      if (count < end - start) {
-        this.#cut(window, start + count, end)
-        break
-      }
-      this.#shift(window)
-    }
-    if (done > 0) this.#consumed()
-    else this.#endIfRead()
-    return done
+    const input = this.#readable
+    const count = input?.readInto(target, at, length) ?? 0
+    this.#hasRead(input, count > 0)
+    return count
   }
 
   /** Takes bytes of the answer (of the request); gives how many: fewer than there are if the queue is full, see `onRoom`. */
@@ -207,9 +144,9 @@ export class Call implements Carrier, Ranked<Call> {
     this.#send?.finish()
     if (this.isClient || this.isOver) return
     this.#move("hold")
-    this.connection.endpoint.callEnds(this.connection.peer)
+    this.connection.endpoint.roll.finish(this.connection.peer)
     this.#settleReply()
-    if (!this.isOver) this.connection.endpoint.hold(this)
+    if (!this.isOver) this.connection.endpoint.roll.hold(this)
   }
 
   /** Ends the call with an error on both sides. */
@@ -232,7 +169,7 @@ export class Call implements Carrier, Ranked<Call> {
   }
 
   get hasInput(): boolean {
-    return (this.#receive?.unread ?? 0) > 0
+    return (this.#input?.unread ?? 0) > 0
   }
   get hasOutput(): boolean {
     return this.#send?.isWaiting ?? false
@@ -241,7 +178,7 @@ export class Call implements Carrier, Ranked<Call> {
   get mode(): number {
     if (this.isOver) return 3
     if (this.#state === "hold" || this.#state === "dally") return 4
-    const isSending = this.isClient ? (this.#receive?.highest ?? 0) === 0 : this.#isDeaf
+    const isSending = this.isClient ? (this.#input?.window.highest ?? 0) === 0 : this.#isDeaf
     return isSending ? 1 : 2
   }
 
@@ -249,6 +186,7 @@ export class Call implements Carrier, Ranked<Call> {
   start(channel: Channel, number: number): void {
     this.#channel = channel
     this.number = number
+    if (!this.connection.security.isTransparent) this.#input?.openBy(channel)
     if (!this.isClient) return
     this.#move("active")
     this.watch()
@@ -264,8 +202,7 @@ export class Call implements Carrier, Ranked<Call> {
   }
 
   receive(header: RxHeader, bytes: Uint8Array, end: number): void {
-    const now = this.connection.endpoint.time
-    this.#times.lastReceived = now
+    this.#clock.heard()
     switch (header.type) {
       case packetTypes.ack:
         return this.#receiveAck(header, bytes, end)
@@ -288,30 +225,32 @@ export class Call implements Carrier, Ranked<Call> {
 
   /** One DATA packet, its body between `start` and `end`. `hasMore`: others of its datagram follow at once. */
   receiveData(header: RxHeader, bytes: Uint8Array, start: number, end: number, hasMore = false): void {
-    const { endpoint } = this.connection
-    this.#times.lastReceived = endpoint.time
+    const { isLent, statistics } = this.connection.endpoint
+    this.#clock.heard()
     if (this.#state === "waiting") return
     if (this.isClient) this.#replyBegins()
-    const window = this.#receive
-    if (window === undefined) return
-    if (!this.#hasMemoryFor(window, header, end - start)) return
-    const isLast = (header.flags & packetFlags.lastPacket) !== 0
-    const before = window.unreadBytes
-    const arrival = window.place(header.seq, isLast, bytes, start, end, header.checksum)
-    endpoint.unreadBytes += window.unreadBytes - before
+    const input = this.#input
+    if (input === undefined) return
+    if (!input.hasMemoryFor(header.seq, end - start)) return this.#refuse(header.serial)
+    const arrival = input.place(header, bytes, start, end, isLent)
     if (arrival === "malformed") return this.abort(rxCodes.protocolError, "protocol error")
-    if (arrival === "duplicate") endpoint.statistics.duplicates++
+    if (arrival === "duplicate") statistics.duplicates++
     const reason = this.#debt.arrived(arrival, (header.flags & packetFlags.requestAck) !== 0)
     const sentBefore = this.#dataSent
-    if (endpoint.isLent && (arrival === "next" || arrival === "gap")) window.lend(header.seq)
-    if (arrival === "next") this.#receiveNext(endpoint.time)
-    if (endpoint.isLent) window.keep()
+    if (arrival === "next") this.#receiveNext()
+    if (isLent) input.window.keep()
     if (reason === ackReasons.idle && hasMore) return
     this.#acknowledge(reason, header.serial, this.#dataSent > sentBefore)
   }
 
-  #receiveNext(now: Millis): void {
-    this.#times.lastProgress = now
+  /** There is no memory for the packet of this serial. */
+  #refuse(serial: number): void {
+    this.connection.endpoint.statistics.packetsRefused++
+    this.sendAck(ackReasons.noSpace, serial)
+  }
+
+  #receiveNext(): void {
+    this.#clock.progressed()
     this.#isReceiving = true
     this.#deliver()
     this.#isReceiving = false
@@ -325,7 +264,7 @@ export class Call implements Carrier, Ranked<Call> {
     if (isNews && hasAnswered) this.#answered()
     else if (isNews && this.connection.endpoint.isBatch) return this.#ackAtEnd(reason, serial)
     else if (reason !== undefined) this.sendAck(reason, serial)
-    else if (this.#debt.isOwed) this.#oweAck()
+    else if (this.#debt.isOwed) this.#clock.armAck()
     if (this.isOver || this.#state !== "dally" || this.#debt.isOwed) return
     this.#forget()
   }
@@ -373,7 +312,7 @@ export class Call implements Carrier, Ranked<Call> {
   // Carrier: what the send window needs.
 
   get isPeerAlive(): boolean {
-    return this.connection.endpoint.time - this.#times.lastReceived < deadMs(this.connection.timing) / 2
+    return this.#clock.isPeerAlive
   }
 
   transmit(packet: Packet, flags: number): void {
@@ -388,14 +327,12 @@ export class Call implements Carrier, Ranked<Call> {
 
   #noteData(): void {
     this.#dataSent++
-    this.#lastSent = this.connection.endpoint.time
+    this.#clock.sent(this.connection.endpoint.time)
     this.#answered()
   }
 
   armResend(at: Millis | undefined): void {
-    const { timers } = this.connection.endpoint
-    if (at === undefined) timers.clear(this.#timers, timer.resend)
-    else timers.set(this.#timers, timer.resend, at)
+    this.#clock.armResend(at)
   }
 
   ping(): void {
@@ -405,12 +342,12 @@ export class Call implements Carrier, Ranked<Call> {
 
   /** Tells the peer what has come; `serial` is that of the packet that asked for it. */
   sendAck(reason: AckReason, serial: number, padTo = 0): void {
-    const window = this.#receive
+    const window = this.#input?.window
     if (window === undefined || this.#channel === undefined) return
-    this.#lastSent = this.connection.endpoint.currentTime()
+    this.#clock.sent(this.connection.endpoint.currentTime())
     this.#debt.acked(window.first)
     this.#heldAck = undefined
-    this.connection.endpoint.timers.clear(this.#timers, timer.ack)
+    this.#clock.clearAck()
     this.#channel.sendAck(this, window, reason, serial, padTo)
   }
 
@@ -433,11 +370,11 @@ export class Call implements Carrier, Ranked<Call> {
     const { endpoint } = this.connection
     const channel = this.#channel
     const isCounted = this.#state !== "hold" && this.#state !== "dally"
-    if (isCounted) endpoint.callEnds(this.connection.peer)
-    endpoint.release(this)
-    endpoint.timers.drop(this.#timers)
+    if (isCounted) endpoint.roll.finish(this.connection.peer)
+    endpoint.roll.release(this)
+    this.#clock.stop()
     this.#move("reset")
-    channel?.ended(this, code, this.#receive)
+    channel?.ended(this, code, this.#input?.window)
     this.#closeWindows()
     if (channel === undefined) this.connection.dropWaiting(this)
     this.onData = undefined
@@ -450,15 +387,15 @@ export class Call implements Carrier, Ranked<Call> {
     const { endpoint } = this.connection
     const { channel } = this
     if (channel !== undefined && this.#send !== undefined) channel.peerWindow = this.#send.peerWindow
-    if (this.#receive !== undefined) endpoint.releaseReceive(this.#receive)
+    if (this.#input !== undefined) endpoint.releaseInput(this.#input)
     if (this.#send !== undefined) endpoint.releaseSend(this.#send)
-    this.#receive = undefined
+    this.#input = undefined
     this.#send = undefined
   }
 
   /** Server: true if the answer may be written. The first byte of it makes us deaf for the rest of the request. */
   #beginWriting(): boolean {
-    this.#times.lastProgress = this.connection.endpoint.currentTime()
+    this.#clock.progressed()
     if (this.isClient) return this.#state === "active" || this.#state === "waiting"
     if (this.#state !== "active") return false
     if (!this.#isDeaf) {
@@ -470,9 +407,9 @@ export class Call implements Carrier, Ranked<Call> {
   }
 
   #dropUnread(): void {
-    const window = this.#receive
-    if (window === undefined || window.unread === 0) return
-    while (window.unread > 0) this.#shift(window)
+    const input = this.#input
+    if (input === undefined || input.unread === 0) return
+    input.skip()
     this.#consumed()
   }
 
@@ -494,24 +431,9 @@ export class Call implements Carrier, Ranked<Call> {
 
   // Receiving.
 
-  get #mayRead(): boolean {
-    return this.#state === "active" && !this.#isDeaf
-  }
-
-  #hasMemoryFor(window: ReceiveWindow, header: RxHeader, size: number): boolean {
-    const { endpoint } = this.connection
-    if (endpoint.unreadBytes + size <= endpoint.limits.unreadBytes) return true
-    if (header.seq < window.next) return true
-    if (
-      header.seq === window.next &&
-      window.highest < header.seq &&
-      window.unread === 0 &&
-      size <= endpoint.packetSizeMax
-    )
-      return true
-    endpoint.statistics.packetsRefused++
-    this.sendAck(ackReasons.noSpace, header.serial)
-    return false
+  /** Undefined while nothing may be read, and when the call is over. */
+  get #readable(): CallInput | undefined {
+    return this.#state === "active" && !this.#isDeaf ? this.#input : undefined
   }
 
   /** Client: the first packet of the reply says that the request has arrived. */
@@ -520,118 +442,74 @@ export class Call implements Carrier, Ranked<Call> {
     if (send === undefined || this.#state !== "active") return
     if (this.#channel !== undefined) this.#channel.peerWindow = send.peerWindow
     this.connection.endpoint.releaseSend(send)
-    this.connection.endpoint.timers.clear(this.#timers, timer.resend)
+    this.#clock.armResend(undefined)
     this.#send = undefined
   }
 
   #deliver(): void {
-    const window = this.#receive
-    if (window === undefined || this.#state !== "active" || window.unread === 0) {
-      if (this.#isDeaf || this.#state === "hold") this.#dropUnread()
-      return
-    }
-    if (this.#isDeaf) return this.#dropUnread()
+    const input = this.#input
+    if (this.#isDeaf || this.#state === "hold") return this.#dropUnread()
+    if (input === undefined || this.#state !== "active" || input.unread === 0) return
     if (!this.isClient && !this.#isAnnounced) {
       this.#isAnnounced = true
-      this.connection.endpoint.release(this)
+      this.connection.endpoint.roll.release(this)
       this.connection.endpoint.statistics.callsExecuted++
       this.connection.announce(this)
       return
     }
-    const isEmpty = this.#readable() === undefined
-    if (this.isOver) return
-    if (isEmpty) this.#consumed()
-    if (!isEmpty || (window.isRead && !this.isClient)) this.onData?.(this)
+    const hasBytes = input.hasBytes()
+    if (input.refusal !== 0) return this.#failInput(input)
+    if (!hasBytes) this.#consumed()
+    if (hasBytes || (this.isRead && !this.isClient)) this.onData?.(this)
   }
 
-  /** The receive window with a packet to read in front, opened by the security class; empty packets are passed over. */
-  #readable(): ReceiveWindow | undefined {
-    const window = this.#receive
-    if (window === undefined || !this.#mayRead) return undefined
-    while (window.unread > 0) {
-      if (!this.connection.security.isTransparent && !this.#open(window)) return undefined
-      if (window.end > window.start) return window
-      this.#shift(window)
-    }
-    return undefined
+  /** Somebody has read, or has found nothing to read. */
+  #hasRead(input: CallInput | undefined, isProgress: boolean): void {
+    if (input !== undefined && input.refusal !== 0) this.#failInput(input)
+    else if (isProgress) this.#consumed()
+    else this.#endIfRead()
   }
 
-  #open(window: ReceiveWindow): boolean {
-    if (this.#openedSeq === window.first) return true
-    const { connection } = this
-    const body: PacketBody = {
-      bytes: window.bytes,
-      start: window.start,
-      end: window.end,
-      checksum: window.checksum,
-    }
-    const identity = { ...connection.identity(this), seq: window.first }
-    try {
-      connection.security.open(identity, body)
-    } catch (error) {
-      connection.fail(error instanceof RxError ? error.code : rxCodes.protocolError, "protocol error")
-      return false
-    }
-    this.#openedSeq = window.first
-    this.#cut(window, body.start, body.end)
-    return true
-  }
-
-  #cut(window: ReceiveWindow, start: number, end: number): void {
-    const before = window.unreadBytes
-    window.trim(start, end)
-    this.connection.endpoint.unreadBytes += window.unreadBytes - before
-  }
-
-  #shift(window: ReceiveWindow): void {
-    const before = window.unreadBytes
-    window.shift()
-    this.connection.endpoint.unreadBytes += window.unreadBytes - before
+  /** A packet that is not the peer's fails the connection, and every call on it. */
+  #failInput(input: CallInput): void {
+    this.connection.fail(input.refusal, "protocol error")
   }
 
   /** The reader has come further: tell the sender, soon or now. */
   #consumed(): void {
-    const window = this.#receive
+    const window = this.#input?.window
     if (window === undefined) return
-    this.#times.lastProgress = this.connection.endpoint.currentTime()
+    this.#clock.progressed()
     const isUrgent = this.#debt.consumed(window.first)
     if (this.#isReceiving) return
     if (isUrgent && !window.isRead) this.sendAck(ackReasons.delay, 0)
-    else if (this.#debt.isOwed) this.#oweAck()
+    else if (this.#debt.isOwed) this.#clock.armAck()
   }
 
   /** Client: nothing more will come. */
   #endIfRead(): void {
-    if (this.isClient && !this.#isReceiving && this.#receive?.isRead === true) this.#replyIsRead()
+    if (this.isClient && !this.#isReceiving && this.isRead) this.#replyIsRead()
   }
 
   /** Client: the call is over for the application; its last ACK may be saved by the next call on the channel. */
   #replyIsRead(): void {
     if (this.#state !== "active") return
-    const { endpoint } = this.connection
     this.#replyBegins()
     this.#move("dally")
-    endpoint.callEnds(this.connection.peer)
-    endpoint.timers.clear(this.#timers, timer.keepAlive)
-    endpoint.timers.clear(this.#timers, timer.deadline)
+    this.connection.endpoint.roll.finish(this.connection.peer)
+    this.#clock.unwatch()
     this.#debt.isOwed = true
-    this.#oweAck()
+    this.#clock.armAck()
     const listener = this.onEnd
     this.onEnd = undefined
     this.connection.startWaiting()
     listener?.(this, undefined)
   }
 
-  #oweAck(): void {
-    const { endpoint } = this.connection
-    if (this.#timers.isSet(timer.ack)) return
-    endpoint.timers.set(this.#timers, timer.ack, endpoint.currentTime() + endpoint.timing.ackDelayMs)
-  }
-
   #receiveAck(header: RxHeader, bytes: Uint8Array, end: number): void {
     const { endpoint, peer } = this.connection
-    const ack = endpoint.ack
-    if (!endpoint.readAck(bytes, end)) return
+    const ack = endpoint.control.readAck(bytes, end)
+    if (ack === undefined) return
     if (ack.reason === ackReasons.pingResponse) {
       peer.sizes.answered(ack.serial)
       this.connection.reached()
@@ -663,7 +541,7 @@ export class Call implements Carrier, Ranked<Call> {
   }
 
   #sendProgressed(send: SendWindow, before: number): void {
-    if (send.first > before) this.#times.lastProgress = this.connection.endpoint.time
+    if (send.first > before) this.#clock.progressed()
     if (this.#state === "hold") return this.#settleReply()
     if (this.#wantsRoom && send.hasRoomAgain) {
       this.#wantsRoom = false
@@ -681,32 +559,27 @@ export class Call implements Carrier, Ranked<Call> {
 
   /** Client: the server has not finished the call before. It soon will have: do not wait as if packets had been lost. */
   #receiveBusy(): void {
-    if (!this.isClient || this.#state !== "active" || this.#send === undefined || this.#isRefused) return
-    const { endpoint } = this.connection
-    const wait = Math.min(busyWait.firstMs * 2 ** this.#refusals++, busyWait.maxMs)
-    this.#isRefused = true
-    endpoint.timers.set(this.#timers, timer.resend, endpoint.time + wait)
-  }
-
-  #resend(): void {
-    if (this.#isUnreachable) return this.end(rxCodes.callDead, "nobody listens")
-    if (!this.#isRefused) return this.#send?.expire()
-    this.#isRefused = false
-    this.#send?.sendAgain()
+    if (this.isClient && this.#state === "active" && this.#send !== undefined) this.#clock.refused()
   }
 
   #receiveAbort(bytes: Uint8Array, end: number): void {
     if (this.#state === "waiting" || this.#state === "dally") return
-    this.end(this.connection.endpoint.abortCode(bytes, end), "aborted by the peer")
+    this.end(abortCodeOf(bytes, end), "aborted by the peer")
   }
 
   // Time.
 
   #expire(slot: number, now: Millis): void {
-    if (slot === timer.resend) this.#resend()
-    else if (slot === timer.ack) this.#ackDue()
-    else if (slot === timer.keepAlive) this.#keepAlive(now)
-    else if (slot === timer.deadline) this.#checkDeadlines(now)
+    if (slot === callTimers.resend) this.#resend()
+    else if (slot === callTimers.ack) this.#ackDue()
+    else if (slot === callTimers.keepAlive) this.#keepAlive(now)
+    else if (slot === callTimers.deadline) this.#checkDeadlines(now)
+  }
+
+  #resend(): void {
+    if (this.#clock.isUnreachable) return this.end(rxCodes.callDead, "nobody listens")
+    if (this.#clock.takeRefusal()) this.#send?.sendAgain()
+    else this.#send?.expire()
   }
 
   #ackDue(): void {
@@ -718,44 +591,25 @@ export class Call implements Carrier, Ranked<Call> {
 
   /** Starts the timers of a call that does not end at once. */
   watch(): void {
-    const { endpoint } = this.connection
-    const now = endpoint.currentTime()
-    this.#times.lastReceived = Math.max(this.#times.lastReceived, now)
-    if (this.#state !== "hold")
-      endpoint.timers.set(this.#timers, timer.keepAlive, now + deadMs(this.connection.timing) / 6)
-    this.#setDeadline()
+    this.#clock.watch(this.#state !== "hold")
   }
 
   #keepAlive(now: Millis): void {
     if (this.#state !== "active" && this.#state !== "precall") return
-    if (this.#isUnreachable) return this.end(rxCodes.callDead, "nobody listens")
-    const interval = deadMs(this.connection.timing) / 6
-    if (now - this.#lastSent > interval && (!this.isClient || this.#dataSent > 0)) this.ping()
-    this.connection.endpoint.timers.set(this.#timers, timer.keepAlive, now + interval)
-  }
-
-  /** Since anything came from the peer the system has said that nobody listens there. */
-  get #isUnreachable(): boolean {
-    return this.peer.unreachableAt > this.#times.lastReceived
+    if (this.#clock.isUnreachable) return this.end(rxCodes.callDead, "nobody listens")
+    if (this.#clock.isSilent(now) && (!this.isClient || this.#dataSent > 0)) this.ping()
   }
 
   /** Server: the peer has to do something, and we have nothing to do. */
   get #isWaitingForPeer(): boolean {
     if (this.isClient || this.#state !== "active") return false
-    const window = this.#receive
-    const isReading = !this.#isDeaf && window !== undefined && !window.isComplete && window.unread === 0
+    const input = this.#input
+    const isReading = !this.#isDeaf && input !== undefined && !this.isComplete && input.unread === 0
     return isReading || (this.#send?.isWaiting ?? false)
   }
 
   #checkDeadlines(now: Millis): void {
-    const { timing, peer } = this.connection
-    const end = overdue(this.#times, timing, peer.roundTrip, now, this.#isWaitingForPeer)
+    const end = this.#clock.overdue(now, this.#isWaitingForPeer)
     if (end !== undefined) this.end(end.code, end.reason)
-    else this.#setDeadline()
-  }
-
-  #setDeadline(): void {
-    const { endpoint, timing, peer } = this.connection
-    endpoint.timers.set(this.#timers, timer.deadline, nextDeadline(this.#times, timing, peer.roundTrip, endpoint.time))
   }
 }

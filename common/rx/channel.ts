@@ -2,25 +2,18 @@
  * One of the four slots of a connection: carries one call at a time, and remembers of the last one what its late packets
  * must be answered with.
  */
-import {
-  type AckReason,
-  ackReasons,
-  jumboStep,
-  jumboSubHeader,
-  packetFlags,
-  packetTypes,
-  type RxHeader,
-  rxHeader,
-} from "../protocol/rx-packet.ts"
+import { type AckReason, ackReasons, packetFlags, packetTypes, type RxHeader, rxHeader } from "../protocol/rx-packet.ts"
 import type { Call } from "./call.ts"
+import type { Unsealer } from "./call-input.ts"
 import type { Connection } from "./connection.ts"
+import { joinPackets } from "./jumbogram.ts"
 import { abortsInARow, windowInitial } from "./limits.ts"
 import type { Packet } from "./packet-pool.ts"
 import type { ReceiveWindow } from "./receive-window.ts"
-import type { PacketBody } from "./security/security.ts"
+import type { PacketBody, PacketIdentity } from "./security/security.ts"
 import { TimerSlots } from "./timers.ts"
 
-export class Channel {
+export class Channel implements Unsealer {
   readonly connection: Connection
   readonly index: number
   /** Of the call that runs or ran last; 0 before the first. */
@@ -87,7 +80,7 @@ export class Channel {
 
   #prepare(call: Call, packet: Packet, flags: number): void {
     const { connection } = this
-    if (packet.transmissions === 0) this.#seal(call, packet)
+    if (packet.transmissions === 0) this.#seal(packet)
     else connection.countResend()
     const header = this.#header(
       packetTypes.data,
@@ -102,34 +95,40 @@ export class Channel {
     rxHeader.write(header, packet.bytes)
   }
 
-  #seal(call: Call, packet: Packet): void {
+  #seal(packet: Packet): void {
     const { security } = this.connection
     if (security.isTransparent) return
     const body: PacketBody = { bytes: packet.bytes, start: packet.start, end: packet.end, checksum: 0 }
-    security.seal({ ...this.connection.identity(call), seq: packet.seq }, body)
+    security.seal(this.#identity(packet.seq), body)
     packet.end = body.end
     packet.checksum = body.checksum
   }
 
+  /** Opens a packet of the call that is on the channel. @throws RxError if it is not the peer's */
+  unseal(seq: number, body: PacketBody): void {
+    this.connection.security.open(this.#identity(seq), body)
+  }
+
+  /** Of a packet of the call that is on the channel. */
+  #identity(seq: number): PacketIdentity {
+    const { epoch, cid, security } = this.connection
+    return {
+      epoch,
+      cid: (cid | this.index) >>> 0,
+      callNumber: this.number,
+      seq,
+      securityIndex: security.index,
+    }
+  }
+
   /** Sends packets, all but the last of 1412 bytes, as one datagram. */
   sendJumbogram(call: Call, packets: readonly Packet[], flags: number): void {
-    const bytes = this.connection.endpoint.pool.long()
-    let at = rxHeader.size
     for (const [index, packet] of packets.entries()) {
       const isEnd = index === packets.length - 1
       this.#prepare(call, packet, isEnd ? flags : packetFlags.jumbo | (flags & packetFlags.morePackets))
-      const memberFlags = packet.bytes[rxHeader.offsets.flags] ?? 0
-      if (index === 0) bytes.set(packet.bytes.subarray(0, rxHeader.size))
-      else
-        jumboSubHeader.write(
-          { flags: memberFlags, spare: 0, checksum: packet.checksum },
-          bytes,
-          at - jumboSubHeader.size,
-        )
-      bytes.set(packet.bytes.subarray(rxHeader.size, packet.end), at)
-      at += isEnd ? packet.end - rxHeader.size : jumboStep
     }
-    this.connection.transmit(bytes, at, packetTypes.data)
+    const bytes = this.connection.endpoint.pool.long()
+    this.connection.transmit(bytes, joinPackets(packets, bytes), packetTypes.data)
   }
 
   /** Tells what the call's receiver has. */
@@ -142,13 +141,13 @@ export class Channel {
       call.userStatus,
     )
     const { endpoint, peer } = this.connection
-    endpoint.sendAck(peer, header, window.first, window.highest, reason, serial, window, padTo)
+    endpoint.control.sendAck(peer, header, window.first, window.highest, reason, serial, window, padTo)
   }
 
   #sendAckOfEnded(reason: AckReason, serial: number): void {
     const header = this.#header(packetTypes.ack, this.number, packetFlags.slowStartOk)
     const { endpoint, peer } = this.connection
-    endpoint.sendAck(peer, header, this.#next, this.#highest, reason, serial, undefined)
+    endpoint.control.sendAck(peer, header, this.#next, this.#highest, reason, serial, undefined)
   }
 
   /** Tells that the call has ended with this channel's code: at once, or late to a client that does not learn from it. */
@@ -181,23 +180,23 @@ export class Channel {
 
   /** Tells that call `number` has ended with this channel's code. */
   sendAbort(number: number): void {
-    this.connection.endpoint.sendAbort(this.connection.peer, this.#header(packetTypes.abort, number, 0), this.abortCode)
+    const { endpoint, peer } = this.connection
+    endpoint.control.sendAbort(peer, this.#header(packetTypes.abort, number, 0), this.abortCode)
   }
 
   sendBusy(number: number): void {
-    const header = this.#header(packetTypes.busy, number, 0)
-    const bytes = this.connection.endpoint.pool.control()
-    rxHeader.write(header, bytes)
-    this.connection.endpoint.statistics.busiesSent++
-    this.connection.transmit(bytes, rxHeader.size, packetTypes.busy)
+    const { endpoint, peer } = this.connection
+    endpoint.statistics.busiesSent++
+    endpoint.control.sendBusy(peer, this.#header(packetTypes.busy, number, 0))
   }
 
   /** A packet for the last call, which is over: a duplicate, a ping, or something for a call that failed. */
   receiveForEnded(header: RxHeader, bytes: Uint8Array, end: number): void {
     if (header.type === packetTypes.abort) return
     const { endpoint } = this.connection
-    if (header.type === packetTypes.ack && endpoint.readAck(bytes, end)) {
-      if (endpoint.ack.reason === ackReasons.pingResponse) this.connection.reached()
+    if (header.type === packetTypes.ack) {
+      const ack = endpoint.control.readAck(bytes, end)
+      if (ack?.reason === ackReasons.pingResponse) this.connection.reached()
     }
     if (this.abortCode !== 0) {
       if (this.#heldAbort?.isSet(0) !== true) this.sendAbort(this.number)

@@ -7,8 +7,6 @@ import {
   channelCount,
   channelMask,
   jumboBodySize,
-  jumboStep,
-  jumboSubHeader,
   packetFlags,
   packetTypes,
   type RxHeader,
@@ -16,14 +14,15 @@ import {
 } from "../protocol/rx-packet.ts"
 import { Call } from "./call.ts"
 import { Channel } from "./channel.ts"
+import { ClientProof } from "./client-proof.ts"
 import { type EndReason, RxError, rxCodes } from "./codes.ts"
+import { abortCodeOf } from "./control-packets.ts"
 import type { Endpoint, Service } from "./endpoint.ts"
+import { hasNextMember, nextMember } from "./jumbogram.ts"
 import { type RxTiming, windowMax } from "./limits.ts"
 import type { Peer } from "./peer.ts"
-import type { PacketIdentity, ProvedUser, Security } from "./security/security.ts"
+import type { ProvedUser, Security } from "./security/security.ts"
 import { TimerSlots } from "./timers.ts"
-
-const timer = { challenge: 0, reach: 1, abort: 2 } as const
 
 /** How a connection of ours differs from the endpoint's other ones. */
 export interface ConnectOptions {
@@ -56,10 +55,9 @@ export class Connection {
   readonly channels: (Channel | undefined)[] = [undefined, undefined, undefined, undefined]
   readonly #waiting: Call[] = []
   #serial = 0
-  #timers: TimerSlots | undefined
-  #challenges = 0
-  #hasChecksum = false
-  #isAbortHeld = false
+  #proof: ClientProof | undefined
+  /** Set while the ABORT of bad authentication is held back. */
+  #heldAbort: TimerSlots | undefined
 
   constructor(
     endpoint: Endpoint,
@@ -103,7 +101,7 @@ export class Connection {
       throw new RxError(rxCodes.busy, "too many calls", "newCall")
     this.lastUsed = this.endpoint.currentTime()
     const call = new Call(this, true)
-    this.endpoint.callBegins(this.peer)
+    this.endpoint.roll.begin(this.peer)
     this.#waiting.push(call)
     this.startWaiting()
     return call
@@ -152,18 +150,13 @@ export class Connection {
   discard(reason: EndReason): void {
     for (const call of this.#allCalls()) call.end(rxCodes.callDead, reason)
     for (const channel of this.channels) channel?.close()
-    if (this.#timers !== undefined) this.endpoint.timers.drop(this.#timers)
+    this.#proof?.close()
+    if (this.#heldAbort !== undefined) this.endpoint.timers.drop(this.#heldAbort)
   }
 
   #allCalls(): Call[] {
     const running = this.channels.map((channel) => channel?.call).filter((call) => call !== undefined)
     return [...running, ...this.#waiting]
-  }
-
-  /** What the security class is told of a packet; the caller adds the sequence number. */
-  identity(call: Call): Omit<PacketIdentity, "seq"> {
-    const cid = (this.cid | (call.channel?.index ?? 0)) >>> 0
-    return { epoch: this.epoch, cid, callNumber: call.number, securityIndex: this.security.index }
   }
 
   /** A header with everything that all packets of the connection share, and the next serial. */
@@ -212,17 +205,12 @@ export class Connection {
     let at: number = rxHeader.size
     let asked = 0
     while ((header.flags & packetFlags.jumbo) !== 0) {
-      if (bytes.length - at < jumboStep) return
+      if (!hasNextMember(bytes, at)) return
       asked |= header.flags & packetFlags.requestAck
       header.flags &= ~(packetFlags.jumbo | packetFlags.requestAck)
       this.#route(header, bytes, at, at + jumboBodySize, true)
       if (this.error !== 0) return
-      const sub = jumboSubHeader.read(bytes, at + jumboBodySize)
-      header.flags = sub.flags | (header.flags & packetFlags.clientInitiated)
-      header.checksum = sub.checksum
-      header.seq++
-      header.serial = (header.serial + 1) >>> 0
-      at += jumboStep
+      at = nextMember(header, bytes, at)
     }
     header.flags |= asked
     this.#route(header, bytes, at, bytes.length)
@@ -258,33 +246,29 @@ export class Connection {
       return channel.sendBusy(header.callNumber)
     }
     const { endpoint } = this
-    const refusal = endpoint.refusal(this.peer)
+    const refusal = endpoint.roll.refusal(this.peer)
     if (refusal !== 0) {
       endpoint.statistics.callsRefused++
-      return endpoint.sendAbortFor(header, this.peer, refusal)
+      return endpoint.control.refuse(header, this.peer.host, this.peer.port, refusal)
     }
     const call = new Call(this, false)
-    endpoint.callBegins(this.peer)
+    endpoint.roll.begin(this.peer)
     channel.begin(call, header.callNumber)
-    if (this.security.isAuthenticated && endpoint.isReached(this.peer)) {
+    if (this.security.isAuthenticated && endpoint.reach.isReached(this.peer, this.endpoint.time)) {
       call.admit()
       call.receiveData(header, bytes, start, end, hasMore)
     } else {
       call.receiveData(header, bytes, start, end, hasMore)
-      this.#await(call, header)
+      this.#demandProof(call, header)
     }
-    if (call.isHalfOpen) endpoint.addHalfOpen(call)
+    if (call.isHalfOpen) endpoint.roll.addHalfOpen(call)
   }
 
-  /** Sets going what a call has to wait for. */
-  #await(call: Call, header: RxHeader): void {
+  #demandProof(call: Call, header: RxHeader): void {
     if (call.isOver) return
     call.watch()
-    if (this.security.isAuthenticated) this.#askForReach()
-    else {
-      this.#hasChecksum = header.checksum !== 0
-      if (this.#timers?.isSet(timer.challenge) !== true) this.#sendChallenge()
-    }
+    this.#proof ??= new ClientProof(this)
+    this.#proof.demand(header.checksum !== 0)
   }
 
   /** Tells the service of a call's first data. */
@@ -292,70 +276,35 @@ export class Connection {
     this.#service?.onCall(call)
   }
 
-  get #slots(): TimerSlots {
-    this.#timers ??= new TimerSlots((slot) => this.#expire(slot))
-    return this.#timers
+  /** A call that waits for the client to prove itself. */
+  get precall(): Call | undefined {
+    for (const channel of this.channels) if (channel?.call?.state === "precall") return channel.call
+    return undefined
   }
 
-  #expire(slot: number): void {
-    if (slot === timer.challenge) this.#sendChallenge()
-    else if (slot === timer.reach) this.#askForReach()
-    else {
-      this.#isAbortHeld = false
-      this.#sendAbort()
-    }
-  }
-
-  #hasPrecalls(): boolean {
-    return this.channels.some((channel) => channel?.call?.state === "precall")
-  }
-
-  #sendChallenge(): void {
-    if (this.error !== 0 || !this.#hasPrecalls()) return
-    const { endpoint } = this
-    if (this.#challenges++ >= endpoint.timing.challengeCount) {
-      this.#challenges = 0
-      return this.discard("no sign of life")
-    }
-    this.#sendSecurity(packetTypes.challenge, this.security.challenge(this.#hasChecksum))
-    endpoint.timers.set(this.#slots, timer.challenge, endpoint.time + endpoint.timing.challengeRepeatMs)
-  }
-
-  #sendSecurity(type: number, body: Uint8Array): void {
+  /** Sends a CHALLENGE or a RESPONSE. */
+  sendSecurity(type: number, body: Uint8Array): void {
     const bytes = new Uint8Array(rxHeader.size + body.length)
     rxHeader.write(this.header(type, 0), bytes)
     bytes.set(body, rxHeader.size)
     this.transmit(bytes, bytes.length, type)
   }
 
-  /** Asks the peer to prove that it receives what we send. */
-  #askForReach(): void {
-    const { endpoint } = this
-    if (!this.#hasPrecalls()) return endpoint.awaitReach(this, false)
-    for (const channel of this.channels)
-      if (channel?.call?.state === "precall") {
-        channel.call.ping()
-        break
-      }
-    endpoint.awaitReach(this, true)
-    endpoint.timers.set(this.#slots, timer.reach, endpoint.time + endpoint.timing.reachRepeatMs)
-  }
-
   /** The peer has answered a ping. */
   reached(): void {
-    this.endpoint.reached(this.peer)
+    this.endpoint.reach.reached(this.peer, this.endpoint.time)
   }
 
   /** Lets all calls in that wait and need not any more. */
   admitAll(): void {
-    if (!this.security.isAuthenticated || !this.endpoint.isReached(this.peer)) return
+    if (!this.security.isAuthenticated || !this.endpoint.reach.isReached(this.peer, this.endpoint.time)) return
     for (const channel of this.channels) channel?.call?.admit()
   }
 
   #receiveForConnection(header: RxHeader, bytes: Uint8Array): void {
     switch (header.type) {
       case packetTypes.abort: {
-        const code = this.endpoint.abortCode(bytes, bytes.length)
+        const code = abortCodeOf(bytes, bytes.length)
         return this.#fail(code, "aborted by the peer")
       }
       case packetTypes.params:
@@ -378,7 +327,7 @@ export class Connection {
   #receiveChallenge(bytes: Uint8Array): void {
     if (this.error !== 0 || this.security.index === 0) return
     try {
-      this.#sendSecurity(packetTypes.response, this.security.respond(bytes.subarray(rxHeader.size)))
+      this.sendSecurity(packetTypes.response, this.security.respond(bytes.subarray(rxHeader.size)))
     } catch (error) {
       if (!(error instanceof RxError)) throw error
       this.fail(error.code, "connection failed")
@@ -387,16 +336,15 @@ export class Connection {
 
   /** A RESPONSE for which no CHALLENGE was sent is ignored. */
   #receiveResponse(bytes: Uint8Array): void {
-    if (this.#challenges === 0 || this.security.isAuthenticated || this.error !== 0) return
+    const proof = this.#proof
+    if (this.error !== 0 || proof?.isChallenged !== true) return
     try {
       this.security.verify(bytes.subarray(rxHeader.size))
     } catch (error) {
       if (!(error instanceof RxError)) throw error
-      return this.#failSecurity(error.code)
+      return this.#failLate(error.code)
     }
-    this.endpoint.timers.clear(this.#slots, timer.challenge)
-    if (this.endpoint.isReached(this.peer)) this.admitAll()
-    else this.#askForReach()
+    proof.answered()
   }
 
   /** Ends everything on the connection, now and later, with this code on both sides. */
@@ -407,11 +355,15 @@ export class Connection {
   }
 
   /** Bad authentication is told late, so that guessing is slow. */
-  #failSecurity(code: number): void {
+  #failLate(code: number): void {
     this.#fail(code, "connection failed")
-    this.#isAbortHeld = true
     const { endpoint } = this
-    endpoint.timers.set(this.#slots, timer.abort, endpoint.time + endpoint.timing.securityAbortDelayMs)
+    this.#heldAbort ??= new TimerSlots(() => this.#sendAbort())
+    endpoint.timers.set(this.#heldAbort, 0, endpoint.time + endpoint.timing.securityAbortDelayMs)
+  }
+
+  get #isAbortHeld(): boolean {
+    return this.#heldAbort?.isSet(0) === true
   }
 
   #fail(code: number, reason: EndReason): void {
@@ -422,6 +374,6 @@ export class Connection {
   }
 
   #sendAbort(): void {
-    this.endpoint.sendAbort(this.peer, this.header(packetTypes.abort, 0), this.error)
+    this.endpoint.control.sendAbort(this.peer, this.header(packetTypes.abort, 0), this.error)
   }
 }

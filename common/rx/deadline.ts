@@ -18,6 +18,12 @@ export interface CallTimes {
   lastProgress: Millis
 }
 
+/** How a call ends that has waited for too long. */
+export interface Overdue {
+  readonly code: number
+  readonly reason: EndReason
+}
+
 /** A call that is over its time is looked at again this often while it need not end: its service is at work. */
 const recheckMs = 1_000
 
@@ -43,7 +49,7 @@ export function overdue(
   trip: RoundTrip,
   now: Millis,
   isWaiting: boolean,
-): { readonly code: number; readonly reason: EndReason } | undefined {
+): Overdue | undefined {
   if (now >= deadAt(times, timing, trip)) return { code: rxCodes.callDead, reason: "no sign of life" }
   if (times.isClient)
     return now - times.startedAt >= timing.hardMs ? { code: rxCodes.callTimeout, reason: "over its time" } : undefined

@@ -22,11 +22,11 @@ import {
   rxHeader,
   versionBodySize,
 } from "../protocol/rx-packet.ts"
-import { callStateNumbers } from "./call.ts"
+import { callStateNumbers } from "./call-state.ts"
 import type { Channel } from "./channel.ts"
 import type { Connection } from "./connection.ts"
 import type { Endpoint } from "./endpoint.ts"
-import { countType, type RxStatistics } from "./statistics.ts"
+import type { RxStatistics } from "./statistics.ts"
 
 const endMark = 0xffff_ffff
 const nothing = new Uint8Array(0)
@@ -48,8 +48,7 @@ export function answerDiagnostics(
   if (size === 0) return
   header.flags &= ~packetFlags.clientInitiated
   rxHeader.write(header, answer)
-  countType(endpoint.statistics.packetsSent, header.type)
-  endpoint.options.transmit(answer, rxHeader.size + size, host, port)
+  endpoint.transmitTo(host, port, answer, rxHeader.size + size, header.type)
 }
 
 function writeVersion(endpoint: Endpoint, answer: Uint8Array): number {

@@ -6,33 +6,30 @@
  * the endpoint's unless they are lent. Applications may call from anywhere: within `receive` and `timeout`, or between them.
  */
 import type { Millis } from "../clock.ts"
-import { wordAt } from "../codec/network-order.ts"
 import {
-  type AckReason,
-  type AckView,
   channelMask,
-  emptyAck,
   emptyHeader,
   ethernetPacketSize,
   packetFlags,
   packetSizeLimit,
   packetTypes,
   type RxHeader,
-  readAck,
   readHeader,
-  rxAck,
   rxHeader,
-  writeAck,
 } from "../protocol/rx-packet.ts"
-import { RecencyList } from "../recency-list.ts"
 import type { Call } from "./call.ts"
+import { CallInput } from "./call-input.ts"
+import { CallRoll } from "./call-roll.ts"
 import { rxCodes } from "./codes.ts"
 import { Connection, type ConnectOptions } from "./connection.ts"
+import { ConnectionTable } from "./connection-table.ts"
+import { ControlPackets } from "./control-packets.ts"
 import { answerDiagnostics } from "./diagnostics.ts"
-import { evictionSteps, type RxLimits, type RxTiming, rxLimits, rxTiming, windowMax } from "./limits.ts"
-import { jumbogramSize, PacketPool } from "./packet-pool.ts"
-import { HostFlight, Peer } from "./peer.ts"
-import { ReceiveWindow } from "./receive-window.ts"
+import { type RxLimits, type RxTiming, rxLimits, rxTiming, windowMax } from "./limits.ts"
+import { PacketPool } from "./packet-pool.ts"
+import type { Peer } from "./peer.ts"
+import { PeerTable } from "./peer-table.ts"
+import { Reachability } from "./reachability.ts"
 import { nullSecurity } from "./security/null.ts"
 import type { Security } from "./security/security.ts"
 import { SendWindow } from "./send-window.ts"
@@ -99,41 +96,27 @@ export class Endpoint {
   readonly epoch: number
   /** As far as the endpoint knows. */
   time: Millis
-  /** Calls that are not finished, on both sides. */
-  calls = 0
   /** The bytes that are being received are lent: who keeps them has to copy them. */
   isLent = false
   /** Other datagrams may follow in this turn: ACKs that can wait do so until `endBatch`. */
   isBatch = false
   /** Received bytes that wait for readers. */
   unreadBytes = 0
-  /** Scratch, each used by one packet at a time: going out, coming in. */
+  readonly roll: CallRoll
+  readonly reach: Reachability
+  readonly control: ControlPackets = new ControlPackets(this)
+  /** Scratch for the packet that goes out. */
   readonly header: RxHeader = emptyHeader()
-  readonly ack: AckView = emptyAck()
-  /** All connections and peers, in no order, for diagnostics and sweeping. */
-  readonly connections: Connection[] = []
-  readonly peers: Peer[] = []
-  serverConnections = 0
+  /** Scratch for the packet that comes in. */
   readonly #incoming: RxHeader = emptyHeader()
-  readonly #outgoingAck: AckView = emptyAck()
   readonly #services = new Map<number, Offered>()
-  readonly #byPeer = new Map<number, Peer>()
-  readonly #flights = new Map<number, HostFlight>()
-  readonly #serverTable = new Map<number, Connection>()
-  readonly #clientTable = new Map<number, Connection>()
-  /** Lists through the calls themselves: a Set that comes and goes with each call leaves tables behind that keep calls from being collected. */
-  readonly #halfOpen = new RecencyList<Call>()
-  readonly #held = new RecencyList<Call>()
+  readonly #connections: ConnectionTable
+  readonly #peers: PeerTable
   readonly #unsettled: Call[] = []
-  readonly #awaitReach = new Set<Connection>()
-  readonly #receiveWindows: ReceiveWindow[] = []
+  readonly #inputs: CallInput[] = []
   readonly #sendWindows: SendWindow[] = []
   readonly #sweep: TimerSlots
-  readonly #salt: readonly [number, number]
   #isInside = false
-  #nextCid: number
-  #hand = 0
-  #refusal = 0
 
   constructor(options: EndpointOptions) {
     this.options = options
@@ -144,11 +127,29 @@ export class Endpoint {
     this.packetSizeMax = Math.max(ethernetPacketSize, Math.min(options.packetSizeMax ?? 0, packetSizeLimit))
     this.pool = new PacketPool(this.limits.sparePackets, this.packetSizeMax)
     this.epoch = ((options.random() | topBit) & ~secondBit) >>> 0
-    this.#nextCid = (options.random() & ~channelMask) >>> 0
-    this.#salt = [options.random(), options.random()]
     this.time = options.now()
+    this.roll = new CallRoll(this.limits, this.statistics)
+    this.reach = new Reachability(options.checkReach === true ? this.timing.reachMs : undefined)
+    this.#connections = new ConnectionTable(options.random)
+    this.#peers = new PeerTable(this.timing.initialRoundTripMs)
     this.#sweep = new TimerSlots((_, now) => this.#sweepAll(now))
     for (const service of options.services ?? []) this.register(service)
+  }
+
+  /** All connections and peers, in no order. */
+  get connections(): readonly Connection[] {
+    return this.#connections.all
+  }
+  get peers(): readonly Peer[] {
+    return this.#peers.all
+  }
+  /** How many of the connections are those of clients to us. */
+  get serverConnections(): number {
+    return this.#connections.servers
+  }
+  /** Calls that are not finished, on both sides. */
+  get calls(): number {
+    return this.roll.running
   }
 
   // In.
@@ -194,7 +195,9 @@ export class Endpoint {
     if (header.type === packetTypes.version || header.type === packetTypes.debug)
       return answerDiagnostics(this, header, bytes, host, port)
     const isFromClient = (header.flags & packetFlags.clientInitiated) !== 0
-    const known = isFromClient ? this.#findServer(header, host, port) : this.#findClient(header, port)
+    const known = isFromClient
+      ? this.#connections.findServer(header, host, port)
+      : this.#connections.findClient(header, port)
     if (known !== undefined) {
       if (known.security.index === header.securityIndex) known.receive(header, bytes)
       else this.statistics.spurious++
@@ -235,7 +238,7 @@ export class Endpoint {
 
   /** The system says that nobody listens there: calls that wait for this peer end when they would ask it again. */
   unreachable(host: number, port: number, now: Millis): void {
-    const peer = this.#byPeer.get(host * 65_536 + port)
+    const peer = this.#peers.find(host, port)
     if (peer !== undefined) peer.unreachableAt = now
   }
 
@@ -247,40 +250,17 @@ export class Endpoint {
 
   /** New calls of clients are answered with this code from now on; 0 takes them again. */
   refuse(code: number): void {
-    this.#refusal = code
-  }
-
-  /**
-   * The code for a peer's new call that cannot be taken, 0 if it can. A host may have as many calls as are free: so whatever some
-   * hosts do, there is room for the next one.
-   */
-  refusal(peer: Peer): number {
-    if (this.#refusal !== 0) return this.#refusal
-    return peer.flight.calls >= this.limits.calls - this.calls ? rxCodes.busy : 0
-  }
-
-  callBegins({ flight }: Peer): void {
-    this.calls++
-    flight.calls++
-  }
-
-  /** It is finished, or has failed. */
-  callEnds({ flight }: Peer): void {
-    this.calls--
-    flight.calls--
+    this.roll.refuse(code)
   }
 
   /** Makes a connection of ours. It sends nothing before its first call. */
   connect(host: number, port: number, serviceId: number, options: ConnectOptions = {}): Connection {
-    this.currentTime()
-    let cid = this.#nextCid
-    while (this.#clientTable.has(cid)) cid = (cid + channelMask + 1) >>> 0
-    this.#nextCid = (cid + channelMask + 1) >>> 0
+    const now = this.currentTime()
     const timing = { ...this.timing, ...options.timing }
-    const names = { epoch: this.epoch, cid, serviceId }
+    const names = { epoch: this.epoch, cid: this.#connections.freeCid(), serviceId }
     const security = options.security ?? nullSecurity
-    const connection = new Connection(this, this.#peer(host, port), names, security, timing, undefined)
-    this.#clientTable.set(cid, connection)
+    const peer = this.#peers.findOrAdd(host, port, now)
+    const connection = new Connection(this, peer, names, security, timing, undefined)
     this.#enlist(connection)
     return connection
   }
@@ -292,39 +272,16 @@ export class Endpoint {
   }
 
   #enlist(connection: Connection): void {
-    connection.place = this.connections.push(connection) - 1
+    this.#connections.add(connection)
     connection.peer.connections++
     if (!this.#sweep.isSet(0)) this.timers.set(this.#sweep, 0, this.time + this.timing.sweepMs)
-  }
-
-  /** Connections of clients by epoch and cid, and by address too where the epoch does not stand for the client. */
-  #key(epoch: number, cid: number, host: number, port: number): number {
-    const [one, two] = this.#salt
-    let key = Math.imul(epoch ^ one, 0x9e37_79b1) + (cid ^ two)
-    if ((epoch & topBit) === 0) key = Math.imul(key ^ host, 0x85eb_ca6b) + Math.imul(port, 0xc2b2_ae35)
-    return (key ^ (key >>> 15)) & 0x3fff_ffff
-  }
-
-  #findServer(header: RxHeader, host: number, port: number): Connection | undefined {
-    const cid = (header.cid & ~channelMask) >>> 0
-    let found = this.#serverTable.get(this.#key(header.epoch, cid, host, port))
-    for (; found !== undefined; found = found.next) {
-      if (found.cid !== cid || found.epoch !== header.epoch) continue
-      if ((header.epoch & topBit) !== 0 || (found.peer.host === host && found.peer.port === port)) return found
-    }
-    return undefined
-  }
-
-  #findClient(header: RxHeader, port: number): Connection | undefined {
-    const found = this.#clientTable.get((header.cid & ~channelMask) >>> 0)
-    return found !== undefined && found.epoch === header.epoch && found.peer.port === port ? found : undefined
   }
 
   #newServerConnection(header: RxHeader, host: number, port: number): Connection | undefined {
     const offered = this.#services.get(header.serviceId)
     const make = (offered?.service.securities ?? nullSecurities)[header.securityIndex]
     if (offered === undefined || make === undefined) {
-      this.#sendRawAbort(header, host, port, rxCodes.invalidOperation)
+      this.control.refuse(header, host, port, rxCodes.invalidOperation)
       return undefined
     }
     // A packet that cannot begin a call leaves no trace.
@@ -335,87 +292,31 @@ export class Endpoint {
     const cid = (header.cid & ~channelMask) >>> 0
     const names = { epoch: header.epoch, cid, serviceId: header.serviceId }
     const { service, timing } = offered
-    const connection = new Connection(this, this.#peer(host, port), names, make(), timing, service)
-    connection.key = this.#key(header.epoch, cid, host, port)
-    connection.next = this.#serverTable.get(connection.key)
-    this.#serverTable.set(connection.key, connection)
-    this.serverConnections++
+    const peer = this.#peers.findOrAdd(host, port, this.time)
+    const connection = new Connection(this, peer, names, make(), timing, service)
     this.#enlist(connection)
     return connection
   }
 
-  /** If there are too many connections, gives up one that has no calls and was not used since the last look. */
+  /** If there are too many connections, gives one up. */
   #makeRoom(): boolean {
     if (this.connections.length < this.limits.connections) return true
-    for (let step = 0; step < evictionSteps; step++) {
-      this.#hand = (this.#hand + 1) % this.connections.length
-      const one = this.connections[this.#hand]
-      if (one === undefined || one.isClient || one.hasCalls) continue
-      if (one.isFresh && step < evictionSteps / 2) one.isFresh = false
-      else {
-        this.statistics.evicted++
-        this.forget(one)
-        return true
-      }
-    }
-    return false
+    const unused = this.#connections.findUnused()
+    if (unused === undefined) return false
+    this.statistics.evicted++
+    this.forget(unused)
+    return true
   }
 
   /** Removes a connection; its calls end without a word. */
   forget(connection: Connection): void {
     if (connection.place < 0) return
     connection.discard("connection closed")
-    this.#unlist(connection)
-    if (connection.isClient) this.#clientTable.delete(connection.cid)
-    else this.#untable(connection)
-    this.#awaitReach.delete(connection)
+    if (!this.#connections.remove(connection)) return
+    this.reach.drop(connection)
     const { peer } = connection
     peer.idleSince = this.time
-    if (--peer.connections === 0 && this.connections.length >= this.limits.connections - 1) this.#forgetPeer(peer)
-  }
-
-  #unlist(connection: Connection): void {
-    const last = this.connections.pop()
-    if (last !== undefined && last !== connection) {
-      this.connections[connection.place] = last
-      last.place = connection.place
-    }
-    connection.place = -1
-  }
-
-  #untable(connection: Connection): void {
-    this.serverConnections--
-    let before = this.#serverTable.get(connection.key)
-    if (before === connection) {
-      if (connection.next === undefined) this.#serverTable.delete(connection.key)
-      else this.#serverTable.set(connection.key, connection.next)
-      return
-    }
-    while (before !== undefined && before.next !== connection) before = before.next
-    if (before !== undefined) before.next = connection.next
-  }
-
-  #peer(host: number, port: number): Peer {
-    const key = host * 65_536 + port
-    const known = this.#byPeer.get(key)
-    if (known !== undefined) return known
-    const flight = this.#flights.get(host) ?? new HostFlight(host)
-    this.#flights.set(host, flight)
-    flight.peers++
-    const peer = new Peer(host, port, flight, this.timing.initialRoundTripMs)
-    peer.idleSince = this.time
-    this.#byPeer.set(key, peer)
-    peer.place = this.peers.push(peer) - 1
-    return peer
-  }
-
-  #forgetPeer(peer: Peer): void {
-    this.#byPeer.delete(peer.host * 65_536 + peer.port)
-    if (--peer.flight.peers === 0) this.#flights.delete(peer.host)
-    const last = this.peers.pop()
-    if (last === undefined || last === peer) return
-    this.peers[peer.place] = last
-    last.place = peer.place
+    if (--peer.connections === 0 && this.connections.length >= this.limits.connections - 1) this.#peers.remove(peer)
   }
 
   #sweepAll(now: Millis): void {
@@ -424,70 +325,19 @@ export class Endpoint {
       if (one === undefined || one.isClient || one.hasCalls) continue
       if (now - one.lastUsed >= this.timing.connectionIdleMs) this.forget(one)
     }
-    for (let index = this.peers.length - 1; index >= 0; index--) {
-      const one = this.peers[index]
-      if (one !== undefined && one.connections === 0 && now - one.idleSince >= this.timing.sweepMs)
-        this.#forgetPeer(one)
-    }
+    this.#peers.sweep(now - this.timing.sweepMs)
     if (this.peers.length > 0) this.timers.set(this.#sweep, 0, now + this.timing.sweepMs)
   }
 
-  // Reachability.
+  // Parts of calls, used again.
 
-  isReached(peer: Peer): boolean {
-    return this.options.checkReach !== true || this.time - peer.reachedAt < this.timing.reachMs
+  acquireInput(): CallInput {
+    return this.#inputs.pop() ?? new CallInput(this)
   }
 
-  awaitReach(connection: Connection, isWaiting: boolean): void {
-    if (isWaiting) this.#awaitReach.add(connection)
-    else this.#awaitReach.delete(connection)
-  }
-
-  /** The peer has answered a ping: its calls may run. */
-  reached(peer: Peer): void {
-    peer.reachedAt = this.time
-    for (const connection of this.#awaitReach) {
-      if (connection.peer !== peer) continue
-      this.#awaitReach.delete(connection)
-      connection.admitAll()
-    }
-  }
-
-  // What calls hold, within limits.
-
-  /** A call of which only a part has come; if there are too many, the oldest ends. */
-  addHalfOpen(call: Call): void {
-    this.#enroll(call, this.#halfOpen, this.limits.halfOpenCalls)
-  }
-
-  /** A reply that is not acknowledged; if there are too many, the oldest is given up. */
-  hold(call: Call): void {
-    this.#enroll(call, this.#held, this.limits.heldReplies)
-  }
-
-  /** The call is whole, or its reply acknowledged, or it is over: it is in neither list. */
-  release(call: Call): void {
-    call.listed?.remove(call)
-    call.listed = undefined
-  }
-
-  #enroll(call: Call, calls: RecencyList<Call>, most: number): void {
-    calls.add(call)
-    call.listed = calls
-    const { oldest } = calls
-    if (calls.weight <= most || oldest === undefined) return
-    this.statistics.evicted++
-    oldest.end(rxCodes.callDead, "too many calls")
-  }
-
-  acquireReceive(): ReceiveWindow {
-    return this.#receiveWindows.pop() ?? new ReceiveWindow()
-  }
-
-  releaseReceive(window: ReceiveWindow): void {
-    this.unreadBytes -= window.unreadBytes
-    window.reset()
-    if (this.#receiveWindows.length < spareWindows) this.#receiveWindows.push(window)
+  releaseInput(input: CallInput): void {
+    input.reset()
+    if (this.#inputs.length < spareWindows) this.#inputs.push(input)
   }
 
   acquireSend(): SendWindow {
@@ -503,79 +353,14 @@ export class Endpoint {
 
   /** Sends the front of `bytes`, an Rx packet of this type. */
   transmit(peer: Peer, bytes: Uint8Array, length: number, type: number): void {
-    countType(this.statistics.packetsSent, type)
     peer.packetsSent++
     peer.bytesSent += length
-    this.options.transmit(bytes, length, peer.host, peer.port)
+    this.transmitTo(peer.host, peer.port, bytes, length, type)
   }
 
-  /** Reads the body of an incoming ACK into `ack`. */
-  readAck(bytes: Uint8Array, end: number): boolean {
-    return readAck(bytes, rxHeader.size, end, this.ack)
-  }
-
-  /** The code in an ABORT; one that is too short or says 0 is a protocol error. */
-  abortCode(bytes: Uint8Array, end: number): number {
-    const code = end < rxHeader.size + 4 ? 0 : wordAt(bytes, rxHeader.size) | 0
-    return code === 0 ? rxCodes.protocolError : code
-  }
-
-  sendAck(
-    peer: Peer,
-    header: RxHeader,
-    first: number,
-    previous: number,
-    reason: AckReason,
-    serial: number,
-    window: ReceiveWindow | undefined,
-    padTo = 0,
-  ): void {
-    const bytes = this.pool.control()
-    const ack = this.#outgoingAck
-    ack.firstPacket = first
-    ack.previousPacket = previous
-    ack.serial = serial
-    ack.reason = reason
-    ack.count = window?.writeArray(bytes, rxHeader.size + rxAck.size) ?? 0
-    ack.maxMtu = Math.max(this.jumbograms > 1 ? jumbogramSize : ethernetPacketSize, this.packetSizeMax)
-    ack.interfaceMtu = this.packetSizeMax
-    ack.receiveWindow = windowMax
-    ack.packetsPerDatagram = this.jumbograms
-    rxHeader.write(header, bytes)
-    const length = writeAck(ack, bytes, rxHeader.size)
-    if (padTo <= length) return this.transmit(peer, bytes, length, packetTypes.ack)
-    const padded = new Uint8Array(padTo)
-    padded.set(bytes.subarray(0, length))
-    this.transmit(peer, padded, padTo, packetTypes.ack)
-  }
-
-  sendAbort(peer: Peer, header: RxHeader, code: number): void {
-    const bytes = this.#abort(header, code)
-    this.transmit(peer, bytes, rxHeader.size + 4, packetTypes.abort)
-  }
-
-  #abort(header: RxHeader, code: number): Uint8Array {
-    const bytes = this.pool.control()
-    rxHeader.write(header, bytes)
-    new DataView(bytes.buffer, bytes.byteOffset).setInt32(rxHeader.size, code)
-    return bytes
-  }
-
-  /** Answers a packet with an ABORT, leaving no state. */
-  sendAbortFor(header: RxHeader, peer: Peer, code: number): void {
-    this.#sendRawAbort(header, peer.host, peer.port, code)
-  }
-
-  #sendRawAbort(header: RxHeader, host: number, port: number, code: number): void {
-    Object.assign(this.header, header)
-    this.header.seq = 0
-    this.header.serial = 0
-    this.header.type = packetTypes.abort
-    this.header.flags = 0
-    this.header.userStatus = 0
-    this.header.checksum = 0
-    const bytes = this.#abort(this.header, code)
-    countType(this.statistics.packetsSent, packetTypes.abort)
-    this.options.transmit(bytes, rxHeader.size + 4, host, port)
+  /** The same to somebody who is no peer yet. */
+  transmitTo(host: number, port: number, bytes: Uint8Array, length: number, type: number): void {
+    countType(this.statistics.packetsSent, type)
+    this.options.transmit(bytes, length, host, port)
   }
 }

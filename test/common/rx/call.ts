@@ -1,6 +1,6 @@
 import test from "ava"
 import { ackReasons, jumboBodySize, packetFlags, packetTypes } from "../../../common/protocol/rx-packet.ts"
-import { type Call, callFollowers, callStateNumbers } from "../../../common/rx/call.ts"
+import type { Call } from "../../../common/rx/call.ts"
 import type { EndpointOptions, Service } from "../../../common/rx/endpoint.ts"
 import {
   answering,
@@ -40,12 +40,6 @@ function only(calls: readonly Call[]): Call {
 }
 
 const length = answering((request) => Buffer.from(String(request.length)))
-
-test("call: the states follow one another as drawn, and all end in reset", (t) => {
-  for (const [state, followers] of Object.entries(callFollowers))
-    t.is(followers.includes("reset"), state !== "reset", state)
-  t.deepEqual(Object.keys(callStateNumbers).sort(), Object.keys(callFollowers).sort())
-})
 
 test("call: packets out of order are acknowledged with their holes and put in order", (t) => {
   const { raw } = server(length)

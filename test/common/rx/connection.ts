@@ -1,8 +1,8 @@
 import test from "ava"
-import { ackReasons, packetFlags, packetTypes } from "../../../common/protocol/rx-packet.ts"
+import { packetFlags, packetTypes } from "../../../common/protocol/rx-packet.ts"
 import { clientAddress, collect, RxNetwork, serverAddress, serviceId } from "../../support/rx-network.ts"
 import { RawPeer } from "../../support/rx-raw.ts"
-import { echo, idle, server } from "../../support/rx-raw-rig.ts"
+import { idle, server } from "../../support/rx-raw-rig.ts"
 
 const last = packetFlags.lastPacket
 
@@ -143,21 +143,6 @@ test("connection: a server forgets a connection after 700 s and its peer a minut
   t.is(endpoint.nextTimeout(), undefined)
   raw.data(1, "hello", last, { callNumber: 141 })
   t.deepEqual(raw.words(), ["DATA 1 LAST 5"])
-})
-
-test("connection: where peers must be reachable, the first call waits for an answered ping and later ones do not", (t) => {
-  const { raw } = server([echo], { checkReach: true })
-  raw.data(1, "hello", last)
-  t.deepEqual(raw.words(), ["ACK PING 1/1/0 [+]"])
-  t.deepEqual(raw.words(7_900), ["ACK PING 1/1/0 [+]", "ACK PING 1/1/0 [+]", "ACK PING 1/1/0 [+]"])
-  raw.ack({ first: 1, reason: ackReasons.pingResponse, serial: 1 })
-  t.deepEqual(raw.words(), ["DATA 1 LAST 5"])
-  raw.data(1, "again!", last, { callNumber: 2 })
-  t.deepEqual(raw.words(), ["DATA 1 LAST 6"])
-  raw.ack({ first: 2, previous: 1 }, { callNumber: 2 })
-  raw.words(70_000)
-  raw.data(1, "later", last, { callNumber: 3 })
-  t.deepEqual(raw.words(), ["ACK PING 1/1/0 [+]"])
 })
 
 test("connection: while the server ends, new calls get -100 and running ones finish", (t) => {
