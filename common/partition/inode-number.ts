@@ -49,6 +49,11 @@ export function specialInode(volume: number, type: SpecialType): Inode {
 
 export const noInode: Inode = { high: 0, low: 0 }
 
+/** For tables by inode. */
+export function inodeKey({ high, low }: Inode): string {
+  return `${high}/${low}`
+}
+
 export function sameInode(a: Inode, b: Inode): boolean {
   return a.high === b.high && a.low === b.low
 }

@@ -67,3 +67,25 @@ export const stageOf: Readonly<Record<MetadataWriteKind, number>> = {
   leaveGroup: 9,
   removeHeader: 10,
 }
+
+/** The list in the order of application; a stable sort. */
+export function inStages(writes: readonly MetadataWrite[]): readonly MetadataWrite[] {
+  if (isInStages(writes)) return writes
+  return [...writes].sort((a, b) => stageOf[a.kind] - stageOf[b.kind])
+}
+
+function isInStages(writes: readonly MetadataWrite[]): boolean {
+  let stage = 0
+  for (const { kind } of writes) {
+    if (stageOf[kind] < stage) return false
+    stage = stageOf[kind]
+  }
+  return true
+}
+
+/** Behind the last of those of one kind that stand together from `start` on. */
+export function endOfRun(writes: readonly MetadataWrite[], start: number): number {
+  let end = start + 1
+  while (end < writes.length && writes[end]?.kind === writes[start]?.kind) end++
+  return end
+}

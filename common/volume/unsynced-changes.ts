@@ -4,11 +4,9 @@
  */
 import { dirname } from "node:path"
 import { isDiskError } from "../disk/disk.ts"
-import { type Inode, specialInode } from "../partition/inode-number.ts"
+import { type Inode, inodeKey, specialInode } from "../partition/inode-number.ts"
 import type { InodeStore } from "../partition/inode-store.ts"
 import type { MetadataWrite } from "./metadata-write.ts"
-
-const keyOf = ({ high, low }: Inode): string => `${high}/${low}`
 
 /** Changes between two points at which everything is on the platter. */
 export class UnsyncedChanges {
@@ -71,7 +69,7 @@ export class UnsyncedChanges {
 
   /** Leaves a file out of the next wait. @returns true if it had changed */
   forget(inode: Inode): boolean {
-    return this.#files.delete(keyOf(inode))
+    return this.#files.delete(inodeKey(inode))
   }
 
   /** Waits for the disk. `syncFile` does so for one file. Folders that are gone by now need no sync. */
@@ -84,7 +82,7 @@ export class UnsyncedChanges {
   }
 
   #file(inode: Inode): void {
-    this.#files.set(keyOf(inode), inode)
+    this.#files.set(inodeKey(inode), inode)
   }
 
   /** The names of the folders that lead to a file. */

@@ -5,53 +5,31 @@
  * (metadata-write.ts) until `commit` applies it in the order of `stageOf`, and within a stage in the order given. Leaving
  * the scope without `commit` takes the prepared files back. Crash test: test/crash.
  */
-import { type DiskFile, isDiskError } from "../disk/disk.ts"
+import type { DiskFile } from "../disk/disk.ts"
 import { AfsError } from "../error.ts"
-import { lockHeaders } from "../lock/header-lock.ts"
-import { type Inode, inodeParts, inodeText, specialInode, tagCount } from "../partition/inode-number.ts"
+import { type Inode, inodeKey, inodeParts, inodeText, specialInode, tagCount } from "../partition/inode-number.ts"
 import type { InodeStore } from "../partition/inode-store.ts"
-import { type LinkChange, type LinkPlace, LinkTable, linkCountMax } from "../partition/link-table.ts"
-import { giveToOwner } from "../partition/owned-file.ts"
-import { headerName, headerPath, makeOwnFolder } from "../partition/partition.ts"
-import { type MetadataWrite, stageOf } from "./metadata-write.ts"
+import { headerName } from "../partition/partition.ts"
+import { GroupCounts, type Released } from "./group-counts.ts"
+import { removeHeaderFile, writeHeaderFile } from "./header-file.ts"
+import { endOfRun, inStages, type MetadataWrite } from "./metadata-write.ts"
+import { type OpenFiles, TransactionFiles } from "./transaction-files.ts"
 import { UnsyncedChanges } from "./unsynced-changes.ts"
 import { installDraft } from "./volume-draft.ts"
-
-/** Files that are open already, so that a transaction need not open them again. */
-export type OpenFiles = (inode: Inode) => DiskFile | undefined
 
 /** Whether commit also waits for the disk: `none` as OpenAFS's default, or every touched file before it returns. */
 export type SyncPolicy = "none" | "always"
 
 /** What a committed transaction did beyond its list. */
-export interface Committed {
-  /** Data files whose last use was released. */
-  readonly unlinked: number
-  /** Releases of a count that was 0 already: a sign that the link table is damaged. */
-  readonly lost: readonly Inode[]
-}
-
-const headerMode = 0o644
-/** Files that a transaction keeps open at most, beside those it was given and those it made. */
-const openedMax = 64
-
-interface Released {
-  unlinked: number
-  lost: Inode[]
-}
+export type Committed = Readonly<Released>
 
 /** One transaction on the files of a volume group. */
 export class VolumeTransaction implements Disposable {
   readonly store: InodeStore
-  readonly #openFiles: OpenFiles
+  readonly #files: TransactionFiles
+  readonly #counts: GroupCounts
   readonly #writes: MetadataWrite[] = []
-  readonly #opened = new Map<string, DiskFile>()
   readonly #created = new Map<string, Inode>()
-  readonly #createdFiles: DiskFile[] = []
-  /** Counts raised so far, which a transaction that ends badly lowers again. */
-  readonly #raised: LinkChange[] = []
-  /** The same for counts raised by one, many at a time. */
-  readonly #raisedAll: Uint32Array[] = []
   #sync: SyncPolicy = "none"
   #leave: ((inode: Inode) => void) | undefined
   /** True if the group had no folder before this transaction; known from the first creation on. */
@@ -62,7 +40,8 @@ export class VolumeTransaction implements Disposable {
   /** `groupExists`: the group is known to have its folder, so that nobody need look. */
   constructor(store: InodeStore, openFiles: OpenFiles = noOpenFiles, options: { readonly groupExists?: boolean } = {}) {
     this.store = store
-    this.#openFiles = openFiles
+    this.#files = new TransactionFiles(store, openFiles)
+    this.#counts = new GroupCounts(store, this.#files)
     if (options.groupExists === true) this.#isNewGroup = false
   }
 
@@ -101,23 +80,17 @@ export class VolumeTransaction implements Disposable {
    * @throws AfsError VDISKFULL if a vnode has no free tag.
    */
   allocate(vnodes: readonly number[]): number[] {
-    const tags = this.#links().allocate(vnodes)
-    for (const [index, vnode] of vnodes.entries()) this.#raised.push({ vnode, tag: tags[index] ?? 0, delta: 1 })
-    return tags
+    return this.#counts.allocate(vnodes)
   }
 
   /** `allocate` for one vnode. */
   allocateOne(vnode: number): number {
-    const tag = this.#links().allocateOne(vnode)
-    this.#raised.push({ vnode, tag, delta: 1 })
-    return tag
+    return this.#counts.allocateOne(vnode)
   }
 
   /** A file that `create` made stays open after the end of the transaction; the caller closes it. */
   keep(file: DiskFile): DiskFile {
-    const at = this.#createdFiles.indexOf(file)
-    if (at >= 0) this.#createdFiles.splice(at, 1)
-    return file
+    return this.#files.keep(file)
   }
 
   /**
@@ -127,7 +100,7 @@ export class VolumeTransaction implements Disposable {
   create(inode: Inode, parameter: number): DiskFile {
     this.#noteGroup()
     const file = this.store.create(inode, parameter)
-    this.#createdFiles.push(file)
+    this.#files.add(file)
     this.#noteCreated(inode, parameter)
     return file
   }
@@ -150,7 +123,7 @@ export class VolumeTransaction implements Disposable {
   }
 
   #noteCreated(inode: Inode, parameter: number): void {
-    this.#created.set(keyOf(inode), inode)
+    this.#created.set(inodeKey(inode), inode)
     this.#writes.push({ kind: "create", inode, parameter })
   }
 
@@ -173,7 +146,7 @@ export class VolumeTransaction implements Disposable {
       if (!this.#begun) this.#tryTakeBack()
       throw error
     } finally {
-      this.#closeFiles()
+      this.#files.close()
     }
   }
 
@@ -182,23 +155,20 @@ export class VolumeTransaction implements Disposable {
     if (this.#done) return
     this.#done = true
     this.#tryTakeBack()
-    this.#closeFiles()
+    this.#files.close()
   }
 
   /** Ends the transaction and leaves the prepared files and counts to a salvage: where others have the volume by now. */
   abandon(): void {
     this.#done = true
-    this.#closeFiles()
+    this.#files.close()
   }
 
   /** Files before their counts, so that nobody takes a tag whose file is still there. */
   #takeBack(): void {
     for (const inode of [...this.#created.values()].reverse()) this.store.unlink(inode)
     if (this.#isNewGroup === true) this.store.removeFolders()
-    const isNewTable = this.#created.has(keyOf(this.#linkTable))
-    if (isNewTable || this.#raised.length + this.#raisedAll.length === 0) return
-    this.#links().change(this.#raised.map(({ vnode, tag, delta }) => ({ vnode, tag, delta: -delta })))
-    for (const lows of this.#raisedAll) this.#links().lowerAll(lows)
+    if (!this.#created.has(inodeKey(specialInode(this.store.group, "linkTable")))) this.#counts.takeBack()
   }
 
   /** What cannot be taken back either is left to a salvage: the first failure is the one to tell. */
@@ -224,8 +194,11 @@ export class VolumeTransaction implements Disposable {
       return start + 1
     }
     if (first?.kind === "release" && (next === undefined || this.#leave !== undefined)) {
-      if (this.#leave === undefined) this.#releaseOne(first.inode, done)
-      else this.#leave(first.inode)
+      if (this.#leave !== undefined) this.#leave(first.inode)
+      else {
+        this.#begun = true
+        this.#counts.releaseOne(first.inode, done)
+      }
       return start + 1
     }
     const end = endOfRun(ordered, start)
@@ -240,7 +213,7 @@ export class VolumeTransaction implements Disposable {
       const run = ordered.slice(start, end)
       this.#apply(run, done)
       for (const write of run) unsynced.add(write)
-      unsynced.sync((inode) => this.#file(inode).sync()) // what is pointed to is on the platter before what points
+      unsynced.sync((inode) => this.#files.file(inode).sync()) // what is pointed to is on the platter before what points
       start = end
     }
   }
@@ -248,55 +221,15 @@ export class VolumeTransaction implements Disposable {
   /** Applies neighbours of one kind together, so that the link table is read and written once for all of them. */
   #apply(run: readonly MetadataWrite[], done: Released): void {
     const first = run[0]?.kind
-    if (first === "claim") this.#claim(run.filter((write) => write.kind === "claim"))
-    else if (first === "count") this.#setCounts(run.filter((write) => write.kind === "count"))
-    else if (first === "release") this.#release(run, done)
+    if (first === "count" || first === "release") this.#begun = true
+    if (first === "claim") this.#counts.claim(run.filter((write) => write.kind === "claim"))
+    else if (first === "count") this.#counts.set(run.filter((write) => write.kind === "count"))
+    else if (first === "release")
+      this.#counts.release(
+        run.flatMap((write) => (write.kind === "release" ? [write.inode] : [])),
+        done,
+      )
     else for (const write of run) this.#applyOne(write, done)
-  }
-
-  #claim(changes: readonly LinkChange[]): void {
-    this.#links().change(changes)
-    for (const change of changes) this.#raised.push(change)
-  }
-
-  #claimAll(lows: Uint32Array): void {
-    this.#links().raiseAll(lows)
-    this.#raisedAll.push(lows)
-  }
-
-  #releaseAll(lows: Uint32Array, highs: Uint32Array, done: Released): void {
-    this.#begun = true
-    const inodeAt = (index: number): Inode => ({ low: lows[index] ?? 0, high: highs[index] ?? 0 })
-    const lost = this.#links().releaseAll(lows, (index) => {
-      this.store.unlink(inodeAt(index))
-      done.unlinked++
-    })
-    for (const index of lost) done.lost.push(inodeAt(index))
-  }
-
-  /** A file that nobody uses any more goes with its count, under the table's lock (LinkTable.release). */
-  #release(run: readonly MetadataWrite[], done: Released): void {
-    this.#begun = true
-    const results = this.#links().release(run.flatMap(releasedFile), ({ inode }) => {
-      this.store.unlink(inode)
-      done.unlinked++
-    })
-    for (const { lost, place } of results) if (lost) done.lost.push(place.inode)
-  }
-
-  #releaseOne(inode: Inode, done: Released): void {
-    this.#begun = true
-    const { vnode, tag } = inodeParts(inode)
-    const { lost } = this.#links().releaseOne({ vnode, tag }, () => {
-      this.store.unlink(inode)
-      done.unlinked++
-    })
-    if (lost) done.lost.push(inode)
-  }
-
-  #setCounts(counts: readonly (LinkPlace & { readonly count: number })[]): void {
-    this.#begun = true
-    this.#links().set(counts)
   }
 
   #applyOne(write: MetadataWrite, done: Released): void {
@@ -308,10 +241,11 @@ export class VolumeTransaction implements Disposable {
       case "count":
         return
       case "claimAll":
-        this.#claimAll(write.lows)
+        this.#counts.claimAll(write.lows)
         return
       case "releaseAll":
-        this.#releaseAll(write.lows, write.highs, done)
+        this.#begun = true
+        this.#counts.releaseAll(write.lows, write.highs, done)
         return
       case "write":
         this.#changing(write.inode).write(write.bytes, write.offset)
@@ -323,12 +257,15 @@ export class VolumeTransaction implements Disposable {
         store.setOwner(this.#changing(write.inode), { parameter: write.parameter, number: write.number })
         return
       case "header":
-        writeHeaderFile(store, write.volume, write.bytes, write.replace, this.#sync)
+        writeHeaderFile(store.partition, write.volume, write.bytes, {
+          replace: write.replace,
+          sync: this.#sync === "always",
+        })
         this.#begun = true
         return
       case "removeHeader":
         this.#begun = true
-        removeFile(store, `${store.partition.path}/${write.name ?? headerName(write.volume)}`)
+        removeHeaderFile(store.partition, write.name ?? headerName(write.volume))
         return
       case "unlink":
         this.#begun = true
@@ -348,71 +285,16 @@ export class VolumeTransaction implements Disposable {
         return
       case "leaveGroup":
         this.#begun = true
-        this.#leaveGroup()
+        this.#counts.leaveGroup()
         return
     }
   }
 
-  /**
-   * The table's own count never reaches 0 on disk: at the last volume the table goes, and the folders with it. The count
-   * alone is not believed, since OpenAFS clears it by mistake where a vnode runs out of tags: files of other volumes in
-   * the folder say that the group lives on.
-   */
-  #leaveGroup(): void {
-    const inode = specialInode(this.store.group, "linkTable")
-    const hasTable = this.store.stat(inode) !== undefined
-    if (hasTable && this.#links().count(0, 0) > 1) {
-      this.#links().change([{ vnode: 0, tag: 0, delta: -1 }])
-      return
-    }
-    const others = this.store.volumes().length
-    if (others > 0) {
-      if (hasTable) this.#links().set([{ vnode: 0, tag: 0, count: Math.min(others, linkCountMax) }])
-      return
-    }
-    this.store.unlink(inode)
-    this.store.removeFolders()
-  }
-
-  get #linkTable(): Inode {
-    return specialInode(this.store.group, "linkTable")
-  }
-
-  #links(): LinkTable {
-    return new LinkTable(this.#file(this.#linkTable))
-  }
-
   /** The file of an inode, about to be changed; a file that this transaction made can still be taken back. */
   #changing(inode: Inode): DiskFile {
-    const file = this.#file(inode)
-    if (this.#created.size === 0 || !this.#created.has(keyOf(inode))) this.#begun = true
+    const file = this.#files.file(inode)
+    if (this.#created.size === 0 || !this.#created.has(inodeKey(inode))) this.#begun = true
     return file
-  }
-
-  #file(inode: Inode): DiskFile {
-    const open = this.#openFiles(inode)
-    if (open !== undefined) return open
-    const key = keyOf(inode)
-    const known = this.#opened.get(key)
-    if (known !== undefined) return known
-    if (this.#opened.size >= openedMax) this.#closeOldest()
-    const file = this.store.open(inode, "write")
-    this.#opened.set(key, file)
-    return file
-  }
-
-  #closeOldest(): void {
-    for (const [key, file] of this.#opened) {
-      file.close()
-      this.#opened.delete(key)
-      return
-    }
-  }
-
-  #closeFiles(): void {
-    for (const file of this.#createdFiles) file.close()
-    for (const file of this.#opened.values()) file.close()
-    this.#opened.clear()
   }
 
   /** A damaged record may name anything: what is no data file has no count, or that of something else. */
@@ -426,91 +308,3 @@ export class VolumeTransaction implements Disposable {
 }
 
 const noOpenFiles = (): undefined => undefined
-const keyOf = (inode: Inode): string => `${inode.high}/${inode.low}`
-
-/** The list in the order of application; a stable sort. */
-export function inStages(writes: readonly MetadataWrite[]): readonly MetadataWrite[] {
-  if (isInStages(writes)) return writes
-  return [...writes].sort((a, b) => stageOf[a.kind] - stageOf[b.kind])
-}
-
-function isInStages(writes: readonly MetadataWrite[]): boolean {
-  let stage = 0
-  for (const { kind } of writes) {
-    if (stageOf[kind] < stage) return false
-    stage = stageOf[kind]
-  }
-  return true
-}
-
-function endOfRun(writes: readonly MetadataWrite[], start: number): number {
-  let end = start + 1
-  while (end < writes.length && writes[end]?.kind === writes[start]?.kind) end++
-  return end
-}
-
-function releasedFile(write: MetadataWrite): (LinkPlace & { inode: Inode })[] {
-  if (write.kind !== "release") return []
-  const { vnode, tag } = inodeParts(write.inode)
-  return [{ vnode, tag, inode: write.inode }]
-}
-
-/**
- * Makes or replaces a header file in one step that others see whole: written under another name, then linked or renamed.
- * Readers that scan the partition never meet a short header. Writers hold the header lock for reading.
- */
-function writeHeaderFile(
-  store: InodeStore,
-  volume: number,
-  bytes: Uint8Array,
-  replace: boolean,
-  sync: SyncPolicy,
-): void {
-  const target = headerPath(store.partition, volume)
-  const draft = `${makeOwnFolder(store.partition)}/${headerName(volume)}.${process.pid}`
-  removeFile(store, draft) // of a process that is gone and had our number
-  using _lock = lockHeaders(store.partition, "read", { who: `writing ${headerName(volume)}` })
-  try {
-    writeDraft(store, draft, bytes, sync)
-    if (replace) store.partition.disk.rename(draft, target)
-    else linkExclusively(store, draft, target, volume)
-  } finally {
-    dropDraft(store, draft)
-  }
-}
-
-/** A draft that stays is in nobody's way, and the header may be there already: then nothing must look as if it had failed. */
-function dropDraft(store: InodeStore, draft: string): void {
-  try {
-    removeFile(store, draft)
-  } catch (error) {
-    if (!isDiskError(error)) throw error
-  }
-}
-
-function writeDraft(store: InodeStore, draft: string, bytes: Uint8Array, sync: SyncPolicy): void {
-  using file = store.partition.disk.open(draft, "create", headerMode)
-  giveToOwner(store.partition, file)
-  file.setMode(headerMode) // whatever the umask is
-  file.write(bytes, 0)
-  if (sync === "always") file.sync()
-}
-
-/** Gives the draft its final name unless that exists. */
-function linkExclusively(store: InodeStore, draft: string, target: string, volume: number): void {
-  const { disk, name } = store.partition
-  try {
-    disk.link(draft, target)
-  } catch (error) {
-    if (isDiskError(error, "EEXIST")) throw new AfsError("VVOLEXISTS", "writeHeader", { volume, partition: name })
-    throw error
-  }
-}
-
-function removeFile(store: InodeStore, path: string): void {
-  try {
-    store.partition.disk.unlink(path)
-  } catch (error) {
-    if (!isDiskError(error, "ENOENT")) throw error
-  }
-}

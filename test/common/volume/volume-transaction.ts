@@ -1,25 +1,21 @@
 import { execFileSync } from "node:child_process"
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import test, { type ExecutionContext } from "ava"
 import { type Disk, DiskError, type DiskFile } from "../../../common/disk/disk.ts"
 import { nodeDisk } from "../../../common/disk/node-disk.ts"
-import { AfsError, isAfsError } from "../../../common/error.ts"
-import { listLocks } from "../../../common/lock/lock-holder.ts"
-import { headerLockPath } from "../../../common/lock/lock-path.ts"
+import { AfsError } from "../../../common/error.ts"
 import { dataInode, inodeText, noInode, specialInode } from "../../../common/partition/inode-number.ts"
 import { InodeStore } from "../../../common/partition/inode-store.ts"
 import { newLinkTable } from "../../../common/partition/link-table.ts"
 import { createPartition, headerPath, openPartition, type Partition } from "../../../common/partition/partition.ts"
 import { recordInode, recordLength } from "../../../common/vnode/vnode-record.ts"
 import type { MetadataWrite } from "../../../common/volume/metadata-write.ts"
-import { stageOf } from "../../../common/volume/metadata-write.ts"
 import { openVolume } from "../../../common/volume/volume.ts"
 import { newVolumeHeader, volumeHeaderLayout } from "../../../common/volume/volume-header.ts"
-import { inStages, VolumeTransaction } from "../../../common/volume/volume-transaction.ts"
+import { VolumeTransaction } from "../../../common/volume/volume-transaction.ts"
 import { atEveryCut, type Cut, cutDisk } from "../../support/cut-disk.ts"
 import { partitionProblems } from "../../support/partition-state.ts"
-import { needsProcLocks } from "../../support/requirements.ts"
 import { addSampleVolume, makeSampleVolume, type SampleFiles, sampleId } from "../../support/sample-volume.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
 
@@ -95,30 +91,6 @@ const plainWrites: readonly MetadataWrite[] = [
   { kind: "create", inode: low, parameter: 0 },
   { kind: "claim", vnode: 2, tag: 0, delta: 1 },
 ]
-
-test("transaction: kinds are applied in the order of their stages, and equals in the order given", (t) => {
-  const ordered = inStages(plainWrites)
-  t.deepEqual(
-    ordered.map(({ kind }) => kind),
-    [
-      "claim",
-      "create",
-      "owner",
-      "link",
-      "write",
-      "truncate",
-      "header",
-      "count",
-      "release",
-      "unlink",
-      "leaveGroup",
-      "removeHeader",
-    ],
-  )
-  const writes = [3, 1, 2].map((offset) => ({ kind: "write", inode: low, offset, bytes: new Uint8Array(1) }) as const)
-  t.deepEqual(inStages([{ kind: "leaveGroup" }, ...writes]), [...writes, { kind: "leaveGroup" }])
-  t.true(stageOf.claim < stageOf.create && stageOf.write < stageOf.header && stageOf.count < stageOf.release)
-})
 
 test("transaction: the disk sees the stages in that order, whatever the order in which they were given", (t) => {
   const plain = partitionIn(t)
@@ -425,83 +397,6 @@ test("transaction: a header file that exists is not replaced unless that is aske
   replacing.commit()
   t.deepEqual(new Uint8Array(readFileSync(headerPath(partition, sampleId))), bytes)
   t.is(statSync(headerPath(partition, sampleId)).mode & 0o777, 0o644)
-})
-
-for (const replace of [false, true]) {
-  const what = replace ? "replaced" : "new"
-  test(`transaction: a ${what} header is seen whole or as before, wherever its writing ends`, async (t) => {
-    const old = volumeHeaderLayout.encode(newVolumeHeader(sampleId, 77))
-    const next = volumeHeaderLayout.encode(newVolumeHeader(sampleId, sampleId))
-    let path = ""
-    const seen = new Set<string>()
-    const cuts = await atEveryCut(
-      (disk) => {
-        const plain = partitionIn(t)
-        path = headerPath(plain, sampleId)
-        if (replace) writeFileSync(path, old)
-        using transaction = new VolumeTransaction(storeOf(over(plain, disk)))
-        transaction.add({ kind: "header", volume: sampleId, bytes: next, replace })
-        transaction.commit()
-      },
-      (at, call) => {
-        const found = Buffer.from(nodeDisk.readFile(path) ?? []).toString("hex")
-        seen.add(found)
-        const allowed = [replace ? Buffer.from(old).toString("hex") : "", Buffer.from(next).toString("hex")]
-        t.true(allowed.includes(found), `${at}: ${call}: ${found}`)
-      },
-      { torn: true },
-    )
-    t.true(cuts >= 4)
-    t.is(seen.size, 2, "the last cut is the removal of the draft, when all is done")
-  })
-}
-
-test("transaction: two that make the same header at once do not both succeed, and leave no draft", (t) => {
-  const partition = partitionIn(t)
-  const bytes = volumeHeaderLayout.encode(newVolumeHeader(sampleId, sampleId))
-  const ends = [0, 1].map(() => {
-    using transaction = new VolumeTransaction(storeOf(partition))
-    transaction.add({ kind: "header", volume: sampleId, bytes, replace: false })
-    try {
-      transaction.commit()
-      return "made"
-    } catch (error) {
-      return isAfsError(error) ? error.code : error
-    }
-  })
-  t.deepEqual(ends, ["made", "VVOLEXISTS"])
-  t.deepEqual(
-    readdirSync(join(partition.path, ".dafs")).filter((name) => name !== "development"),
-    [],
-  )
-})
-
-needsProcLocks("transaction: the header lock is held for reading while a header appears, and no longer", (t) => {
-  const plain = partitionIn(t)
-  const held: string[] = []
-  const look = (): void => {
-    const locks = listLocks(nodeDisk, headerLockPath(plain))
-    held.push(locks.map(({ type, first, last, ours }) => `${type} ${first}-${last} ${ours}`).join())
-  }
-  const disk: Disk = {
-    ...nodeDisk,
-    link(existing, name) {
-      look()
-      nodeDisk.link(existing, name)
-    },
-    rename(from, to) {
-      look()
-      nodeDisk.rename(from, to)
-    },
-  }
-  const bytes = volumeHeaderLayout.encode(newVolumeHeader(sampleId, sampleId))
-  for (const replace of [false, true]) {
-    using transaction = new VolumeTransaction(storeOf(over(plain, disk)))
-    transaction.add({ kind: "header", volume: sampleId, bytes, replace })
-    transaction.commit()
-    look()
-  }
-  t.deepEqual(held, ["read 1-1 true", "", "read 1-1 true", ""])
 })
 
 test("transaction: leaving a group lowers its count; the last volume takes table and folders with it", (t) => {
