@@ -23,6 +23,7 @@ import {
   stateAfterDrop,
   tellsBusy,
 } from "./checkout.ts"
+import { CheckoutRegister } from "./checkout-register.ts"
 import { type CheckoutProbes, isProcessAlive, LostCheckouts } from "./lost-checkouts.ts"
 import { forget, type OfflineResult, takeOffline } from "./offline.ts"
 import { factsOf, type PackageContext } from "./package-context.ts"
@@ -41,12 +42,6 @@ export interface VolumeTable {
   partition(name: string): Partition | undefined
 }
 
-/** Volumes that one connection took from ATTACHED to offline, and the checkouts that it made. */
-interface ChannelRecord {
-  readonly slots: Set<number>
-  readonly operations: Set<ServerVolume>
-}
-
 export interface HandoverOptions {
   /**
    * Volumes that one connection may keep offline at a time. OpenAFS's limit is 128; it bounds what one client that forgets
@@ -62,16 +57,15 @@ export class VolumeHandover {
   readonly #context: PackageContext
   readonly #table: VolumeTable
   readonly #salvages: SalvageSchedule
-  readonly #checkoutsMax: number
   readonly #isAlive: (pid: number) => boolean
-  readonly #channels = new Map<object, ChannelRecord>()
+  readonly #register: CheckoutRegister<ServerVolume>
   readonly #lost: LostCheckouts
 
   constructor(context: PackageContext, table: VolumeTable, salvages: SalvageSchedule, options: HandoverOptions) {
     this.#context = context
     this.#table = table
     this.#salvages = salvages
-    this.#checkoutsMax = options.checkoutsMax
+    this.#register = new CheckoutRegister(options.checkoutsMax)
     this.#isAlive = options.probes?.isAlive ?? isProcessAlive
     this.#lost = new LostCheckouts(context, (volume) => this.drop(volume), options.probes)
   }
@@ -85,7 +79,7 @@ export class VolumeHandover {
   checkOut(channel: CheckoutChannel, request: CheckoutRequest, purpose: Purpose): Eventually<Verdict> {
     if (channel.closed.aborted) return "denied"
     const { programType } = request
-    if (!this.#hasRoom(channel, request)) return "denied"
+    if (!this.#register.hasRoom(channel, request)) return "denied"
     const volume = this.#table.find(request.volume)
     if (volume === undefined || !volume.isOn(request.partition)) return "ok"
     const decided = decideCheckout(programType, purpose, volume)
@@ -114,7 +108,7 @@ export class VolumeHandover {
     const volume = this.#table.find(id)
     const step = volume === undefined ? undefined : decideOn(programType, volume)
     if (step?.step === "refuse") return step.why
-    this.#freeSlot(channel, id)
+    this.#register.freeSlot(channel, id)
     const partition = this.#table.partition(partitionName)
     if (partition === undefined) return "noPartition"
     if (volume === undefined || step === undefined) {
@@ -136,7 +130,7 @@ export class VolumeHandover {
     const volume = this.#table.find(id)
     const step = volume === undefined ? undefined : decideLeaveOff(programType, volume, volume.isOn(partition))
     if (step?.step === "refuse" && step.why === "exclusive") return step.why
-    this.#freeSlot(channel, id)
+    this.#register.freeSlot(channel, id)
     if (volume === undefined || step === undefined) return "unknownVolume"
     if (step.step === "wait") return this.#after(volume, () => this.leaveOffline(channel, programType, id, partition))
     if (step.step === "refuse") return step.why
@@ -150,12 +144,12 @@ export class VolumeHandover {
     if (channel.closed.aborted) return "denied"
     const volume = this.#table.find(id)
     if (volume?.isOn(partition) !== true) {
-      this.#freeSlot(channel, id)
+      this.#register.freeSlot(channel, id)
       return volume === undefined ? "unknownVolume" : "okWrongPartition"
     }
     const step = decideDone(programType, volume, this.#ownerLives(volume))
     if (step.step === "refuse" && step.why === "exclusive") return this.#overruled(volume, programType)
-    this.#freeSlot(channel, id)
+    this.#register.freeSlot(channel, id)
     if (step.step === "wait") return this.#after(volume, () => this.deleted(channel, programType, id, partition))
     if (step.step === "refuse") return step.why
     this.#endOperation(volume)
@@ -206,13 +200,10 @@ export class VolumeHandover {
 
   /** The connection has ended: what it held is given back, or looked after until nobody can hold it any more. */
   channelClosed(channel: CheckoutChannel): void {
-    const record = this.#channels.get(channel)
-    if (record === undefined) return
-    this.#channels.delete(channel)
-    for (const volume of [...record.operations]) {
+    for (const { volume, hadSlot } of this.#register.close(channel)) {
       if (volume.operation?.channel !== channel || !isTracked(volume.operation.request.programType)) continue
       if (volume.state === "GOING_OFFLINE") this.#withdrawLost(volume)
-      else this.#lost.add(volume, record.slots.has(volume.id))
+      else this.#lost.add(volume, hadSlot)
     }
   }
 
@@ -237,9 +228,8 @@ export class VolumeHandover {
     const { programType, pid } = operation.request
     if (programType !== sender.programType || pid !== sender.pid || !isTracked(programType)) return
     volume.operation = { ...operation, channel }
-    const record = this.#recordOf(channel)
-    record.operations.add(volume)
-    if (operation.state === "runningOffline" && operation.before === "ATTACHED") record.slots.add(id)
+    this.#register.add(channel, volume)
+    if (operation.state === "runningOffline" && operation.before === "ATTACHED") this.#register.takeSlot(channel, id)
   }
 
   close(): void {
@@ -270,25 +260,6 @@ export class VolumeHandover {
     return volume.operation !== undefined && this.#isAlive(volume.operation.request.pid)
   }
 
-  #recordOf(channel: CheckoutChannel): ChannelRecord {
-    const known = this.#channels.get(channel)
-    if (known !== undefined) return known
-    const record = { slots: new Set<number>(), operations: new Set<ServerVolume>() }
-    this.#channels.set(channel, record)
-    return record
-  }
-
-  #hasRoom(channel: CheckoutChannel, request: CheckoutRequest): boolean {
-    if (!isTracked(request.programType)) return true
-    const slots = this.#channels.get(channel)?.slots
-    if (slots === undefined || slots.size < this.#checkoutsMax) return true
-    return slots.has(request.volume)
-  }
-
-  #freeSlot(channel: CheckoutChannel, id: number): void {
-    this.#channels.get(channel)?.slots.delete(id)
-  }
-
   #record(
     channel: CheckoutChannel,
     volume: ServerVolume,
@@ -304,7 +275,7 @@ export class VolumeHandover {
     }
     if (isSalvager(request.programType)) this.#salvages.started(volume)
     volume.operation = { request, purpose, channel, before: former?.before ?? volume.state, state }
-    this.#recordOf(channel).operations.add(volume)
+    this.#register.add(channel, volume)
     volume.statistics.operations++
     volume.statistics.lastOperation = secondsOf(this.#now)
     this.#context.totals.operations++
@@ -320,7 +291,7 @@ export class VolumeHandover {
   #forgetOperation(volume: ServerVolume): void {
     const { operation } = volume
     volume.operation = undefined
-    if (operation !== undefined) this.#channels.get(operation.channel)?.operations.delete(volume)
+    if (operation !== undefined) this.#register.remove(operation.channel, volume)
   }
 
   #takeOffline(
@@ -330,7 +301,7 @@ export class VolumeHandover {
     purpose: Purpose,
   ): Eventually<Verdict> {
     const { operation } = volume
-    if (isTracked(request.programType)) this.#recordOf(channel).slots.add(volume.id)
+    if (isTracked(request.programType)) this.#register.takeSlot(channel, volume.id)
     const busy = tellsBusy(purpose)
     if (busy && volume.specialStatus === undefined) volume.specialStatus = "VBUSY"
     const result = takeOffline(this.#context, volume, {
@@ -352,7 +323,7 @@ export class VolumeHandover {
     if (how === "failed") this.#salvages.want(volume, "ERROR")
     // Another checkout of the same type may have followed already: both were granted, and VerifyCheckout tells whose it is.
     if (how === "offline" && volume.operation?.request.programType === request.programType) return "ok"
-    this.#freeSlot(channel, volume.id)
+    this.#register.freeSlot(channel, volume.id)
     if (volume.operation === operation) this.#endOperation(volume)
     return "denied"
   }
