@@ -7,13 +7,10 @@
  * file; many changes share one lock, one read and one write, in slices, since other programs wait for the same lock.
  * OpenAFS vol/namei_ops.c (namei_SetLinkCount); docs/formats/link-table.md.
  */
-import { performance } from "node:perf_hooks"
 import { struct, u32le } from "../codec/struct.ts"
 import type { DiskFile } from "../disk/disk.ts"
 import { AfsError, FormatError } from "../error.ts"
-import { kernelFile } from "../lock/kernel-locks.ts"
-import { flockHolders } from "../lock/lock-holder.ts"
-import { tryFlock, unlockFlock } from "../lock/record-lock.ts"
+import { withFlock } from "../lock/brief-flock.ts"
 import { tagCount, vnodeMask } from "./inode-number.ts"
 import { decodeRows, LinkRows, rowOffset } from "./link-rows.ts"
 
@@ -56,10 +53,6 @@ export interface LinkRelease<Place extends LinkPlace> {
 const sliceChanges = 32_768
 /** Files that `release` removes under one lock at most: about ten milliseconds. */
 const sliceReleases = 1024
-const firstPauseMs = 0.05
-const longestPauseMs = 5
-/** Holders keep the lock for milliseconds; one that keeps it longer is stopped or stuck. */
-const lockTimeoutMs = 2000
 
 const tags = Array.from({ length: tagCount }, (_, tag) => tag)
 
@@ -77,7 +70,6 @@ const freeTag = (row: number): number | undefined => tags.find((tag) => countIn(
 
 /** One row is read or written at a time, between two steps that do not wait. */
 const rowScratch = Buffer.alloc(2)
-const napping = new Int32Array(new SharedArrayBuffer(4))
 
 /** An open link table. The caller closes the file. */
 export class LinkTable {
@@ -359,30 +351,8 @@ export class LinkTable {
     return new AfsError(code, "linkTable", { path: this.file.path, vnode, offset: rowOffset(vnode) }, { detail })
   }
 
-  /** Runs `work` under the file's lock. On a disk that only this process can see there is nobody to keep out. */
   #locked<T>(work: () => T): T {
-    const { descriptor, path } = this.file
-    if (descriptor < 0) return work()
-    this.#lock(descriptor)
-    try {
-      return work()
-    } finally {
-      unlockFlock(descriptor, path)
-    }
-  }
-
-  /** Holders keep the lock for milliseconds, so a busy one is asked for again shortly. */
-  #lock(descriptor: number): void {
-    const { path } = this.file
-    if (tryFlock(descriptor, "exclusive", path)) return
-    const end = performance.now() + lockTimeoutMs
-    for (let pause = firstPauseMs; performance.now() < end; pause = Math.min(2 * pause, longestPauseMs)) {
-      Atomics.wait(napping, 0, 0, pause)
-      if (tryFlock(descriptor, "exclusive", path)) return
-    }
-    const name = kernelFile(this.file)
-    const holder = (name === undefined ? undefined : flockHolders(name)) ?? "a process that cannot be seen"
-    throw new AfsError("LOCKED", "lockLinkTable", { path, holder })
+    return withFlock(this.file, "lockLinkTable", work)
   }
 }
 
