@@ -122,6 +122,7 @@ function remove({ disk }: Partition, path: string): void {
   try {
     disk.unlink(path)
   } catch (error) {
-    if (!isDiskError(error, "ENOENT")) throw error
+    if (isDiskError(error, "EISDIR")) disk.rmdir(path)
+    else if (!isDiskError(error, "ENOENT")) throw error
   }
 }

@@ -12,7 +12,7 @@
  * before 5 says that the volume is sound. Link counts need no place in that order, since a volume that is marked is salvaged:
  * they are waited for once, before 5.
  */
-import { basename } from "node:path"
+import { basename, dirname } from "node:path"
 import { type DiskFile, isDiskError } from "../common/disk/disk.ts"
 import {
   type Inode,
@@ -23,7 +23,7 @@ import {
 } from "../common/partition/inode-number.ts"
 import type { InodeStore } from "../common/partition/inode-store.ts"
 import { countIn, linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../common/partition/link-table.ts"
-import { headerVolume, makeOwnFolder } from "../common/partition/partition.ts"
+import { headerPath, headerVolume, makeOwnFolder } from "../common/partition/partition.ts"
 import type { ProgramTypeNumber } from "../common/protocol/codes.ts"
 import { newVnodeIndex } from "../common/vnode/vnode-index.ts"
 import { indexSizeMax, type VnodeClass, vnodeAt, vnodeClasses } from "../common/vnode/vnode-record.ts"
@@ -248,15 +248,27 @@ class Repair {
     this.#setCounts((found, wanted) => wanted > found)
   }
 
-  /** Makes a special file that is missing. What lies in its place is no file, or it would have been found: it is put aside. */
+  /** Makes a special file that is missing. */
   #make(transaction: VolumeTransaction, inode: Inode, parameter: number, bytes: Uint8Array): void {
-    const { partition } = this.#store
-    const path = this.#store.path(inode)
-    if ((partition.disk.readLink(path) ?? partition.disk.stat(path)) !== undefined) {
-      const aside = makeOwnFolder(partition, "aside")
-      partition.disk.rename(path, `${aside}/${this.#group.id}-${basename(path)}-${this.#options.now}`)
-    }
+    this.#clearFolders([inode])
+    this.#clear(this.#store.path(inode))
     transaction.createWhole(inode, parameter, bytes)
+  }
+
+  /** Where files are to be made, what stands in the place of their folders is put aside. */
+  #clearFolders(inodes: readonly Inode[]): void {
+    const { disk } = this.#store.partition
+    const folders = new Set(inodes.map((inode) => dirname(this.#store.path(inode))))
+    for (const path of new Set([...folders].flatMap((folder) => [dirname(folder), folder])))
+      if (disk.stat(path)?.isDirectory === false) this.#clear(path)
+  }
+
+  /** What lies in the place of something that is missing is no file, or it would have been found: it is put aside. */
+  #clear(path: string): void {
+    const { partition } = this.#store
+    if ((partition.disk.readLink(path) ?? partition.disk.stat(path)) === undefined) return
+    const aside = makeOwnFolder(partition, "aside")
+    partition.disk.rename(path, `${aside}/${this.#group.id}-${basename(path)}-${this.#options.now}`)
   }
 
   /** Sets the counts for which `isDue`. A table that was made anew has them already. */
@@ -291,8 +303,10 @@ class Repair {
 
   /** Files that somebody uses come to where they belong. */
   #placeFiles(): void {
-    const { elsewhere, files, moves } = this.#group
+    const { elsewhere, files, moves, newFiles } = this.#group
     const moved = new Set(moves.map(({ from }) => from))
+    const made = [...elsewhere.keys(), ...newFiles.map(({ file }) => file), ...moves.map(({ to }) => to)]
+    this.#clearFolders(made.map((file) => files.inode(file)))
     for (const [file, path] of elsewhere) {
       if (files.users(file) === 0 && !moved.has(file)) continue
       this.#store.adopt(path, files.inode(file))
@@ -374,6 +388,7 @@ class Repair {
       if (!ownerRight) transaction.add({ kind: "owner", inode, parameter: volume.id, number: specialTypes[type] })
     }
     if (!volume.headerWrong) return
+    if (volume.headerFile === undefined) this.#clear(headerPath(this.#store.partition, volume.id))
     const bytes = volumeHeaderLayout.encode(newVolumeHeader(volume.id, volume.group))
     transaction.add({ kind: "header", volume: volume.id, bytes, replace: volume.headerFile !== undefined })
   }

@@ -1,11 +1,11 @@
-/** Something else than a file where a volume's special file belongs. */
+/** Something else than a file where a volume's special file or its header belongs. */
 import { execFileSync } from "node:child_process"
 import { lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import test from "ava"
 import { specialInode } from "../../common/partition/inode-number.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
-import { openPartition } from "../../common/partition/partition.ts"
+import { headerPath, openPartition } from "../../common/partition/partition.ts"
 import { undoSalvage } from "../../salvager/salvage.ts"
 import { partitionProblems } from "../support/partition-state.ts"
 import { salvageAll, snapshot } from "../support/salvaged.ts"
@@ -25,13 +25,16 @@ const withoutOwn = (directory: string): Record<string, string> =>
 
 // The salvage of the group failed with EEXIST, each time anew.
 for (const [kind, put] of Object.entries(kinds))
-  test(`foreign kinds: a ${kind} in the place of a special file is put aside, and the file is made again; it comes back when the salvage is taken back`, async (t) => {
-    for (const type of ["volumeInfo", "smallIndex", "largeIndex", "linkTable"] as const) {
+  test(`foreign kinds: a ${kind} in the place of a special file or a header is put aside, and the file is made again; it comes back when the salvage is taken back`, async (t) => {
+    for (const type of ["volumeInfo", "smallIndex", "largeIndex", "linkTable", "header"] as const) {
       const directory = join(temporaryDirectory(t), "vicepa")
       newPartition(directory)
       const partition = openPartition(directory)
       makeSampleVolume(partition, { files: { a: "one", b: "two" } })
-      const path = new InodeStore(partition, sampleId).path(specialInode(sampleId, type))
+      const path =
+        type === "header"
+          ? headerPath(partition, sampleId)
+          : new InodeStore(partition, sampleId).path(specialInode(sampleId, type))
       rmSync(path)
       put(path)
       const before = withoutOwn(directory)

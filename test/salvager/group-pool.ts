@@ -1,5 +1,5 @@
 /** Salvages by several processes. */
-import { existsSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { setTimeout as delay } from "node:timers/promises"
 import test, { type ExecutionContext } from "ava"
 import { DiskError } from "../../common/disk/disk.ts"
@@ -166,6 +166,9 @@ test("a partition that asks for a salvage as a whole is looked at in full, and t
   t.false(existsSync(`${directory}/FORCESALVAGE`))
   t.false(existsSync(`${directory}/salvage.inodes.vicepa.4711`))
   t.true((await go()).every(({ status }) => status === "skipped"))
+  mkdirSync(`${directory}/FORCESALVAGE`) // whatever it is, it keeps fileservers away
+  t.true((await go()).every(({ status }) => status === "clean"))
+  t.false(existsSync(`${directory}/FORCESALVAGE`))
 })
 
 test("a volume's index of which nothing can be told: that group fails, in a run of the whole partition too", async (t) => {
