@@ -4,7 +4,7 @@
  */
 import { isDiskError } from "../common/disk/disk.ts"
 import type { FolderCursor, OpenFolder } from "../common/disk/folder-reader.ts"
-import { type Inode, vnodeMask } from "../common/partition/inode-number.ts"
+import { type Inode, tagCount, vnodeMask } from "../common/partition/inode-number.ts"
 import { decodeInodeInto } from "../common/partition/namei-path.ts"
 import { isOwnerOf, ownerParameter } from "../common/partition/owner-data.ts"
 import type { FileColumns } from "./file-columns.ts"
@@ -59,12 +59,16 @@ function takeFile(file: FolderCursor, path: string, place: number, isDevelopment
   }
   const { low } = inode
   const vnode = low & vnodeMask
-  if (vnode === vnodeMask || low >>> 29 !== 0 || placeOf(vnode) !== place) {
+  if (vnode === vnodeMask || low >>> 26 >= tagCount || placeOf(vnode) !== place) {
     sink.odd({ kind: "misplaced", path: `${path}/${file.name}` })
     return
   }
   const stat = file.stat()
-  if (stat?.isFile !== true) return // gone meanwhile, or no file at all
+  if (stat === undefined) return // gone meanwhile
+  if (!stat.isFile) {
+    sink.odd({ kind: "foreign", path: `${path}/${file.name}` })
+    return
+  }
   const { uid, gid, mode } = stat
   const tag = low >>> 26 // the bits above it are 0
   const version = isDevelopment ? 0 : ownerParameter(uid, gid, mode)

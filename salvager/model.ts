@@ -170,6 +170,9 @@ export type LinkTableState = "sound" | "stamp" | "empty" | "missing"
 /** Told how much of a phase is done; called often, so it must be cheap. */
 export type Advance = (done: number, total: number) => void
 
+/** Its vnode number is another object's, or its name is not what its record says. */
+type MoveReason = "data-moved" | "data-misnamed"
+
 export class GroupModel {
   /** Who wants to know how far a phase is. */
   advance: Advance = () => undefined
@@ -206,6 +209,8 @@ export class GroupModel {
   readonly elsewhere = new Map<number, string>()
   /** The same before positions are known: paths, by `inodeKey`. */
   readonly misplaced = new Map<string, { readonly path: string; readonly inode: Inode }>()
+  /** Paths of files among the data whose names mean nothing, until it is known whether one is somebody's. */
+  readonly strangers = new Set<string>()
   /** Data files whose owner data is wrong, and the data version that it says. */
   readonly wrongOwners: { readonly inode: Inode; readonly parameter: number }[] = []
   /** Header files to remove, by name: of volumes that do not exist, and misnamed ones. */
@@ -218,10 +223,11 @@ export class GroupModel {
   readonly replaced = new Map<number, number>()
   /** Directories that are written over, because no version of theirs is free. */
   readonly overwrites: { readonly volume: VolumeModel; readonly directory: number; readonly size: number }[] = []
-  /** Data files that get another name, because their vnode number is another object's: positions. */
-  moves: { readonly from: number; readonly to: number }[] = []
+  /** Data files that get another name, and why: positions. */
+  moves: { readonly from: number; readonly to: number; readonly why: MoveReason }[] = []
   /** Where the bytes of planned files are now that get another name: by position. */
   readonly #origins = new Map<number, number>()
+  readonly #moving = new Set<number>()
   readonly #siblings = new Map<VolumeModel, readonly VolumeModel[]>()
   #lastVnode = 0
   #lastUnique = 0
@@ -291,9 +297,15 @@ export class GroupModel {
   }
 
   /** Plans another name for a data file. */
-  move(from: number, to: number): void {
-    this.moves.push({ from, to })
+  move(from: number, to: number, why: MoveReason): void {
+    this.moves.push({ from, to, why })
+    this.#moving.add(from)
     this.#origins.set(to, from)
+  }
+
+  /** True for a data file that gets another name. */
+  isMoving(file: number): boolean {
+    return this.#moving.has(file)
   }
 
   /** A file whose record goes in the end, as that of an orphan that is removed, needs no new name. */

@@ -4,6 +4,7 @@
 import { AfsError } from "../common/error.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import { dataFolder } from "../common/partition/namei-path.ts"
+import { vnodeTypes } from "../common/vnode/vnode-record.ts"
 import type { Finding, Severity } from "./finding.ts"
 import { GroupModel, type PlanOptions } from "./model.ts"
 import { planContents } from "./passes/contents.ts"
@@ -11,9 +12,9 @@ import { readDirectoriesAhead, readTrees } from "./passes/directories.ts"
 import { checkDrafts, decideFates } from "./passes/fates.ts"
 import { returnForeignRecords } from "./passes/foreign-records.ts"
 import { checkHeaders, matchHeaders } from "./passes/headers.ts"
-import { beginInodes, endInodes } from "./passes/inodes.ts"
+import { beginInodes, endInodes, reportStrangers } from "./passes/inodes.ts"
 import { planLinks } from "./passes/link-counts.ts"
-import { checkAccessLists } from "./passes/lost-records.ts"
+import { checkAccessLists, leftoverOf } from "./passes/lost-records.ts"
 import { settleOrphans } from "./passes/orphans.ts"
 import { checkRecords } from "./passes/records.ts"
 import { planSummary } from "./passes/summary.ts"
@@ -59,7 +60,10 @@ export function planGroup(
   endInodes(model, scan)
   if (!model.hasFolder) requireData(survey)
   matchHeaders(model)
-  if (checkDrafts(model)) return concluded(model)
+  if (checkDrafts(model)) {
+    reportStrangers(model)
+    return concluded(model)
+  }
   readInfos(model)
   enter("records")
   matchRecords(model)
@@ -72,6 +76,7 @@ export function planGroup(
   checkRecords(model)
   enter("directories")
   readTrees(model, options)
+  reportStrangers(model)
   checkAccessLists(model)
   noteGarbage(model)
   enter("tree")
@@ -93,10 +98,15 @@ function requireData({ partition }: Survey): void {
   throw new AfsError("ENOENT", "salvage", { path }, { detail: "the partition has no data: is it mounted?" })
 }
 
-/** Records on disk that say nothing and were not rebuilt. */
+/** Records on disk that say nothing, or whose data files are gone, and that were not rebuilt. */
 function noteGarbage(model: GroupModel): void {
   for (const volume of model.kept)
-    for (const vnode of volume.garbage) model.findings.add("vnode-garbage", { volume: volume.id, vnode })
+    for (const vnode of volume.garbage) {
+      const left = leftoverOf(volume, vnode)
+      const subject = { volume: volume.id, vnode }
+      if (left === undefined || left.type === vnodeTypes.free) model.findings.add("vnode-garbage", subject)
+      else model.findings.add("vnode-data-missing", { ...subject, unique: left.uniquifier })
+    }
 }
 
 function noteEmptyGroup(model: GroupModel): void {

@@ -7,7 +7,7 @@ import { checkDirectory } from "../../common/directory/directory-check.ts"
 import { dotBlob, dotDotBlob } from "../../common/directory/directory-page.ts"
 import { recoverEntries } from "../../common/directory/directory-recovery.ts"
 import { inodeParts, vnodeMask } from "../../common/partition/inode-number.ts"
-import { classOf } from "../../common/vnode/vnode-record.ts"
+import { classOf, vnodeRecordLayout, vnodeTypes } from "../../common/vnode/vnode-record.ts"
 import { DirectoriesAhead } from "../directories-ahead.ts"
 import { fidAt, isDots, visitSound, withoutDots } from "../directory-image.ts"
 import type { EntryPlace, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
@@ -16,8 +16,9 @@ import { rememberEntries } from "./edits.ts"
 import { rootVnode, takeEntry, takeEntryOf } from "./entry-accounts.ts"
 import { returnForeignRecords } from "./foreign-records.ts"
 import { hasLostPlace, rebuildKnownElsewhere } from "./known-elsewhere.ts"
-import { fileFor, rebuildRecord } from "./lost-records.ts"
-import { uncountedUsers } from "./records.ts"
+import { fileFor, leftoverOf, rebuildRecord } from "./lost-records.ts"
+import { misnamedFile } from "./misnamed-files.ts"
+import { checkFields, uncountedUsers } from "./records.ts"
 
 /** Reads the directories that records name, as far as they are sound. Which data files there are need not be known. */
 export function readDirectoriesAhead(group: GroupModel): void {
@@ -157,10 +158,42 @@ function rebuildMissing(group: GroupModel, volume: VolumeModel, options: PlanOpt
 function rebuildFor(group: GroupModel, volume: VolumeModel, place: EntryPlace, options: PlanOptions): boolean {
   const isPossible = place.vnode > 0 && place.vnode < vnodeMask
   const file = isPossible ? fileFor(group, volume, place.vnode, place.unique) : -1
-  if (file < 0) return false
-  const slot = rebuildRecord(group, volume, file, place.directory, options)
+  const slot = takeBack(group, volume, place, file < 0) ?? rebuilt(group, volume, place, file, options)
+  if (slot === undefined) return false
   if (classOf(place.vnode) === "large") readOne(group, volume, slot, options)
   return true
+}
+
+function rebuilt(
+  group: GroupModel,
+  volume: VolumeModel,
+  { directory }: EntryPlace,
+  file: number,
+  options: PlanOptions,
+): number | undefined {
+  return file < 0 ? undefined : rebuildRecord(group, volume, file, directory, options)
+}
+
+/**
+ * The entry agrees with a record that was set aside: its numbers are right, and its data file has another name; of a directory it
+ * may be lost. @returns the record's slot
+ */
+function takeBack(
+  group: GroupModel,
+  volume: VolumeModel,
+  { vnode, unique }: EntryPlace,
+  mayBeLost: boolean,
+): number | undefined {
+  const record = leftoverOf(volume, vnode)
+  if (record === undefined || record.uniquifier !== unique || record.type === vnodeTypes.free) return undefined
+  const file = misnamedFile(group, vnode, record)
+  if (file < 0 && !(mayBeLost && classOf(vnode) === "large")) return undefined
+  const slot = volume.vnodes.add(vnode, vnodeRecordLayout.encode(record), file)
+  volume.garbage.delete(vnode)
+  if (file < 0) group.findings.add("directory-lost", { volume: volume.id, vnode, unique })
+  else group.files.use(file)
+  checkFields(group, volume, slot)
+  return slot
 }
 
 /** Data files that nobody uses, or more of the link table's count than records do. What follows only makes them fewer. */
@@ -168,7 +201,7 @@ function filesInWant(group: GroupModel): number[] {
   const { files } = group
   const wanting: number[] = []
   for (let file = 0; file < files.found; file++)
-    if (files.users(file) === 0 || uncountedUsers(group, file) > 0) wanting.push(file)
+    if (!group.isMoving(file) && (files.users(file) === 0 || uncountedUsers(group, file) > 0)) wanting.push(file)
   return wanting
 }
 
@@ -201,7 +234,7 @@ function rebuildUnused(group: GroupModel, wanting: readonly number[], options: P
   if (home === undefined) return
   for (const cls of ["large", "small"] as const) {
     for (const file of wanting) {
-      if (group.files.users(file) > 0 || classOf(group.files.vnode(file)) !== cls) continue
+      if (group.isMoving(file) || group.files.users(file) > 0 || classOf(group.files.vnode(file)) !== cls) continue
       if (!isWorthKeeping(group, home, file)) continue
       const isTaken = home.vnodes.find(group.files.vnode(file)) >= 0
       const kept = isTaken ? planMove(group, home, file) : file
@@ -242,7 +275,7 @@ function planMove(group: GroupModel, home: VolumeModel, file: number): number {
     size: files.size(file),
     version: files.version(file),
   })
-  group.move(file, to)
+  group.move(file, to, "data-moved")
   return to
 }
 

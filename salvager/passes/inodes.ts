@@ -5,6 +5,7 @@
 import type { DiskStat } from "../../common/disk/disk.ts"
 import { listFolder } from "../../common/disk/folder-reader.ts"
 import {
+  dataInode,
   type Inode,
   inodeParts,
   type SpecialType,
@@ -67,7 +68,8 @@ function scanSpecial(group: GroupModel): void {
     const inode = decodeInode(name)
     const stat = isDirectory ? undefined : group.partition.disk.stat(path)
     if (inode === undefined || stat?.isFile !== true) foreign(group, path)
-    else if (!inodeParts(inode).special || inodeParts(inode).rest !== 0) misplaced(group, path, inode)
+    else if (!inodeParts(inode).special) takeMisplaced(group, path, inode)
+    else if (inodeParts(inode).rest !== 0) misplaced(group, path, inode)
     else takeSpecial(group, inode, stat)
   }
 }
@@ -111,31 +113,52 @@ function scanFirst(group: GroupModel, first: string, folders: DataFolder[]): voi
 function takeOddity(group: GroupModel, oddity: Oddity): void {
   const { path } = oddity
   const inode = decodeInode(path.slice(path.lastIndexOf("/") + 1))
-  if (inode === undefined) foreign(group, path)
+  if (inode === undefined) group.strangers.add(path)
   else if (oddity.kind === "owner") {
     group.wrongOwners.push({ inode, parameter: oddity.parameter })
     group.findings.add("file-owner", { file: path })
   } else if (oddity.kind === "misplaced") takeMisplaced(group, path, inode)
-  else foreign(group, path)
+  else group.strangers.add(path)
 }
 
 /** What is missing where it belongs counts as if it were there; the repair puts it there if somebody uses it. */
 function takeMisplaced(group: GroupModel, path: string, inode: Inode): void {
-  const { special, vnode, high: unique, tag, rest } = inodeParts(inode)
-  const isData = !special && rest === 0 && vnode > 0 && tag < tagCount
   const stat = group.partition.disk.stat(path)
-  const present = group.store.stat(inode)
-  const isFree = present === undefined || present.identity === stat?.identity
-  if (!isData || stat?.isFile !== true || !isFree || group.misplaced.has(inodeKey(inode))) {
+  const right = stat?.isFile === true ? rightInode(group, inode, stat) : undefined
+  if (right === undefined || stat === undefined) {
     misplaced(group, path, inode)
     return
   }
-  group.misplaced.set(inodeKey(inode), { path, inode })
-  if (present !== undefined) return // an earlier salvage was broken off between its two names
+  const { vnode, high: unique, tag } = inodeParts(right)
+  group.misplaced.set(inodeKey(right), { path, inode: right })
+  if (group.store.stat(right) !== undefined) return // an earlier salvage was broken off between its two names
   const owner = group.store.ownerOf(stat)
   group.files.scanned.add(vnode, unique, tag, stat.size, owner?.parameter ?? 0)
   if (owner !== undefined && !group.store.ownerMatches(stat, { parameter: owner.parameter, number: tag }))
-    group.wrongOwners.push({ inode, parameter: owner.parameter })
+    group.wrongOwners.push({ inode: right, parameter: owner.parameter })
+}
+
+/**
+ * The name that a misplaced data file shall have: its own, or, where that has bits that no server sets, the one that its owner
+ * data says, else one that is free. Undefined if there is none.
+ */
+function rightInode(group: GroupModel, inode: Inode, stat: DiskStat): Inode | undefined {
+  const { special, vnode, high: unique, tag, rest } = inodeParts(inode)
+  if (special || vnode === 0) return undefined
+  const said = group.store.ownerOf(stat)?.number
+  const tags = rest === 0 && tag < tagCount ? [tag] : [tag, ...(said === undefined ? [] : [said]), 0, 1, 2, 3, 4]
+  return tags
+    .filter((one) => one < tagCount)
+    .map((one) => dataInode(vnode, unique, one))
+    .find((one) => {
+      const present = group.store.stat(one)
+      return (present === undefined || present.identity === stat.identity) && !group.misplaced.has(inodeKey(one))
+    })
+}
+
+/** Files that turned out to be nobody's. */
+export function reportStrangers(group: GroupModel): void {
+  for (const path of group.strangers) foreign(group, path)
 }
 
 /** Rows for higher vnode numbers than a data file can have mean nothing. */

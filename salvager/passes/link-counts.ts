@@ -2,6 +2,7 @@
  * Eleventh pass: who uses which data file, now that all records are settled. Files that nobody uses go; the link table says
  * what the records say. OpenAFS vol/vol-salvage.c (the end of SalvageVolumeGroup).
  */
+import { basename } from "node:path"
 import { countIn, linkCountMax, withCount } from "../../common/partition/link-table.ts"
 import type { FindingCode } from "../finding.ts"
 import type { GroupModel } from "../model.ts"
@@ -13,7 +14,7 @@ export function planLinks(group: GroupModel): void {
   const { files } = group
   group.dropIdleMoves()
   const moved = new Set(group.moves.map(({ from }) => from))
-  for (const { from } of group.moves) group.findings.add("data-moved", { file: group.store.path(files.inode(from)) })
+  for (const { from, why } of group.moves) group.findings.add(why, { file: group.store.path(files.inode(from)) })
   for (let file = 0; file < files.count; file++) {
     const users = files.users(file)
     const path = group.elsewhere.get(file)
@@ -27,8 +28,9 @@ export function planLinks(group: GroupModel): void {
 }
 
 function reportMisplaced(group: GroupModel, file: number, path: string, isUsed: boolean): void {
-  const detail = `it would belong to ${group.store.path(group.files.inode(file))}`
-  group.findings.add(isUsed ? "data-misplaced" : "file-misplaced", { file: path, detail })
+  const right = group.store.path(group.files.inode(file))
+  const code = !isUsed ? "file-misplaced" : basename(path) === basename(right) ? "data-misplaced" : "data-misnamed"
+  group.findings.add(code, { file: path, detail: `it would belong to ${right}` })
 }
 
 function rowCount(group: GroupModel): number {
@@ -87,6 +89,10 @@ function reportDangling(group: GroupModel, rows: Uint16Array): void {
     const vnode = group.files.vnode(file)
     existing[vnode] = withCount(existing[vnode] ?? 0, group.files.tag(file), 1)
   }
+  for (const file of misnamedFiles(group)) {
+    const vnode = group.files.vnode(file)
+    existing[vnode] = withCount(existing[vnode] ?? 0, group.files.tag(file), 1)
+  }
   for (let vnode = 1; vnode < group.rows.length; vnode++) {
     for (let tag = 0; tag < 5; tag++) {
       const counted = countIn(group.rows[vnode] ?? 0, tag)
@@ -94,6 +100,11 @@ function reportDangling(group: GroupModel, rows: Uint16Array): void {
         group.findings.add("link-count-dangling", { vnode, detail: `${counted} for tag ${tag}` })
     }
   }
+}
+
+/** Files that exist, and lack only their own names. */
+function misnamedFiles({ elsewhere, moves }: GroupModel): number[] {
+  return [...elsewhere.keys(), ...moves.filter(({ why }) => why === "data-misnamed").map(({ to }) => to)]
 }
 
 const isSame = (a: Uint16Array, b: Uint16Array): boolean =>

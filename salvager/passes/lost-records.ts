@@ -11,6 +11,7 @@ import {
   classOf,
   lengthHalves,
   newVnodeRecord,
+  recordLength,
   recordOffset,
   type VnodeRecord,
   vnodeClasses,
@@ -68,7 +69,7 @@ export function rebuildRecord(
 ): number {
   const vnode = group.files.vnode(file)
   const unique = group.files.unique(file)
-  const known = knownRecord(group, volume, vnode, unique)
+  const known = knownRecord(group, volume, file)
   const record = known === undefined ? guessedRecord(group, volume, file, parent, options) : fitted(group, known, file)
   const slot = volume.vnodes.add(vnode, vnodeRecordLayout.encode(record), file)
   volume.vnodes.mark(slot, "changed")
@@ -89,12 +90,28 @@ export function rebuildRecord(
 }
 
 /** What is left of the record, or what another volume has of the same object. */
-function knownRecord(group: GroupModel, volume: VolumeModel, vnode: number, unique: number): VnodeRecord | undefined {
-  const left = volume.leftovers.get(vnode)
-  const leftover = left === undefined ? undefined : vnodeRecordLayout.read(left)
+function knownRecord(group: GroupModel, volume: VolumeModel, file: number): VnodeRecord | undefined {
+  const vnode = group.files.vnode(file)
+  const unique = group.files.unique(file)
+  const leftover = leftoverOf(volume, vnode)
   if (leftover?.uniquifier === unique) return leftover
   const sibling = siblingOf(group, volume, vnode, unique)
-  return sibling?.volume.vnodes.record(sibling.slot)
+  if (sibling !== undefined) return sibling.volume.vnodes.record(sibling.slot)
+  const isMisnumbered = leftover !== undefined && isOfNoOther(group, leftover, file)
+  return isMisnumbered ? { ...leftover, uniquifier: unique } : undefined
+}
+
+/** What is left of the record of a vnode, if anything is. */
+export function leftoverOf({ leftovers }: VolumeModel, vnode: number): VnodeRecord | undefined {
+  const bytes = leftovers.get(vnode)
+  return bytes === undefined ? undefined : vnodeRecordLayout.read(bytes)
+}
+
+/** Only the numbers of the record are not the file's: the object that it would be of has no file, and the length is right or lost. */
+function isOfNoOther({ files }: GroupModel, record: VnodeRecord, file: number): boolean {
+  const length = recordLength(record)
+  const hasOwn = files.ofVnode(files.vnode(file)).some((one) => files.unique(one) === record.uniquifier)
+  return !hasOwn && (length === files.size(file) || length === 0)
 }
 
 /** A known record with what the data file says. */

@@ -17,12 +17,20 @@ import type { FindingCode } from "../finding.ts"
 import type { GroupModel, VolumeModel } from "../model.ts"
 import { readStart } from "../read-data.ts"
 import type { VnodeTable } from "../vnode-table.ts"
+import { rootVnode } from "./entry-accounts.ts"
+import { misnamedFile } from "./misnamed-files.ts"
 
 /** As OpenAFS does: clients may have been promised versions that the disk never saw. */
 export const versionStep = 200
 /** A mount point's text is looked at so far. */
 const mountTextMax = 1024
 const executeBits = 0o111
+
+/** No link is like that, and no mount point whose text was damaged. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what tells text from anything else
+const isTextOfLines = (text: string): boolean => /^[^#%\x00-\x08\x0b-\x1f][^\x00-\x08\x0b-\x1f]*\n/.test(text)
+
+const isMountText = (text: string): boolean => /^[#%].*\.$/s.test(text)
 
 /** Judges all records; needs the fates of the volumes. */
 export function checkRecords(group: GroupModel): void {
@@ -35,6 +43,11 @@ export function checkRecords(group: GroupModel): void {
       if (!isPlainlyRight(group, volume.vnodes, slot)) new RecordCheck(group, volume, slot).run()
     }
   }
+}
+
+/** Judges all of a record that was set aside but its data file. */
+export function checkFields(group: GroupModel, volume: VolumeModel, slot: number): void {
+  new RecordCheck(group, volume, slot).checkFields()
 }
 
 const recordsPerReport = 4096
@@ -88,7 +101,10 @@ class RecordCheck {
   }
 
   run(): void {
-    if (!this.#findData()) return
+    if (this.#findData()) this.checkFields()
+  }
+
+  checkFields(): void {
     this.#checkMagic()
     this.#checkUnique()
     this.#checkType()
@@ -117,7 +133,11 @@ class RecordCheck {
   #findData(): boolean {
     const better = this.#betterFile()
     if (better >= 0) this.#take(better)
-    if (this.#file >= 0) return true
+    if (this.#file >= 0 || (this.#vnode === rootVnode && this.#takeMisnamed())) return true
+    if (this.#vnode !== rootVnode && this.#mayHaveFile()) {
+      this.#setAside()
+      return false
+    }
     if (classOf(this.#vnode) === "large") {
       this.#report("directory-lost", this.#namedFile())
       return true
@@ -126,6 +146,36 @@ class RecordCheck {
     this.#volume.vnodes.mark(this.#slot, "freed")
     this.#volume.contentChanged = true
     return false
+  }
+
+  /** No entry names the root, which could tell. */
+  #takeMisnamed(): boolean {
+    const file = misnamedFile(this.#group, this.#vnode, this.#record)
+    if (file < 0) return false
+    this.#volume.vnodes.setFile(this.#slot, file)
+    this.#group.files.use(file)
+    return true
+  }
+
+  /**
+   * There is no file of its name, but one that may be its own: the numbers of the record may be damaged, or another volume's,
+   * or those in the name of the file. What the directories say decides.
+   */
+  #mayHaveFile(): boolean {
+    const { files, rowsTrusted, strangers } = this.#group
+    if (strangers.size > 0) return true
+    return files
+      .ofVnode(this.#vnode)
+      .some((file) => files.users(file) === 0 || !rowsTrusted || uncountedUsers(this.#group, file) > 0)
+  }
+
+  /** An entry that names the record, or the file, brings the record back. */
+  #setAside(): void {
+    const { vnodes, leftovers, garbage } = this.#volume
+    leftovers.set(this.#vnode, vnodes.bytes(this.#slot).slice())
+    vnodes.mark(this.#slot, "freed")
+    garbage.add(this.#vnode)
+    this.#volume.contentChanged = true
   }
 
   #namedFile(): string {
@@ -187,11 +237,25 @@ class RecordCheck {
   #checkType(): void {
     const { type } = this.#record
     const isDirectory = classOf(this.#vnode) === "large"
-    if (isDirectory ? type === vnodeTypes.directory : type === vnodeTypes.file || type === vnodeTypes.symlink) return
+    const isFileByContent = type === vnodeTypes.symlink && this.#isFileByContent()
+    const isPossible = type === vnodeTypes.file || type === vnodeTypes.symlink
+    if (isDirectory ? type === vnodeTypes.directory : isPossible && !isFileByContent) return
     const wanted = isDirectory
       ? vnodeTypes.directory
-      : smallTypeOf(this.#group, this.#volume, this.#vnode, this.#record)
+      : isFileByContent
+        ? vnodeTypes.file
+        : smallTypeOf(this.#group, this.#volume, this.#vnode, this.#record)
     this.#fix("vnode-type", `${type}, should be ${wanted}`, { type: wanted })
+  }
+
+  /** What would be a mount point has the content of a file, or is one in another volume. */
+  #isFileByContent(): boolean {
+    if (this.#file < 0 || (this.#record.mode & executeBits) !== 0) return false
+    const text = readStart(this.#group, this.#file, mountTextMax).toString("latin1")
+    if (isMountText(text)) return false
+    const sibling = siblingOf(this.#group, this.#volume, this.#vnode, this.#record.uniquifier)
+    if (sibling !== undefined) return sibling.volume.vnodes.record(sibling.slot).type === vnodeTypes.file
+    return isTextOfLines(text)
   }
 
   #checkLength(): void {
@@ -219,7 +283,7 @@ class RecordCheck {
     const { type, mode } = this.#record
     if (type !== vnodeTypes.symlink || (mode & executeBits) !== 0 || this.#file < 0) return
     const text = readStart(this.#group, this.#file, mountTextMax).toString("latin1")
-    if (/^[#%].*\.$/s.test(text)) return
+    if (isMountText(text)) return
     this.#fix("mount-point", `its text is ${JSON.stringify(text.slice(0, 64))}`, { mode: mode | executeBits })
   }
 }

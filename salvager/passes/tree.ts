@@ -11,6 +11,7 @@ import { rootVnode, takeEntry } from "./entry-accounts.ts"
 
 /** Settles which directory has which vnode, and marks what can be reached from the root. */
 export function settleTree(group: GroupModel, volume: VolumeModel): void {
+  settleMisled(group, volume)
   reportDangling(group, volume)
   dropImpossible(group, volume)
   settleMismatched(group, volume)
@@ -41,6 +42,48 @@ function drop(volume: VolumeModel, place: EntryPlace): void {
   volume.edit(place.directory, { kind: "drop", blob: place.blob })
 }
 
+/**
+ * An entry whose vnode number is damaged: its uniquifier is that of a vnode that has no name and that names this directory as
+ * its parent. Uniquifiers are given once in a volume.
+ */
+function settleMisled(group: GroupModel, volume: VolumeModel): void {
+  const { vnodes, dangling, mismatched, impossible } = volume
+  if (dangling.length + mismatched.length + impossible.length === 0) return
+  const nameless = namelessVnodes(volume)
+  for (const places of [dangling, mismatched, impossible]) {
+    for (const place of places.splice(0)) {
+      const slot = nameless.get(place.unique) ?? -1
+      const isMisled = slot >= 0 && vnodes.unique(slot) !== vnodes.unique(vnodes.find(place.vnode))
+      if (isMisled && mayBeIn(volume, slot, place.directory)) {
+        lead(group, volume, place, vnodes.vnode(slot))
+        nameless.delete(place.unique)
+      } else places.push(place)
+    }
+  }
+}
+
+/** Slots of vnodes without a name, by uniquifier. */
+function namelessVnodes({ vnodes }: VolumeModel): Map<number, number> {
+  const nameless = new Map<number, number>()
+  for (const slot of vnodes.live())
+    if (vnodes.holder(slot) === 0 && vnodes.vnode(slot) !== rootVnode) nameless.set(vnodes.unique(slot), slot)
+  return nameless
+}
+
+/** Of a file whose record had to be guessed nobody knows where it was. */
+function mayBeIn({ vnodes }: VolumeModel, slot: number, directory: number): boolean {
+  const parent = vnodes.parent(slot)
+  return vnodes.vnode(slot) !== directory && (parent === directory || (parent === 0 && vnodes.has(slot, "rebuilt")))
+}
+
+function lead(group: GroupModel, volume: VolumeModel, place: EntryPlace, vnode: number): void {
+  report(group, volume, "entry-vnode", place, `, should be vnode ${vnode}`)
+  const edits = volume.edits.get(place.directory) ?? []
+  const others = edits.filter((edit) => !(edit.kind === "drop" && edit.blob === place.blob))
+  volume.edits.set(place.directory, [...others, { kind: "lead", blob: place.blob, vnode, unique: place.unique }])
+  takeEntry(volume, { ...place, vnode })
+}
+
 function reportDangling(group: GroupModel, volume: VolumeModel): void {
   for (const place of volume.dangling) report(group, volume, "entry-dangling", place, "")
 }
@@ -63,7 +106,7 @@ function settleMismatched(group: GroupModel, volume: VolumeModel): void {
   for (const place of ordered) {
     const slot = vnodes.find(place.vnode)
     const unique = vnodes.unique(slot)
-    if (vnodes.holder(slot) === 0 && place.vnode !== place.directory) {
+    if (place.vnode !== place.directory && mayHaveName(volume, slot, place.directory)) {
       report(group, volume, "entry-unique", place, `, the vnode has uniquifier ${unique}`)
       volume.edit(place.directory, { kind: "lead", blob: place.blob, vnode: place.vnode, unique })
       takeEntry(volume, { ...place, unique })
@@ -72,6 +115,13 @@ function settleMismatched(group: GroupModel, volume: VolumeModel): void {
       drop(volume, place)
     }
   }
+}
+
+/** It has no name yet, or fewer in this directory than its link count says. */
+function mayHaveName({ vnodes }: VolumeModel, slot: number, directory: number): boolean {
+  const holder = vnodes.holder(slot)
+  const isLinked = holder === directory && !vnodes.isDirectory(slot) && vnodes.linkCount(slot) > vnodes.names(slot)
+  return holder === 0 || isLinked
 }
 
 /** Where several directories name a vnode, one keeps it: one that can be reached, and that the vnode itself names. */

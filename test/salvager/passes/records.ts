@@ -120,3 +120,25 @@ test("a data file in the place of another is believed only where the record cann
   )
   t.deepEqual(partitionProblems(directory), [])
 })
+
+for (const { vnode, unique } of [file, folder])
+  test(`vnode ${vnode} whose record has neither its uniquifier nor its data file comes back by its entry, with mode and owner`, async (t) => {
+    const directory = damagedPartition(t, "base")
+    const { linkCount, mode, owner } = recordOnDisk(directory, docs, docs, vnode)
+    patchRecord(directory, docs, docs, vnode, { uniquifier: 900, inodeHigh: 901, inodeLow: 0 })
+    t.deepEqual(found(await salvageAll(directory)), [`vnode-rebuilt ${docs} ${vnode}`])
+    const after = recordOnDisk(directory, docs, docs, vnode)
+    t.like(after, { uniquifier: unique, linkCount, mode, owner })
+    t.deepEqual(partitionProblems(directory), [])
+    t.deepEqual(found(await salvageAll(directory)), [])
+  })
+
+/** OpenAFS's salvager makes a symbolic link of it. */
+test("a file whose record says that it is a symbolic link is a file again if it has lines", async (t) => {
+  const directory = damagedPartition(t, "base")
+  patchRecord(directory, docs, docs, 46, { type: 3 })
+  t.deepEqual(found(await salvageAll(directory)), [`vnode-type ${docs} 46`])
+  t.is(recordOnDisk(directory, docs, docs, 46).type, 1)
+  t.is(recordOnDisk(directory, docs, docs, 46).mode, 0o444)
+  t.deepEqual(found(await salvageAll(directory)), [])
+})

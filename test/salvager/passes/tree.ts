@@ -1,4 +1,5 @@
 /** One tree for each volume, whatever the directories say. */
+import { readFileSync } from "node:fs"
 import test, { type ExecutionContext } from "ava"
 import { partitionProblems, readPartitionState } from "../../support/partition-state.ts"
 import { base, dataPath, entry, patchBytes, patchDirectory, patchRecord, recordOnDisk } from "../../support/patch.ts"
@@ -134,3 +135,41 @@ test("a name with a slash, which no client can ask for, is renamed", async (t) =
   t.true(pathsOf(directory).includes("/api/a_b"))
   await settled(t, directory)
 })
+
+for (const [what, vnode] of [
+  ["another vnode", 46],
+  ["a free vnode", 900],
+  ["a vnode beyond all", 0xffff_fff0],
+  ["vnode 0", 0],
+  ["the root", 1],
+] as const)
+  test(`an entry that leads to ${what} by its vnode number leads to the vnode of its uniquifier again`, async (t) => {
+    const directory = damagedPartition(t, "base")
+    patchEntry(api(directory), "amber022.dat", (bytes) => bytes.writeUInt32BE(vnode, 4))
+    t.deepEqual(found(await salvageAll(directory)), [`entry-vnode ${docs} 7`])
+    t.deepEqual(pathsOf(directory), allPaths())
+    await settled(t, directory)
+  })
+
+/** OpenAFS's salvager keeps all names too. */
+test("names of one file with wrong uniquifiers are all kept, as many as its link count says", async (t) => {
+  const directory = damagedPartition(t, "base")
+  const { rw } = base.ann
+  const { inodeLow, inodeHigh } = recordOnDisk(directory, rw, rw, recordOnDisk(directory, rw, rw, 294).parent)
+  const path = dataPath(directory, rw, inodeLow & 0x3ff_ffff, inodeHigh, inodeLow >>> 26)
+  for (const name of ["hard1", "hard2"]) patchEntry(path, name, (bytes) => bytes.writeUInt32BE(9, 8))
+  const codes = found(await salvageAll(directory))
+  t.true(codes.length > 0 && codes.every((code) => code.startsWith("entry-unique")))
+  t.deepEqual(
+    [...(readPartitionState(directory).volumes.get(rw)?.tree.keys() ?? [])],
+    [...(undamagedState().volumes.get(rw)?.tree.keys() ?? [])],
+  )
+  await settled(t, directory)
+})
+
+/** Changes the bytes of an entry with a short name. */
+function patchEntry(path: string, name: string, change: (bytes: Buffer) => void): void {
+  const image = readFileSync(path)
+  const at = image.indexOf(`${name}\0`) - 12
+  patchBytes(path, at, 32, change)
+}
