@@ -7,6 +7,8 @@
  */
 import { AfsError, FormatError } from "../error.ts"
 import type { Unique, VnodeId, VnodeNumber } from "../ids.ts"
+import { ChangedPages, type DirectoryChange } from "./changed-pages.ts"
+import { usablePages } from "./directory-headers.ts"
 import {
   blobSize,
   blobsNeeded,
@@ -24,19 +26,14 @@ import {
   isMarked,
   mapAt,
   mapPages,
-  mappedPages,
   markBlobs,
   nameAt,
   nameLengthAt,
   nextAt,
-  noPage,
   pageCountAt,
-  pageCountOf,
   pageOf,
   pageSize,
   pagesMax,
-  pageTag,
-  tagAt,
   uniqueAt,
   vnodeAt,
 } from "./directory-page.ts"
@@ -48,14 +45,6 @@ export interface DirectoryEntry extends VnodeId {
   readonly name: Buffer
   /** Blob that the entry begins with; also how clients count their way through a directory. */
   readonly blob: number
-}
-
-/** Bytes to write to the directory's data file. */
-export interface DirectoryChange {
-  /** Byte offset, a multiple of the page size. */
-  readonly offset: number
-  /** One or more whole pages, a copy. */
-  readonly bytes: Uint8Array
 }
 
 const dot = Buffer.from(".")
@@ -71,8 +60,7 @@ export class Directory {
   /** Bytes of the data file. */
   #length: number
   #pages: number
-  /** Pages in the order of their first change. A Set that is emptied with each change is left behind and collected late. */
-  #dirty: number[] = []
+  readonly #changed = new ChangedPages()
   /** Blob before the one that #find returned last, 0 if that was the head of its chain. */
   #before = 0
   /** Free blobs of the pages that the allocation map does not cover; filled at the first need. */
@@ -111,19 +99,7 @@ export class Directory {
 
   /** Pages changed since the last `takeChanges`. */
   get dirtyPages(): readonly number[] {
-    return this.#dirty
-  }
-
-  /** Page 0 is among the first to be changed, and mostly it is the last one that is changed again. */
-  #touch(page: number): void {
-    const known = page === 0 ? this.#dirty.indexOf(page) : this.#dirty.lastIndexOf(page)
-    if (known < 0) this.#dirty.push(page)
-  }
-
-  #takeDirty(): number[] {
-    const pages = this.#dirty
-    this.#dirty = []
-    return pages
+    return this.#changed.numbers
   }
 
   /**
@@ -133,30 +109,12 @@ export class Directory {
    * `change` since the last call.
    */
   takeChangesInOrder(): DirectoryChange[] {
-    const pages = this.#takeDirty()
-    const first = Math.min(...pages)
-    const last = Math.max(...pages)
-    if (last - first === pages.length - 1) return [this.#pagesFrom(first, last)]
-    return pages.map((page) => this.#pagesFrom(page, page))
+    return this.#changed.takeInOrder(this.#image)
   }
 
   /** What has to be written to the data file since the last call, in ascending order; pages side by side are joined. */
   takeChanges(): DirectoryChange[] {
-    const pages = this.#takeDirty().sort((a, b) => a - b)
-    const changes: DirectoryChange[] = []
-    for (let first = 0; first < pages.length; ) {
-      let last = first
-      while (pages[last + 1] === (pages[last] ?? 0) + 1) last++
-      changes.push(this.#pagesFrom(pages[first] ?? 0, pages[last] ?? 0))
-      first = last + 1
-    }
-    return changes
-  }
-
-  /** A copy, in Node's pool of small buffers: an array of its own costs more than all the rest of a change. */
-  #pagesFrom(first: number, last: number): DirectoryChange {
-    const offset = first * pageSize
-    return { offset, bytes: Buffer.from(this.#image.subarray(offset, (last + 1) * pageSize)) }
+    return this.#changed.takeAscending(this.#image)
   }
 
   /** @throws FormatError if the name's hash chain is damaged */
@@ -240,7 +198,7 @@ export class Directory {
     if (blob === 0) throw this.#answer("ENOENT", "changeEntry", name)
     this.#view.setUint32(blob * blobSize + vnodeAt, id.vnode)
     this.#view.setUint32(blob * blobSize + uniqueAt, id.unique)
-    this.#touch(pageOf(blob))
+    this.#changed.add(pageOf(blob))
   }
 
   get #blobs(): number {
@@ -334,8 +292,8 @@ export class Directory {
     this.#image.set(name, blob * blobSize + nameAt)
     this.#image[blob * blobSize + nameAt + name.length] = 0
     this.#view.setUint16(headAt, blob)
-    this.#touch(page)
-    this.#touch(0) // in the order that takeChangesInOrder gives
+    this.#changed.add(page)
+    this.#changed.add(0) // in the order that takeChangesInOrder gives
   }
 
   /** First page with so many free blobs in a row; made if there is none. */
@@ -363,8 +321,8 @@ export class Directory {
     this.#view.setUint16(pageCountAt, page + 1)
     this.#pages = page + 1
     this.#length = Math.max(this.#length, this.#pages * pageSize)
-    this.#touch(page)
-    this.#touch(0)
+    this.#changed.add(page)
+    this.#changed.add(0)
   }
 
   #reserve(size: number): void {
@@ -402,9 +360,9 @@ export class Directory {
     this.#image.fill(0, blob * blobSize, blob * blobSize + clearedPerBlob * count)
     markBlobs(this.#image, blob, count, false)
     this.#changeFree(page, count)
-    this.#touch(pageOf(this.#before)) // pageOf(0) is that of the chains' heads
-    this.#touch(page)
-    this.#touch(0)
+    this.#changed.add(pageOf(this.#before)) // pageOf(0) is that of the chains' heads
+    this.#changed.add(page)
+    this.#changed.add(0)
   }
 
   #wrongFreeCount(page: number): FormatError {
@@ -421,42 +379,4 @@ export function newDirectory(self: VnodeId, parent: VnodeId, path?: string): Dir
   directory.add(dot, self)
   directory.add(dotDot, parent)
   return directory
-}
-
-/** Number of pages. @throws FormatError if headers are missing or contradict each other */
-function usablePages(bytes: Uint8Array, path: string | undefined): number {
-  if (bytes.length < pageSize) {
-    throw new FormatError("directory", { path, offset: 0 }, `${bytes.length} bytes`, `at least ${pageSize}`)
-  }
-  const pages = pageCountOf(bytes)
-  if (pages === 0 || pages > pagesMax || pages * pageSize > bytes.length) {
-    const found = `${pages} pages in ${bytes.length} bytes`
-    throw new FormatError("directory", { path, offset: pageCountAt }, found, "the pages it tells of, 1 to 1023")
-  }
-  checkTags(bytes, pages, path)
-  checkMap(bytes, pages, path)
-  return pages
-}
-
-function checkTags(bytes: Uint8Array, pages: number, path: string | undefined): void {
-  for (let page = 0; page < pages; page++) {
-    const offset = page * pageSize + tagAt
-    const tag = ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0)
-    if (tag === pageTag) continue
-    throw new FormatError("directory page", { path, offset }, `tag ${tag} in page ${page}`, `${pageTag}`)
-  }
-}
-
-/** Adding to a page that the map calls absent would wipe it out, so the map must agree with the number of pages. */
-function checkMap(bytes: Uint8Array, pages: number, path: string | undefined): void {
-  if (mappedPages(bytes) !== Math.min(pages, mapPages)) {
-    const found = `${mappedPages(bytes)} pages in the allocation map`
-    throw new FormatError("directory", { path, offset: mapAt }, found, `${Math.min(pages, mapPages)}`)
-  }
-  for (let page = 0; page < mapPages; page++) {
-    const free = bytes[mapAt + page] ?? 0
-    const most = page < pages ? blobsPerPage - headerBlobsOf(page) : noPage
-    if (free <= most && (page < pages || free === noPage)) continue
-    throw new FormatError("directory", { path, offset: mapAt + page }, `${free} free blobs in page ${page}`)
-  }
 }

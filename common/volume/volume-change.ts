@@ -9,7 +9,8 @@
  * What can fail for lack of space (growing an index or a directory) is done first, in a transaction of its own that can be
  * taken back, so that a full disk leaves a whole volume.
  */
-import { type Directory, type DirectoryChange, newDirectory } from "../directory/directory.ts"
+import type { DirectoryChange } from "../directory/changed-pages.ts"
+import { type Directory, newDirectory } from "../directory/directory.ts"
 import { type DiskFile, isDiskError } from "../disk/disk.ts"
 import { isAfsError } from "../error.ts"
 import { unique as toUnique, type VnodeId, vnodeNumber } from "../ids.ts"

@@ -378,38 +378,6 @@ function spoiled(spoil: (image: Buffer) => void): Buffer {
   return image
 }
 
-test("directory: what cannot be used is refused with file and offset", (t) => {
-  const cases: readonly (readonly [string, Buffer, number, RegExp])[] = [
-    ["empty", Buffer.alloc(0), 0, /0 bytes, wanted at least 2048/],
-    ["cut", spoiled(() => {}).subarray(0, 2048), 0, /2 pages in 2048 bytes/],
-    ["tag", spoiled((image) => image.writeUInt16BE(7, pageSize + 2)), pageSize + 2, /tag 7 in page 1, wanted 1234/],
-    ["no pages", spoiled((image) => image.fill(0, 0, 2).fill(noPage, mapAt, mapAt + 1)), 0, /0 pages/],
-    [
-      "map: absent page",
-      spoiled((image) => image.fill(noPage, mapAt + 1, mapAt + 2)),
-      mapAt,
-      /1 pages in the allocation map, wanted 2/,
-    ],
-    [
-      "map: more pages",
-      spoiled((image) => image.fill(3, mapAt + 2, mapAt + 3)),
-      mapAt,
-      /3 pages in the allocation map/,
-    ],
-    ["map: too free", spoiled((image) => image.fill(70, mapAt + 1, mapAt + 2)), mapAt + 1, /70 free blobs in page 1/],
-    [
-      "map: after the end",
-      spoiled((image) => image.fill(9, mapAt + 9, mapAt + 10)),
-      mapAt + 9,
-      /9 free blobs in page 9/,
-    ],
-  ]
-  for (const [about, image, offset, message] of cases) {
-    const error = t.throws(() => Directory.parse(image, "/vicepa/d"), { instanceOf: FormatError, message }, about)
-    t.deepEqual([error?.path, error?.offset], ["/vicepa/d", offset], about)
-  }
-})
-
 function headOf(name: string): number {
   return chainsAt + 2 * chainOf(bytes(name))
 }
