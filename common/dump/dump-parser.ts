@@ -1,10 +1,10 @@
 /**
- * The one parser of volume dump streams: over a window it says what comes next, and never waits. docs/formats/dump.md says
+ * The one parser of volume dump streams: it says what comes next, and never waits. docs/formats/dump.md says
  * what is accepted; OpenAFS volser/dumpstuff.c.
  */
-import { FormatError } from "../error.ts"
 import { findAccessListFault, turnAccessList } from "../vnode/access-list.ts"
 import { accessListSize } from "../vnode/vnode-record.ts"
+import type { DumpCursor } from "./dump-cursor.ts"
 import {
   type Attribute,
   accessListTag,
@@ -42,22 +42,8 @@ export type DumpEvent =
   /** The end mark was right and nothing follows. */
   | { readonly kind: "end"; readonly length: number }
 
-export interface DumpReaderOptions {
-  /** Name of the stream in errors. */
-  readonly path?: string | undefined
-  /** Told of what is left out although nothing is wrong enough to stop. */
-  readonly onNotice?: ((text: string, offset: number) => void) | undefined
-}
-
-const what = "volume dump"
-/** Smallest window, in bytes; a read of at least as much past an empty window goes straight to the caller. */
-export const windowBytesMin = 4096
 /** Bytes that tell the length of an unknown attribute, at most; more do not fit into any length. */
 const lengthBytesMax = 8
-/** A stream may give reason for millions of notices; a log should not have them. */
-const noticesMax = 100
-const nothing = new Uint8Array(0)
-
 /** A section under construction: attributes go where the tables say. */
 type Fields = Record<string, unknown>
 
@@ -90,10 +76,9 @@ const hex = (value: number): string => `0x${value.toString(16)}`
 const tagName = (tag: number): string =>
   tag > 0x20 && tag < 0x7f ? `tag '${String.fromCharCode(tag)}'` : `tag ${hex(tag)}`
 
-/** Every method that returns undefined wants to be called again when the window has more. */
 export class DumpParser {
   readonly #window: DumpWindow
-  readonly #options: DumpReaderOptions
+  readonly #cursor: DumpCursor
   #state: State = "begin"
   #fields: Fields = {}
   /** The vnode that the fields belong to; `#fields` is the same object. */
@@ -101,85 +86,20 @@ export class DumpParser {
   #hasAttributes = false
   #hasVolume = false
   #critical = false
-  /** Bytes of file data that the consumer has not taken. */
-  #dataLeft = 0
-  /** Bytes to be passed over. */
-  #skipLeft = 0
-  #skipText = false
-  #notices = 0
 
-  constructor(window: DumpWindow, options: DumpReaderOptions) {
-    this.#window = window
-    this.#options = options
+  constructor(cursor: DumpCursor) {
+    this.#cursor = cursor
+    this.#window = cursor.window
   }
 
+  /** What comes next; undefined if it is not there yet. File data that was not read is passed over. */
   next(): DumpEvent | undefined {
-    this.#skipLeft += this.#dataLeft
-    this.#dataLeft = 0
     for (;;) {
-      if (!this.#passOver()) return undefined
+      if (!this.#cursor.passOver()) return undefined
       const step = this.#step()
       if (step === dry) return undefined
       if (step !== more) return step
     }
-  }
-
-  /** View of the next bytes of file data, at most `max`; empty at their end. */
-  piece(max: number): Uint8Array | undefined {
-    if (this.#dataLeft === 0) return nothing
-    if (!this.#window.ensure(1) && this.#dryUp("file data", this.#dataLeft)) return undefined
-    const bytes = this.#window.peek(0, Math.min(max, this.#dataLeft))
-    this.#window.advance(bytes.length)
-    this.#dataLeft -= bytes.length
-    return bytes
-  }
-
-  /** Fills `into` with file data as far as it goes; 0 at its end. Less than asked for is no sign of the end. */
-  read(into: Uint8Array): number | undefined {
-    if (this.#dataLeft === 0 || into.length === 0) return 0
-    if (this.#window.available === 0 && into.length >= windowBytesMin) return this.#readThrough(into)
-    const bytes = this.piece(into.length)
-    if (bytes !== undefined) into.set(bytes)
-    return bytes?.length
-  }
-
-  #readThrough(into: Uint8Array): number | undefined {
-    const count = this.#window.readThrough(into.subarray(0, Math.min(into.length, this.#dataLeft)))
-    if (count === 0 && this.#dryUp("file data", this.#dataLeft)) return undefined
-    this.#dataLeft -= count
-    return count
-  }
-
-  /** True once all that is to be passed over has gone by. */
-  #passOver(): boolean {
-    while (this.#skipLeft > 0) {
-      if (!this.#window.ensure(1) && this.#dryUp("data", this.#skipLeft)) return false
-      const count = Math.min(this.#window.available, this.#skipLeft)
-      this.#window.advance(count)
-      this.#skipLeft -= count
-    }
-    while (this.#skipText) {
-      if (!this.#window.ensure(1) && this.#dryUp("the end of a text", 1)) return false
-      const nul = this.#window.indexOfNul(0, this.#window.available)
-      this.#window.advance(nul < 0 ? this.#window.available : nul + 1)
-      this.#skipText = nul < 0
-    }
-    return true
-  }
-
-  /** True if the window may get more. @throws FormatError if the stream is over */
-  #dryUp(wanted: string, count: number): boolean {
-    if (!this.#window.ended) return true
-    const { available } = this.#window
-    throw this.#error(`the end of the stream after ${available} more bytes`, `${wanted} (${count} bytes)`)
-  }
-
-  #needs(count: number, wanted: string): boolean {
-    return !this.#window.ensure(count) && this.#dryUp(wanted, count)
-  }
-
-  #error(found: string, wanted?: string, ahead = 0): FormatError {
-    return new FormatError(what, { path: this.#options.path, offset: this.#window.offset + ahead }, found, wanted)
   }
 
   #step(): Step {
@@ -198,10 +118,13 @@ export class DumpParser {
   }
 
   #begin(): Step {
-    if (this.#needs(9, "dump header")) return dry
+    if (this.#cursor.needs(9, "dump header")) return dry
     const magic = this.#window.u32(1)
     if (this.#window.u8(0) !== dumpSections.dumpHeader || magic !== dumpBeginMagic) {
-      throw this.#error(`tag ${hex(this.#window.u8(0))}, magic ${hex(magic)}`, `tag 0x1, magic ${hex(dumpBeginMagic)}`)
+      throw this.#cursor.error(
+        `tag ${hex(this.#window.u8(0))}, magic ${hex(magic)}`,
+        `tag 0x1, magic ${hex(dumpBeginMagic)}`,
+      )
     }
     this.#fields = { version: this.#window.u32(5) }
     this.#window.advance(9)
@@ -211,13 +134,13 @@ export class DumpParser {
 
   /** Begins the section whose tag comes next. */
   #section(): Step {
-    if (this.#needs(1, "a section")) return dry
+    if (this.#cursor.needs(1, "a section")) return dry
     const tag = this.#window.u8(0)
     this.#critical = false
     if (tag === dumpSections.volumeHeader) return this.#beginVolume()
     if (tag === dumpSections.vnode && this.#hasVolume) return this.#beginVnode()
     if (tag === dumpSections.end && this.#hasVolume) return this.#beginEnd()
-    throw this.#error(`section ${tag}`, this.#hasVolume ? "a vnode or the end" : "a volume header")
+    throw this.#cursor.error(`section ${tag}`, this.#hasVolume ? "a vnode or the end" : "a volume header")
   }
 
   #beginVolume(): Step {
@@ -229,9 +152,10 @@ export class DumpParser {
   }
 
   #beginVnode(): Step {
-    if (this.#needs(9, "a vnode")) return dry
+    if (this.#cursor.needs(9, "a vnode")) return dry
     const number = this.#window.u32(1)
-    if (number === 0 || number > vnodeNumberMax) throw this.#error(`vnode ${number}`, `1 to ${vnodeNumberMax}`, 1)
+    if (number === 0 || number > vnodeNumberMax)
+      throw this.#cursor.error(`vnode ${number}`, `1 to ${vnodeNumberMax}`, 1)
     this.#vnode = newDumpVnode(number, this.#window.u32(5))
     // The attributes met are stored in the vnode itself: tables and type come from the same declaration.
     this.#fields = this.#vnode as unknown as Fields
@@ -242,21 +166,21 @@ export class DumpParser {
   }
 
   #beginEnd(): Step {
-    if (this.#needs(dumpEndSize, "end mark")) return dry
+    if (this.#cursor.needs(dumpEndSize, "end mark")) return dry
     const magic = this.#window.u32(1)
-    if (magic !== dumpEndMagic) throw this.#error(`end mark ${hex(magic)}`, hex(dumpEndMagic), 1)
+    if (magic !== dumpEndMagic) throw this.#cursor.error(`end mark ${hex(magic)}`, hex(dumpEndMagic), 1)
     this.#window.advance(dumpEndSize)
     this.#state = "end"
     return more
   }
 
   #end(): Step {
-    if (this.#window.ensure(1)) throw this.#error("bytes after the end mark", "the end of the stream")
+    if (this.#window.ensure(1)) throw this.#cursor.error("bytes after the end mark", "the end of the stream")
     return this.#window.ended ? { kind: "end", length: this.#window.offset } : dry
   }
 
   #inSection(section: keyof typeof knownAttributes): Step {
-    if (this.#needs(1, "an attribute or a section")) return dry
+    if (this.#cursor.needs(1, "an attribute or a section")) return dry
     const tag = this.#window.u8(0)
     if (tag <= sectionTagMax) return this.#finishSection(section)
     if (section === "vnode") {
@@ -281,8 +205,9 @@ export class DumpParser {
     const { version, volume, name, dates } = this.#fields as Partial<Omit<DumpHeader, "from" | "to">> & {
       dates?: number[]
     }
-    if (volume === undefined || volume === 0) throw this.#error("a dump header without the volume's id (tag 'v')")
-    if (dates === undefined) throw this.#error("a dump header without dates (tag 't')")
+    if (volume === undefined || volume === 0)
+      throw this.#cursor.error("a dump header without the volume's id (tag 'v')")
+    if (dates === undefined) throw this.#cursor.error("a dump header without dates (tag 't')")
     return { version: version ?? 0, volume, name: name ?? "", from: dates[0] ?? 0, to: dates[1] ?? 0 }
   }
 
@@ -291,7 +216,7 @@ export class DumpParser {
     const isDirectory = vnode.type === 2
     if (this.#hasAttributes && (vnode.type < 1 || vnode.type > 3 || isDirectory !== (vnode.vnode % 2 === 1))) {
       const wanted = vnode.vnode % 2 === 1 ? "type 2 for an odd number" : "type 1 or 3 for an even number"
-      throw this.#error(`vnode ${vnode.vnode} of type ${vnode.type} before this offset`, wanted)
+      throw this.#cursor.error(`vnode ${vnode.vnode} of type ${vnode.type} before this offset`, wanted)
     }
     return { kind: "vnode", vnode, hasAttributes: this.#hasAttributes }
   }
@@ -299,17 +224,17 @@ export class DumpParser {
   #attribute(known: KnownAttribute): Step {
     switch (known.form) {
       case "u8":
-        return this.#needs(2, "an attribute") ? dry : this.#set(known, this.#window.u8(1), 2)
+        return this.#cursor.needs(2, "an attribute") ? dry : this.#set(known, this.#window.u8(1), 2)
       case "u16":
-        return this.#needs(3, "an attribute") ? dry : this.#set(known, this.#window.u16(1), 3)
+        return this.#cursor.needs(3, "an attribute") ? dry : this.#set(known, this.#window.u16(1), 3)
       case "i16":
-        return this.#needs(3, "an attribute") ? dry : this.#set(known, (this.#window.u16(1) << 16) >> 16, 3)
+        return this.#cursor.needs(3, "an attribute") ? dry : this.#set(known, (this.#window.u16(1) << 16) >> 16, 3)
       case "u32":
-        return this.#needs(5, "an attribute") ? dry : this.#set(known, this.#window.u32(1), 5)
+        return this.#cursor.needs(5, "an attribute") ? dry : this.#set(known, this.#window.u32(1), 5)
       case "i32":
-        return this.#needs(5, "an attribute") ? dry : this.#set(known, this.#window.u32(1) | 0, 5)
+        return this.#cursor.needs(5, "an attribute") ? dry : this.#set(known, this.#window.u32(1) | 0, 5)
       case "ignored":
-        return this.#needs(5, "an attribute") ? dry : this.#pass(5)
+        return this.#cursor.needs(5, "an attribute") ? dry : this.#pass(5)
       case "text":
         return this.#text(known)
       case "words":
@@ -336,10 +261,10 @@ export class DumpParser {
       if (nul >= 0) return this.#set(known, this.#latin1(nul), nul + 2)
       const have = this.#window.available
       if (have > known.room) break
-      if (this.#needs(have + 1, "the end of a text")) return dry
+      if (this.#cursor.needs(have + 1, "the end of a text")) return dry
     }
-    this.#notice(`${tagName(known.tag)}: text cut to ${known.room - 1} bytes`)
-    this.#skipText = true
+    this.#cursor.notice(`${tagName(known.tag)}: text cut to ${known.room - 1} bytes`)
+    this.#cursor.skipText()
     return this.#set(known, this.#latin1(known.room - 1), known.room)
   }
 
@@ -349,24 +274,25 @@ export class DumpParser {
   }
 
   #words(known: KnownAttribute): Step {
-    if (this.#needs(3, "an attribute")) return dry
+    if (this.#cursor.needs(3, "an attribute")) return dry
     const count = this.#window.u16(1)
-    if (count > known.countMax) throw this.#error(`${count} values`, `at most ${known.countMax}`, 1)
-    if (known.countMax < 0xffff && count < known.room) throw this.#error(`${count} values`, `at least ${known.room}`, 1)
+    if (count > known.countMax) throw this.#cursor.error(`${count} values`, `at most ${known.countMax}`, 1)
+    if (known.countMax < 0xffff && count < known.room)
+      throw this.#cursor.error(`${count} values`, `at least ${known.room}`, 1)
     const kept = Math.min(count, known.room)
-    if (this.#needs(3 + 4 * kept, "an attribute")) return dry
+    if (this.#cursor.needs(3 + 4 * kept, "an attribute")) return dry
     const values = Array.from({ length: known.room }, (_, index) =>
       index < kept ? this.#window.u32(3 + 4 * index) : 0,
     )
-    this.#skipLeft = 4 * (count - kept)
+    this.#cursor.skip(4 * (count - kept))
     return this.#set(known, values, 3 + 4 * kept)
   }
 
   #accessList(): Step {
-    if (this.#needs(1 + accessListSize, "access list")) return dry
+    if (this.#cursor.needs(1 + accessListSize, "access list")) return dry
     const area = new Uint8Array(this.#window.peek(1, accessListSize))
     const fault = findAccessListFault(area, "dump")
-    if (fault !== undefined) throw this.#error(`access list with ${fault.found}`, fault.wanted, 1 + fault.offset)
+    if (fault !== undefined) throw this.#cursor.error(`access list with ${fault.found}`, fault.wanted, 1 + fault.offset)
     turnAccessList(area, "dump")
     this.#fields["accessList"] = area
     return this.#pass(1 + accessListSize)
@@ -374,17 +300,17 @@ export class DumpParser {
 
   #data(tag: number): Step {
     const size = tag === dataTag ? 5 : 9
-    if (this.#needs(size, "length of file data")) return dry
+    if (this.#cursor.needs(size, "length of file data")) return dry
     const length = tag === dataTag ? this.#window.u32(1) : this.#window.u32(1) * 2 ** 32 + this.#window.u32(5)
-    if (!Number.isSafeInteger(length)) throw this.#error(`file data of ${length} bytes`, "at most 2^53", 1)
+    if (!Number.isSafeInteger(length)) throw this.#cursor.error(`file data of ${length} bytes`, "at most 2^53", 1)
     const vnode = this.#vnode
     if (vnode === undefined || vnode.dataLength !== undefined) {
-      this.#notice(`vnode ${vnode?.vnode}: second file data of ${length} bytes left out`)
-      this.#skipLeft = length
+      this.#cursor.notice(`vnode ${vnode?.vnode}: second file data of ${length} bytes left out`)
+      this.#cursor.skip(length)
       return this.#pass(size)
     }
     this.#fields["dataLength"] = length
-    this.#dataLeft = length
+    this.#cursor.beginData(length)
     this.#pass(size)
     return { kind: "data", vnode, length }
   }
@@ -396,34 +322,29 @@ export class DumpParser {
       this.#critical = true
       return more
     }
-    if (this.#critical) throw this.#error(`unknown ${tagName(tag)} marked as critical`)
-    if (tag >= 0x80) throw this.#error(`unknown ${tagName(tag)}`, "a tag below 0x80")
-    if (irregularTags.has(tag)) throw this.#error(`${tagName(tag)} outside its section`)
-    if (tag > 0x60 && tag <= 0x7a) return this.#needs(5, "an attribute") ? dry : this.#passUnknown(tag, 5, 0)
+    if (this.#critical) throw this.#cursor.error(`unknown ${tagName(tag)} marked as critical`)
+    if (tag >= 0x80) throw this.#cursor.error(`unknown ${tagName(tag)}`, "a tag below 0x80")
+    if (irregularTags.has(tag)) throw this.#cursor.error(`${tagName(tag)} outside its section`)
+    if (tag > 0x60 && tag <= 0x7a) return this.#cursor.needs(5, "an attribute") ? dry : this.#passUnknown(tag, 5, 0)
     return tag > 0x7a ? this.#passUnknown(tag, 1, 0) : this.#unknownLong(tag)
   }
 
   #unknownLong(tag: number): Step {
-    if (this.#needs(2, "an attribute")) return dry
+    if (this.#cursor.needs(2, "an attribute")) return dry
     const first = this.#window.u8(1)
     if (first < 0x80) return this.#passUnknown(tag, 2, first)
     const bytes = first & 0x7f
-    if (bytes > lengthBytesMax) throw this.#error(`a length of ${bytes} bytes`, `at most ${lengthBytesMax}`, 1)
-    if (this.#needs(2 + bytes, "an attribute")) return dry
+    if (bytes > lengthBytesMax) throw this.#cursor.error(`a length of ${bytes} bytes`, `at most ${lengthBytesMax}`, 1)
+    if (this.#cursor.needs(2 + bytes, "an attribute")) return dry
     let length = 0
     for (let index = 0; index < bytes; index++) length = length * 256 + this.#window.u8(2 + index)
-    if (!Number.isSafeInteger(length)) throw this.#error(`${tagName(tag)} of ${length} bytes`, "at most 2^53", 1)
+    if (!Number.isSafeInteger(length)) throw this.#cursor.error(`${tagName(tag)} of ${length} bytes`, "at most 2^53", 1)
     return this.#passUnknown(tag, 2 + bytes, length)
   }
 
   #passUnknown(tag: number, size: number, valueSize: number): typeof more {
-    this.#notice(`unknown ${tagName(tag)} left out`)
-    this.#skipLeft = valueSize
+    this.#cursor.notice(`unknown ${tagName(tag)} left out`)
+    this.#cursor.skip(valueSize)
     return this.#pass(size)
-  }
-
-  #notice(text: string): void {
-    if (this.#notices++ === noticesMax) this.#options.onNotice?.("further notices left out", this.#window.offset)
-    else if (this.#notices <= noticesMax) this.#options.onNotice?.(text, this.#window.offset)
   }
 }

@@ -4,7 +4,8 @@
  * `DumpReader` feeds the parser from a source that answers at once, `DumpReaderLater` from chunks that come when they come;
  * the latter waits only when the window has run dry.
  */
-import { type DumpEvent, DumpParser, type DumpReaderOptions, windowBytesMin } from "./dump-parser.ts"
+import { DumpCursor, type DumpReaderOptions, windowBytesMin } from "./dump-cursor.ts"
+import { type DumpEvent, DumpParser } from "./dump-parser.ts"
 import { type DumpSource, DumpWindow } from "./dump-window.ts"
 
 export interface DumpWindowOptions extends DumpReaderOptions {
@@ -23,11 +24,13 @@ function neverDry<T>(value: T | undefined): T {
 
 /** Reads a dump from a source that answers at once, such as a file. All methods throw FormatError with path and offset. */
 export class DumpReader {
+  readonly #cursor: DumpCursor
   readonly #parser: DumpParser
 
   constructor(source: DumpSource, options: DumpWindowOptions = {}) {
     const size = Math.max(windowBytesMin, options.windowBytes ?? windowBytesDefault)
-    this.#parser = new DumpParser(new DumpWindow(source, size), options)
+    this.#cursor = new DumpCursor(new DumpWindow(source, size), options)
+    this.#parser = new DumpParser(this.#cursor)
   }
 
   /** The next event; file data that was not read is skipped. */
@@ -37,14 +40,14 @@ export class DumpReader {
 
   /** The next bytes of file data, at most `max`, without copying: good until the next call. Empty at the end. */
   piece(max = Number.MAX_SAFE_INTEGER): Uint8Array {
-    return neverDry(this.#parser.piece(max))
+    return neverDry(this.#cursor.piece(max))
   }
 
   /** Fills `into` with file data as far as that goes and returns the number of bytes, 0 at the end. */
   read(into: Uint8Array): number {
     let total = 0
     while (total < into.length) {
-      const count = neverDry(this.#parser.read(into.subarray(total)))
+      const count = neverDry(this.#cursor.read(into.subarray(total)))
       if (count === 0) break
       total += count
     }
@@ -54,13 +57,15 @@ export class DumpReader {
 
 /** Reads a dump from chunks that have to be waited for. One call at a time. All methods throw as DumpReader's do. */
 export class DumpReaderLater {
+  readonly #cursor: DumpCursor
   readonly #parser: DumpParser
   readonly #window = new DumpWindow()
   readonly #chunks: AsyncIterator<Uint8Array>
 
   /** A chunk must stay as it is until the next one is asked for. */
   constructor(chunks: AsyncIterable<Uint8Array>, options: DumpReaderOptions = {}) {
-    this.#parser = new DumpParser(this.#window, options)
+    this.#cursor = new DumpCursor(this.#window, options)
+    this.#parser = new DumpParser(this.#cursor)
     this.#chunks = chunks[Symbol.asyncIterator]()
   }
 
@@ -76,7 +81,7 @@ export class DumpReaderLater {
   /** The next bytes of file data, at most `max`, without copying: good until the next call. Empty at the end. */
   async piece(max = Number.MAX_SAFE_INTEGER): Promise<Uint8Array> {
     for (;;) {
-      const bytes = this.#parser.piece(max)
+      const bytes = this.#cursor.piece(max)
       if (bytes !== undefined) return bytes
       await this.#more()
     }
@@ -85,7 +90,7 @@ export class DumpReaderLater {
   /** Fills `into` with file data as far as that goes and returns the number of bytes, 0 at the end. */
   async read(into: Uint8Array): Promise<number> {
     for (let total = 0; ; ) {
-      const count = total === into.length ? 0 : this.#parser.read(into.subarray(total))
+      const count = total === into.length ? 0 : this.#cursor.read(into.subarray(total))
       if (count === 0) return total
       if (count === undefined) await this.#more()
       else total += count
