@@ -66,9 +66,6 @@ export class Call implements Carrier, Ranked<Call> {
   /** What still comes in is thrown away, for the answer is being written. */
   #isDeaf = false
   #dataSent = 0
-  /** Waits for the end of the batch, in answer to the packet of this serial. */
-  #heldAck: AckReason | undefined
-  #heldSerial = 0
   #wantsRoom = false
 
   /** Made by Connection. */
@@ -261,8 +258,8 @@ export class Call implements Carrier, Ranked<Call> {
     if (this.isOver) return
     const isNews = reason === ackReasons.idle || reason === ackReasons.requested
     // The answer says all that this ACK could.
-    if (isNews && hasAnswered) this.#answered()
-    else if (isNews && this.connection.endpoint.isBatch) return this.#ackAtEnd(reason, serial)
+    if (isNews && hasAnswered) this.#debt.answered()
+    else if (isNews && this.connection.endpoint.isBatch) return this.#holdAck(reason, serial)
     else if (reason !== undefined) this.sendAck(reason, serial)
     else if (this.#debt.isOwed) this.#clock.armAck()
     if (this.isOver || this.#state !== "dally" || this.#debt.isOwed) return
@@ -270,22 +267,16 @@ export class Call implements Carrier, Ranked<Call> {
   }
 
   /** Several packets of a batch are acknowledged together at its end. */
-  #ackAtEnd(reason: AckReason, serial: number): void {
-    if (this.#heldAck === undefined) this.connection.endpoint.settleAtEnd(this)
-    this.#heldAck = reason
-    this.#heldSerial = serial
+  #holdAck(reason: AckReason, serial: number): void {
+    if (this.#debt.hold(reason, serial)) this.connection.endpoint.settleAtEnd(this)
   }
 
   /** The batch is over: sends the ACK that was held back if nothing has said the same since. */
   settle(): void {
-    if (this.isOver || this.#heldAck === undefined) return
-    this.sendAck(this.#heldAck, this.#heldSerial)
+    const { held, heldSerial } = this.#debt
+    if (this.isOver || held === undefined) return
+    this.sendAck(held, heldSerial)
     if (this.#state === "dally") this.#forget()
-  }
-
-  #answered(): void {
-    this.#heldAck = undefined
-    this.#debt.answered()
   }
 
   /** The last reply on this channel is acknowledged by a new call on it. */
@@ -328,7 +319,7 @@ export class Call implements Carrier, Ranked<Call> {
   #noteData(): void {
     this.#dataSent++
     this.#clock.sent(this.connection.endpoint.time)
-    this.#answered()
+    this.#debt.answered()
   }
 
   armResend(at: Millis | undefined): void {
@@ -346,7 +337,6 @@ export class Call implements Carrier, Ranked<Call> {
     if (window === undefined || this.#channel === undefined) return
     this.#clock.sent(this.connection.endpoint.currentTime())
     this.#debt.acked(window.first)
-    this.#heldAck = undefined
     this.#clock.clearAck()
     this.#channel.sendAck(this, window, reason, serial, padTo)
   }

@@ -37,6 +37,16 @@ test("ack: data of the other direction pays the debt", (t) => {
   debt.arrived("next", false)
   debt.answered()
   t.false(debt.isOwed)
-  debt.reset()
-  t.is(debt.arrived("next", false), undefined)
+})
+
+test("ack: of several that are held one is left, and whatever says as much since takes its place", (t) => {
+  const debt = new AckDebt()
+  t.true(debt.hold(ackReasons.idle, 7))
+  t.false(debt.hold(ackReasons.requested, 8))
+  t.deepEqual([debt.held, debt.heldSerial], [ackReasons.requested, 8])
+  debt.answered()
+  t.is(debt.held, undefined)
+  t.true(debt.hold(ackReasons.idle, 9))
+  debt.acked(3)
+  t.is(debt.held, undefined)
 })
