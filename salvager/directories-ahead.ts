@@ -16,6 +16,7 @@ export interface SoundDirectory {
   readonly facts: DirectoryFacts
   /** Some name contains a slash. */
   readonly hasSlash: boolean
+  readonly hasSillyName: boolean
   /** Its first entry, and the one behind its last. */
   readonly first: number
   readonly end: number
@@ -39,14 +40,14 @@ export class DirectoriesAhead {
     const length = this.#readImage(store, inode)
     if (length === 0 || length > pageSize * pagesMax) return
     const image = this.#image.subarray(0, length)
-    const { fault, nameLengths, hasSlash } = checkDirectory(image)
+    const { fault, nameLengths, hasSlash, hasSillyName } = checkDirectory(image)
     if (fault !== undefined) return
     const vnode = inode.low & vnodeMask
     const first = this.#count
     visitSound(image, nameLengths, (...entry) => this.#add(...entry))
     const facts = { fault, self: fidAt(image, dotBlob), parent: fidAt(image, dotDotBlob) }
     const other = this.#byVnode.get(vnode)
-    this.#byVnode.set(vnode, { inode, facts, hasSlash, first, end: this.#count, other })
+    this.#byVnode.set(vnode, { inode, facts, hasSlash, hasSillyName, first, end: this.#count, other })
   }
 
   /** What was read of a data file; undefined if nothing was. */

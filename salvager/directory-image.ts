@@ -4,11 +4,12 @@
  */
 import { wordAt } from "../common/codec/network-order.ts"
 import { newDirectory } from "../common/directory/directory.ts"
-import { checkDirectory } from "../common/directory/directory-check.ts"
+import { checkDirectory, isSillyName } from "../common/directory/directory-check.ts"
 import { blobSize, dotDotBlob, nameAt, nameLengthMax, uniqueAt, vnodeAt } from "../common/directory/directory-page.ts"
 import { type RecoveredEntry, recoverEntries } from "../common/directory/directory-recovery.ts"
 import { isAfsError } from "../common/error.ts"
 import { unique, vnodeNumber } from "../common/ids.ts"
+import { classOf } from "../common/vnode/vnode-record.ts"
 import type { DirectoryEdit, Fid } from "./model.ts"
 
 /** An entry of a directory, without `.` and `..`. */
@@ -77,13 +78,14 @@ export function withoutDots(recovered: readonly RecoveredEntry[]): ImageEntry[] 
 export interface Renamed {
   readonly from: Buffer
   readonly to: Buffer
-  readonly why: "duplicate" | "name"
+  readonly why: "duplicate" | "name" | "silly"
 }
 
-/** The entries after the planned changes; names are made unique and usable. */
+/** The entries after the planned changes; names are made unique and usable. `isFinal`: no client will remove silly names any more. */
 export function editedEntries(
   entries: readonly ImageEntry[],
   edits: readonly DirectoryEdit[],
+  isFinal = false,
 ): { entries: (Fid & { readonly name: Buffer })[]; renamed: Renamed[] } {
   const dropped = new Set<number>()
   const led = new Map<number, Fid>()
@@ -96,7 +98,7 @@ export function editedEntries(
   const kept = entries
     .filter(({ blob }) => !dropped.has(blob))
     .map((entry) => ({ ...(led.get(entry.blob) ?? entry), name: entry.name }))
-  const names = new NameSet()
+  const names = new NameSet(isFinal)
   const result: (Fid & { readonly name: Buffer })[] = []
   for (const { vnode, unique, name: wanted } of [...kept, ...added]) {
     const name = names.take(wanted, { vnode, unique })
@@ -105,20 +107,32 @@ export function editedEntries(
   return { entries: result, renamed: names.renamed }
 }
 
+/** Under such a name OpenAFS's salvager attaches what no directory leads to. */
+export function orphanName({ vnode, unique }: Fid): Buffer {
+  return Buffer.from(`__ORPHAN${classOf(vnode) === "large" ? "DIR" : "FILE"}__.${vnode}.${unique}`)
+}
+
 /** The names of one directory: what is taken twice, or cannot be used, gets another name that can be found. */
 class NameSet {
   readonly renamed: Renamed[] = []
   readonly #taken = new Map<string, string>()
+  readonly #isFinal: boolean
+
+  constructor(isFinal: boolean) {
+    this.#isFinal = isFinal
+  }
 
   /** The name to use; undefined if the same object has it already. */
   take(name: Buffer, { vnode, unique }: Fid): Buffer | undefined {
-    const usable = withoutSlashes(name)
+    const isSilly = this.#isFinal && isSillyName(name)
+    const usable = isSilly ? orphanName({ vnode, unique }) : withoutSlashes(name)
     const fid = `${vnode}.${unique}`
     const holder = this.#taken.get(usable.toString("latin1"))
     if (holder === fid) return undefined
     const to = holder === undefined ? usable : this.#free(usable, `.__DUPLICATE__.${fid}`)
     this.#taken.set(to.toString("latin1"), fid)
-    if (!to.equals(name)) this.renamed.push({ from: name, to, why: holder === undefined ? "name" : "duplicate" })
+    if (!to.equals(name))
+      this.renamed.push({ from: name, to, why: isSilly ? "silly" : holder === undefined ? "name" : "duplicate" })
     return to
   }
 

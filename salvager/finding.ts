@@ -61,6 +61,7 @@ export const findingCodes = {
   "header-unreadable": row("repaired", "the volume's header file is short or has a bad magic", "written anew"),
   "header-wrong": row("repaired", "the volume's header file does not name its files", "written anew"),
   "header-misnamed": row("repaired", "a header file whose name is not that of its volume", "removed"),
+  "header-stray": row("note", "a file with the ending of volume headers whose name is that of none", "put aside"),
   "header-without-data": row("repaired", "a header file of a volume of which nothing exists", "removed"),
   // whole volumes
   "volume-unfinished": row("repaired", "the volume was never finished, or was being deleted", "deleted"),
@@ -133,6 +134,7 @@ export const findingCodes = {
   "entry-surplus": row("repaired", "a vnode is named in several directories", "this name is removed"),
   "entry-duplicate": row("repaired", "two entries of a directory have the same name", "the second is renamed"),
   "entry-name": row("repaired", "an entry has a name that no client can use", "renamed"),
+  "entry-unlinked": row("repaired", "a client removed a file that it had open, and never finished", "renamed"),
   "entry-recovered": row("repaired", "a lost entry is known from another version of the directory", "put back"),
   "root-missing": row("loss", "the volume has lost its root directory", "a new one is made"),
   "orphan-attached": row("repaired", "no directory leads to a vnode", "attached"),

@@ -9,8 +9,9 @@ import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError } from "../common/error.ts"
 import { specialInode } from "../common/partition/inode-number.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
-import type { Partition } from "../common/partition/partition.ts"
+import { headerVolume, makeOwnFolder, type Partition } from "../common/partition/partition.ts"
 import { vnodeClasses } from "../common/vnode/vnode-record.ts"
+import { findingCodes } from "./finding.ts"
 import { type GroupTask, salvageGroups, workersFor } from "./group-pool.ts"
 import type { WorkerOrder } from "./group-worker.ts"
 import { type Emit, expireOld, type GroupResult, type SalvageOptions, salvageGroup } from "./salvage.ts"
@@ -70,6 +71,7 @@ export async function salvagePartitions(
   if (signal?.aborted === true) throw new AfsError("INTERRUPTED", "salvage", {})
   for (const partition of partitions) {
     expireOld(partition, salvage)
+    putStrayHeadersAside(partition, salvage, emit)
     if (!salvage.readOnly) settle(partition, results, tasks)
   }
   return results
@@ -106,6 +108,22 @@ function tasksOf(partition: Partition, survey: Survey | undefined, isForced: boo
   const force = isForced || partition.disk.stat(forceFile(partition)) !== undefined
   const { path, name } = partition
   return (survey?.allGroups() ?? []).map((group) => ({ partition: path, name, group, force }))
+}
+
+/**
+ * Names that end like a header's and say no volume belong to no group. OpenAFS's salvager removes them, whatever they are; a
+ * header may have been among them.
+ */
+function putStrayHeadersAside(partition: Partition, { readOnly, now }: SalvageOptions, emit: Emit): void {
+  const { disk, path, name: partitionName } = partition
+  for (const { name } of disk.list(path) ?? []) {
+    if (!name.endsWith(".vol") || headerVolume(name) !== undefined) continue
+    const file = `${path}/${name}`
+    const date = now?.() ?? Math.floor(Date.now() / 1000)
+    if (!readOnly) disk.rename(file, `${makeOwnFolder(partition, "aside")}/${name}-${date}`)
+    const code = "header-stray"
+    emit({ type: "finding", partition: partitionName, done: !readOnly, code, group: 0, file, ...findingCodes[code] })
+  }
 }
 
 /** A partition of which all was looked at may be served again. */

@@ -94,7 +94,7 @@ const marks = { note: "note", repaired: "repaired", loss: "LOSS", left: "LEFT" }
 
 function findingText({ severity, volume, group, vnode, unique, path, file, text, repair, done }: Finding): string[] {
   const where = [
-    volume === undefined ? `group ${group}` : `volume ${volume}`,
+    ...(volume !== undefined ? [`volume ${volume}`] : group === 0 ? [] : [`group ${group}`]),
     ...(path === undefined ? [] : [path]),
     ...(vnode === undefined ? [] : [unique === undefined ? `(vnode ${vnode})` : `(vnode ${vnode}.${unique})`]),
     ...(file === undefined ? [] : [file]),

@@ -81,6 +81,15 @@ export interface DirectoryReading {
   readonly nameLengths: Uint8Array
   /** Of a sound directory: some name contains a slash, which no client can ask for. */
   readonly hasSlash: boolean
+  /** Of a sound directory: some name is that of a file which a client removed while it was open; see isSillyName. */
+  readonly hasSillyName: boolean
+}
+
+const sillyStart = Buffer.from(".__afs")
+
+/** A client that removes a file which it has open gives it a name that begins like this, until it is closed. */
+export function isSillyName(name: Uint8Array): boolean {
+  return name.length >= sillyStart.length && sillyStart.every((byte, index) => name[index] === byte)
 }
 
 /**
@@ -100,10 +109,15 @@ export function checkDirectory(bytes: Uint8Array): DirectoryReading {
   if (bodies !== undefined) return unread(bodies)
   const walk = new ChainWalk(bytes, pages)
   const fault = walk.findFault() ?? bitmapFault(bytes, pages, walk.used) ?? walk.later ?? sizeFault(bytes, pages)
-  return { fault, nameLengths: walk.nameLengths, hasSlash: walk.hasSlash }
+  return { fault, nameLengths: walk.nameLengths, hasSlash: walk.hasSlash, hasSillyName: walk.hasSillyName }
 }
 
-const unread = (fault: DirectoryFault): DirectoryReading => ({ fault, nameLengths: new Uint8Array(0), hasSlash: false })
+const unread = (fault: DirectoryFault): DirectoryReading => ({
+  fault,
+  nameLengths: new Uint8Array(0),
+  hasSlash: false,
+  hasSillyName: false,
+})
 
 function pageFault(bytes: Uint8Array, page: number): Found {
   const start = page * pageSize
@@ -174,6 +188,7 @@ class ChainWalk {
   readonly used: Uint8Array
   readonly nameLengths: Uint8Array
   hasSlash = false
+  hasSillyName = false
   later: DirectoryFault | undefined
   readonly #bytes: Uint8Array
   readonly #names: ChainNames
@@ -262,6 +277,7 @@ class ChainWalk {
   }
 
   #take(blob: number, length: number): Found {
+    const bytes = this.#bytes
     const at = blob * blobSize
     const count = blobsNeeded(length)
     const pageEnd = (pageOf(blob) + 1) * blobsPerPage
@@ -276,6 +292,9 @@ class ChainWalk {
     }
     for (let index = blob; index < blob + count; index++) this.used[index] = 1
     this.nameLengths[blob] = length
+    const nameStart = at + nameAt
+    if (length >= sillyStart.length && bytes[nameStart] === sillyStart[0])
+      this.hasSillyName ||= isSillyName(bytes.subarray(nameStart, nameStart + length))
     return undefined
   }
 

@@ -85,7 +85,7 @@ function reportNames(
   const subject = { volume: volume.id, ...fidOf(volume, directory) }
   for (const { from, to, why } of renamed) {
     const repair = `renamed to ${JSON.stringify(to.toString())}`
-    const code = why === "name" ? "entry-name" : "entry-duplicate"
+    const code = why === "silly" ? "entry-unlinked" : why === "name" ? "entry-name" : "entry-duplicate"
     group.findings.add(code, { ...subject, detail: JSON.stringify(from.toString()), repair })
   }
   for (const name of left) group.findings.add("directory-full", { ...subject, detail: JSON.stringify(name.toString()) })

@@ -3,7 +3,7 @@
  * counts are kept; entries that do not fit are remembered one by one. Records that a directory shows to be missing are
  * rebuilt on the way, and directories among them read in turn.
  */
-import { checkDirectory } from "../../common/directory/directory-check.ts"
+import { checkDirectory, type DirectoryReading } from "../../common/directory/directory-check.ts"
 import { dotBlob, dotDotBlob } from "../../common/directory/directory-page.ts"
 import { recoverEntries } from "../../common/directory/directory-recovery.ts"
 import { inodeParts, vnodeMask } from "../../common/partition/inode-number.ts"
@@ -94,22 +94,31 @@ function readAhead(group: GroupModel, volume: VolumeModel, vnode: number, file: 
   const found = file < group.files.found ? group.ahead?.find(group.files.inode(file)) : undefined
   if (found === undefined || group.ahead === undefined) return false
   volume.directories.set(vnode, found.facts)
-  if (found.hasSlash && !volume.edits.has(vnode)) volume.edits.set(vnode, [])
+  if (hasOddName(volume, found) && !volume.edits.has(vnode)) volume.edits.set(vnode, [])
   group.ahead.visit(found, (blob, target, unique) => takeEntryOf(volume, vnode, blob, target, unique))
   return true
+}
+
+/** Some name will be another one. In clones nobody has files open for writing, and OpenAFS lets all names be. */
+function hasOddName(
+  { isReadWrite }: VolumeModel,
+  { hasSlash, hasSillyName }: Pick<DirectoryReading, "hasSlash" | "hasSillyName">,
+): boolean {
+  return hasSlash || (hasSillyName && isReadWrite)
 }
 
 /** @returns false if it is damaged */
 function readNow(group: GroupModel, volume: VolumeModel, slot: number, file: number): boolean {
   const image = readDirectory(group, file)
-  const { fault, nameLengths, hasSlash } = checkDirectory(image)
+  const reading = checkDirectory(image)
+  const { fault, nameLengths } = reading
   if (fault !== undefined) {
     readDamaged(group, volume, slot, image, fault.text)
     return false
   }
   const vnode = volume.vnodes.vnode(slot)
   volume.directories.set(vnode, { fault, self: fidAt(image, dotBlob), parent: fidAt(image, dotDotBlob) })
-  if (hasSlash && !volume.edits.has(vnode)) volume.edits.set(vnode, [])
+  if (hasOddName(volume, reading) && !volume.edits.has(vnode)) volume.edits.set(vnode, [])
   visitSound(image, nameLengths, (blob, target, unique) => takeEntryOf(volume, vnode, blob, target, unique))
   return true
 }

@@ -51,7 +51,7 @@ export interface EditedDirectory {
 /** A directory with the changes that are planned so far. */
 function editedDirectory(group: GroupModel, volume: VolumeModel, directory: number): EditedDirectory {
   const edits = volume.edits.get(directory) ?? []
-  const { entries, renamed } = editedEntries(entriesOf(group, volume, directory), edits)
+  const { entries, renamed } = editedEntries(entriesOf(group, volume, directory), edits, volume.isReadWrite)
   const self = fidOf(volume, directory)
   return { ...makeImage(self, parentFid(volume, directory), entries), entries, renamed }
 }

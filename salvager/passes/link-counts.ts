@@ -51,7 +51,7 @@ function count(group: GroupModel, rows: Uint16Array, file: number, users: number
   // what this salvage itself changes is no damage
   const before = Math.min(users + (group.replaced.get(file) ?? 0), linkCountMax)
   if (users > linkCountMax) report(group, "link-count-full", file, `${users} volumes`)
-  if (isKnown && found !== before && !files.isOfUnfinished(file))
+  if (isKnown && found !== before && found !== wanted && !files.isOfUnfinished(file))
     report(group, "link-count", file, `${found}, used by ${users}`)
 }
 

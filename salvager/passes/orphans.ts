@@ -10,7 +10,7 @@
 import { findDirectoryFault } from "../../common/directory/directory-check.ts"
 import { rootAccessList } from "../../common/vnode/access-list.ts"
 import { newVnodeRecord, vnodeRecordLayout, vnodeTypes } from "../../common/vnode/vnode-record.ts"
-import { readEntries } from "../directory-image.ts"
+import { orphanName, readEntries } from "../directory-image.ts"
 import type { GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
 import { entriesOf } from "./edits.ts"
@@ -158,8 +158,8 @@ function attachRound(group: GroupModel, volume: VolumeModel, waiting: readonly n
 function attach(group: GroupModel, volume: VolumeModel, slot: number, directory: number): void {
   const { vnodes } = volume
   const [vnode, unique] = [vnodes.vnode(slot), vnodes.unique(slot)]
-  const name = `__ORPHAN${vnodes.isDirectory(slot) ? "DIR" : "FILE"}__.${vnode}.${unique}`
-  volume.edit(directory, { kind: "add", name: Buffer.from(name), vnode, unique })
+  const name = orphanName({ vnode, unique })
+  volume.edit(directory, { kind: "add", name, vnode, unique })
   vnodes.setHolder(slot, directory, 1)
   vnodes.mark(slot, "contentChanged")
   group.findings.add("orphan-attached", { volume: volume.id, vnode, unique, repair: `attached as ${name}` })

@@ -86,15 +86,20 @@ export function checkInfos(group: GroupModel): void {
   }
 }
 
+type CheckedField = "id" | "parentId" | "type" | "name" | "blessed" | "inService"
+
 function correct(group: GroupModel, volume: VolumeModel, info: VolumeInfo): void {
   const wanted = { ...info, magic: volumeInfoMagic, version: volumeInfoVersion }
-  const change = (field: keyof VolumeInfo & ("id" | "parentId" | "type" | "name"), value: number | string): void => {
+  const change = (field: CheckedField, value: number | string): void => {
     const detail = `${field} is ${JSON.stringify(info[field])}, should be ${JSON.stringify(value)}`
     group.findings.add("info-field", { volume: volume.id, detail })
     Object.assign(wanted, { [field]: value })
   }
   if (info.id !== volume.id) change("id", volume.id)
   if (info.parentId !== volume.group) change("parentId", volume.group)
+  // the flags between two fields that are never 0 were wiped with them: nobody took the volume out of service
+  if (info.parentId === 0 && info.uniquifier === 0)
+    for (const flag of ["blessed", "inService"] as const) if (info[flag] === 0) change(flag, 1)
   const type = typeOf(group, volume, info)
   if (info.type !== type) change("type", type)
   if (!isVolumeName(info.name)) change("name", nameFor(group, volume, type) ?? madeUpName(volume))

@@ -1,5 +1,5 @@
 /** Salvages by several processes. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { setTimeout as delay } from "node:timers/promises"
 import test, { type ExecutionContext } from "ava"
 import { DiskError } from "../../common/disk/disk.ts"
@@ -186,4 +186,29 @@ test("a volume's index of which nothing can be told: that group fails, in a run 
     [[base.docs, undefined]],
   )
   t.true(results.every(({ group, status }) => group === base.docs || status === "clean"))
+})
+
+test("files that end like headers and are none are told, and put aside; nothing of them is lost", async (t) => {
+  const directory = damagedPartition(t, "base")
+  const names = ["V.vol", "V0000000000.vol", "Vabc.vol", "x.vol"]
+  for (const name of names) writeFileSync(`${directory}/${name}`, name)
+  const order = { stateDirectory: "/nowhere", hasFileserver: false }
+  const go = async (readOnly: boolean): Promise<string[]> => {
+    const told: string[] = []
+    const salvage = { ...standaloneOptions, readOnly }
+    await salvagePartitions([openPartition(directory)], { salvage, parallel: 1, order }, (event) => {
+      if (event.type === "finding") told.push(`${event.code} ${event.file} ${event.done}`)
+    })
+    return told.sort()
+  }
+  const wanted = (done: boolean): string[] => names.map((name) => `header-stray ${directory}/${name} ${done}`).sort()
+  t.deepEqual(await go(true), wanted(false))
+  t.deepEqual(await go(false), wanted(true))
+  t.deepEqual(await go(false), [])
+  t.deepEqual(
+    readdirSync(`${directory}/.dafs/aside`)
+      .map((name) => name.replace(/-\d+$/, ""))
+      .sort(),
+    [...names].sort(),
+  )
 })

@@ -173,3 +173,23 @@ function patchEntry(path: string, name: string, change: (bytes: Buffer) => void)
   const at = image.indexOf(`${name}\0`) - 12
   patchBytes(path, at, 32, change)
 }
+
+/** OpenAFS's salvager removes it, and does not look at clones. */
+test("a file that a client removed while it was open gets an orphan's name in a read-write volume, and keeps its own in a clone", async (t) => {
+  const directory = damagedPartition(t, "base")
+  const { rw, bk } = base.proj
+  const before = recordOnDisk(directory, rw, rw, 1)
+  const path = dataPath(directory, rw, 1, 1, before.inodeLow >>> 26)
+  const [name, tree] = ["/.__afs4711", (id: number) => readPartitionState(directory).volumes.get(id)?.tree]
+  const [victim] = [...(tree(rw)?.entries() ?? [])].filter(([one]) => /^\/[^/]+\.[a-z]+$/.test(one)).map(([one]) => one)
+  const { vnode, unique } = tree(rw)?.get(victim ?? "") ?? { vnode: 0, unique: 0 }
+  patchDirectory(path, (one) => {
+    one.remove(Buffer.from(victim?.slice(1) ?? ""))
+    one.add(...entry(name.slice(1), vnode, unique))
+  })
+  t.deepEqual(found(await salvageAll(directory)), [`entry-unlinked ${rw} 1`])
+  t.true(tree(rw)?.has(`/__ORPHANFILE__.${vnode}.${unique}`))
+  t.false(tree(rw)?.has(name))
+  t.true(tree(bk)?.has(name))
+  await settled(t, directory)
+})

@@ -130,3 +130,15 @@ test("volume names: printable, not empty, without spaces, at most 31 bytes", (t)
   t.true(["a", "root.cell", "x".repeat(31)].every(isVolumeName))
   t.false(["", "a b", "x".repeat(32), "ä", "a\n"].some(isVolumeName))
 })
+
+/** OpenAFS's salvager leaves the volume unblessed: it would not go online again. */
+test("flags that were wiped together with what is never 0 are set again; an operator's stay as they are", async (t) => {
+  const { docs, proj } = base
+  const directory = damagedPartition(t, "base")
+  patchVolumeInfo(directory, docs, docs, { blessed: 0, inService: 0, uniquifier: 0, parentId: 0 })
+  patchVolumeInfo(directory, proj.rw, proj.rw, { inService: 0, uniquifier: 0 })
+  await salvageAll(directory)
+  t.like(volumeInfoOnDisk(directory, docs, docs), { blessed: 1, inService: 1, parentId: docs })
+  t.like(volumeInfoOnDisk(directory, proj.rw, proj.rw), { blessed: 1, inService: 0 })
+  t.deepEqual(found(await salvageAll(directory)), [])
+})
