@@ -24,8 +24,11 @@ import {
   nameAt,
   nameLengthAt,
   nextAt,
+  pageOf,
   pageSize,
   pagesMax,
+  pageTag,
+  tagAt,
   uniqueAt,
   vnodeAt,
 } from "./directory-page.ts"
@@ -124,6 +127,11 @@ class Recovery {
     return this.#chains[blob] === chain ? rightChain : wrongChain
   }
 
+  /** Where the tag of a page is not, its header is not either: other bytes of the directory may have come to its place. */
+  #mayBegin(blob: number): boolean {
+    return isEntryBlob(blob) || this.#view.getUint16(pageOf(blob) * pageSize + tagAt) !== pageTag
+  }
+
   #hasFlag(blob: number): boolean {
     return this.#bytes[blob * blobSize] === entryFlag
   }
@@ -131,7 +139,7 @@ class Recovery {
   /** Could be an entry, and does not lie in one that is known: not in a header, not inside another, leads somewhere. */
   #isPlausible(blob: number): boolean {
     const at = blob * blobSize
-    if (!isEntryBlob(blob) || this.#taken[blob] === 1 || this.#nameAt(blob) === undefined) return false
+    if (!this.#mayBegin(blob) || this.#taken[blob] === 1 || this.#nameAt(blob) === undefined) return false
     return this.#view.getUint32(at + vnodeAt) !== 0 && this.#view.getUint32(at + uniqueAt) !== 0
   }
 

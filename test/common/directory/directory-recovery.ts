@@ -48,6 +48,21 @@ test("directory recovery: with page 0 gone the entries of the other pages are fo
   )
 })
 
+/** OpenAFS's salvager may find them by what it takes for heads of chains. */
+test("directory recovery: entries that lie where a page's header belongs are found if the header is not there", (t) => {
+  for (const [first, second] of [
+    [0, 512],
+    [0, 1024],
+    [pageSize, pageSize + 512],
+  ] as const) {
+    const sound = image(110)
+    const swapped = Buffer.from(sound)
+    sound.copy(swapped, first, second, second + 512)
+    sound.copy(swapped, second, first, first + 512)
+    t.deepEqual(names(recoverEntries(swapped)).sort(), names(recoverEntries(sound)).sort(), `${first} and ${second}`)
+  }
+})
+
 test("directory recovery: bad tags, bitmaps and page counts do not matter", (t) => {
   const wanted = recoverEntries(image()).map(line)
   const spoiled = image()
