@@ -152,8 +152,9 @@ export class SendWindow implements FlightWaiter {
       if (packet.transmissions === 0 && peer.packetsPerDatagram > 1) this.#gather(carrier, packet)
       else this.#train.push(packet)
       const train = this.#train
+      const now = endpoint.currentTime()
       for (const member of train) {
-        this.#queue.leave(member, endpoint.currentTime())
+        this.#queue.leave(member, now)
         peer.flight.sent()
       }
       const next = this.#allowed(carrier)
