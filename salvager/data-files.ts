@@ -30,6 +30,11 @@ export class DataFiles {
   /** Planned files by vnode number. */
   readonly #planned = new Map<number, number[]>()
 
+  /** All that is known, for loops over all of a great group: see passes/plain-records.ts. */
+  get columns(): Readonly<Columns> {
+    return this.#columns
+  }
+
   /** All files, planned ones included. */
   get count(): number {
     return this.#count
@@ -67,7 +72,7 @@ export class DataFiles {
     const { count } = scanned
     if (count > filesMax) throw new RangeError(`${count} data files in one volume group`)
     this.#columns = new Columns(count)
-    this.#columns.takePlaced(scanned, placesOf(scanned.vnode.subarray(0, count)))
+    this.#columns.takeOrdered(scanned, inOrder(scanned.vnode.subarray(0, count)))
     this.#count = count
     this.#found = count
     scanned.handOver()
@@ -197,48 +202,46 @@ class Columns {
     this.mark.set(from.mark)
   }
 
-  /** What the scan learnt, each file at its place; nobody uses a file yet. */
-  takePlaced(from: FileColumns, places: Uint32Array): void {
-    for (let index = 0; index < places.length; index++) {
-      const at = places[index] ?? 0
-      this.size[at] = from.size[index] ?? 0
-      this.vnode[at] = from.vnode[index] ?? 0
-      this.unique[at] = from.unique[index] ?? 0
-      this.version[at] = from.version[index] ?? 0
-      this.tag[at] = from.tag[index] ?? 0
+  /** What the scan learnt, in this order; nobody uses a file yet. */
+  takeOrdered(from: FileColumns, order: Uint32Array): void {
+    const { size, vnode, unique, version, tag } = this
+    for (let place = 0; place < order.length; place++) {
+      const index = order[place] ?? 0
+      size[place] = from.size[index] ?? 0
+      vnode[place] = from.vnode[index] ?? 0
+      unique[place] = from.unique[index] ?? 0
+      version[place] = from.version[index] ?? 0
+      tag[place] = from.tag[index] ?? 0
     }
   }
 }
 
-/** Where each file comes to lie in ascending order of vnode numbers; equal ones keep their order. */
-function placesOf(vnodes: Uint32Array): Uint32Array {
+/** The files in ascending order of vnode numbers; equal ones keep their order. */
+function inOrder(vnodes: Uint32Array): Uint32Array {
   let highest = 0
   for (let index = 0; index < vnodes.length; index++) highest = Math.max(highest, vnodes[index] ?? 0)
-  return highest < 64 + 4 * vnodes.length ? countedPlaces(vnodes, highest) : sortedPlaces(vnodes)
+  return highest < 64 + 4 * vnodes.length ? chained(vnodes, highest) : sorted(vnodes)
 }
 
-/** For numbers without great gaps, as they are where no file has a damaged name. */
-function countedPlaces(vnodes: Uint32Array, highest: number): Uint32Array {
-  const next = new Uint32Array(highest + 2)
-  for (let index = 0; index < vnodes.length; index++) {
-    const above = (vnodes[index] ?? 0) + 1
-    next[above] = (next[above] ?? 0) + 1
+/** For numbers without great gaps, as they are where no file has a damaged name: those of one number in a chain. */
+function chained(vnodes: Uint32Array, highest: number): Uint32Array {
+  // 0 is the end: positions count from 1
+  const first = new Uint32Array(highest + 1)
+  const next = new Uint32Array(vnodes.length + 1)
+  for (let position = vnodes.length; position > 0; position--) {
+    const vnode = vnodes[position - 1] ?? 0
+    next[position] = first[vnode] ?? 0
+    first[vnode] = position
   }
-  for (let vnode = 1; vnode < next.length; vnode++) next[vnode] = (next[vnode] ?? 0) + (next[vnode - 1] ?? 0)
-  const places = new Uint32Array(vnodes.length)
-  for (let index = 0; index < vnodes.length; index++) {
-    const vnode = vnodes[index] ?? 0
-    const place = next[vnode] ?? 0
-    places[index] = place
-    next[vnode] = place + 1
-  }
-  return places
+  const order = new Uint32Array(vnodes.length)
+  let place = 0
+  for (let vnode = 0; vnode <= highest; vnode++)
+    for (let position = first[vnode] ?? 0; position > 0; position = next[position] ?? 0) order[place++] = position - 1
+  return order
 }
 
-function sortedPlaces(vnodes: Uint32Array): Uint32Array {
+function sorted(vnodes: Uint32Array): Uint32Array {
   const keys = new Float64Array(vnodes.length)
   for (let index = 0; index < vnodes.length; index++) keys[index] = (vnodes[index] ?? 0) * filesMax + index
-  const places = new Uint32Array(vnodes.length)
-  for (const [place, key] of keys.sort().entries()) places[key % filesMax] = place
-  return places
+  return Uint32Array.from(keys.sort(), (key) => key % filesMax)
 }

@@ -34,31 +34,38 @@ export function fidAt(image: Buffer, blob: number): Fid {
   return { vnode: wordAt(image, at + vnodeAt), unique: wordAt(image, at + uniqueAt) }
 }
 
+/** Blob, vnode number and uniquifier. */
+export const wordsPerEntry = 3
+
 /**
- * Calls `visit` for each entry of a sound directory but `.` and `..`, in the order of blobs. Makes no objects. `nameLengths`:
- * see `checkDirectory`.
+ * The entries of a sound directory but `.` and `..`, in the order of blobs: `wordsPerEntry` words of each, for a great volume has
+ * too many for an object each. `nameLengths`: see `checkDirectory`.
  */
-export function visitSound(
-  image: Buffer,
-  nameLengths: Uint8Array,
-  visit: (blob: number, vnode: number, unique: number) => void,
-): void {
+export function entryWords(image: Buffer, nameLengths: Uint8Array): Uint32Array {
+  const words = new Uint32Array(wordsPerEntry * nameLengths.length)
+  let end = 0
   for (let blob = dotDotBlob + 1; blob < nameLengths.length; blob++) {
     if (nameLengths[blob] === 0) continue
     const at = blob * blobSize
-    visit(blob, wordAt(image, at + vnodeAt), wordAt(image, at + uniqueAt))
+    words[end] = blob
+    words[end + 1] = wordAt(image, at + vnodeAt)
+    words[end + 2] = wordAt(image, at + uniqueAt)
+    end += wordsPerEntry
   }
+  return words.slice(0, end)
 }
 
 /** Entries of a sound directory. */
 function soundEntries(image: Buffer): ImageEntry[] {
   const entries: ImageEntry[] = []
   const { nameLengths } = checkDirectory(image)
-  visitSound(image, nameLengths, (blob, vnode, unique) => {
+  const words = entryWords(image, nameLengths)
+  for (let at = 0; at < words.length; at += wordsPerEntry) {
+    const [blob = 0, vnode = 0, unique = 0] = words.subarray(at, at + wordsPerEntry)
     const start = blob * blobSize + nameAt
-    const length = nameLengths[blob] ?? 0
-    entries.push({ blob, vnode, unique, name: Buffer.from(image.subarray(start, start + length)), isChained: true })
-  })
+    const name = Buffer.from(image.subarray(start, start + (nameLengths[blob] ?? 0)))
+    entries.push({ blob, vnode, unique, name, isChained: true })
+  }
   return entries
 }
 

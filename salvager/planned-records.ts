@@ -39,10 +39,9 @@ function* recordWrites(volume: VolumeModel, cls: VnodeClass): Generator<RecordWr
   const { recordSize } = vnodeClasses[cls]
   for (const vnode of garbage)
     if (classOf(vnode) === cls) yield { offset: recordOffset(vnode), bytes: new Uint8Array(recordSize) }
-  for (let slot = 0; slot < vnodes.count; slot++) {
+  for (let slot = vnodes.nextInDoubt(-1); slot >= 0; slot = vnodes.nextInDoubt(slot)) {
     const isFreed = vnodes.has(slot, "freed")
     const isChanged = vnodes.has(slot, "changed")
-    if (!isFreed && !isChanged && accessLists.size === 0) continue // most are as they are on disk
     const vnode = vnodes.vnode(slot)
     if (classOf(vnode) !== cls) continue
     const offset = recordOffset(vnode)

@@ -206,7 +206,7 @@ class Repair {
       return !stampRight || tail > 0 || size > indexSizeMax(cls)
     }
     if (classes.some(isWrong)) return true
-    for (const slot of volume.vnodes.live()) if (volume.vnodes.has(slot, "changed")) return true
+    for (const slot of volume.vnodes.inDoubt()) if (volume.vnodes.has(slot, "changed")) return true
     return false
   }
 

@@ -383,14 +383,12 @@ const hasLinks = (entries: readonly DiskEntry[]): boolean => entries.some(({ isL
 
 function summaryOf(volume: GroupPlan["model"]["volumes"][number]): VolumeSummary {
   const { id, info, fate, vnodes } = volume
-  let files = 0
-  for (const _slot of vnodes.live()) files++
   const kept = fate === "keep"
   return {
     volume: id,
     name: info?.name,
     fate: kept ? "kept" : "deleted",
-    files,
+    files: vnodes.liveCount,
     blocks: kept ? (info?.diskused ?? 0) : 0,
   }
 }

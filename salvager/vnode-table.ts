@@ -19,14 +19,18 @@ const vnodeFlags = {
   freed: 4,
   /** Content, parent or link count changed: clients and incremental dumps have to learn of it. */
   contentChanged: 8,
-  /** A chain of directories leads to it from the root. */
+  /** Of a directory: a chain of directories leads to it from the root. */
   reached: 16,
   /** Several directories name it. */
   contested: 32,
   /** Its directory was damaged and could not be read in full. */
   damaged: 64,
+  /** The record agrees with its data file (passes/records.ts), and was not changed since. */
+  plain: 128,
 } as const
 type VnodeFlag = keyof typeof vnodeFlags
+/** What all is known of a vnode whose record is plain. */
+export const plainFlag = vnodeFlags.plain
 
 /** What an object would tell by the flag's name; here it is told without a look at the name, in the innermost loops. */
 function bitOf(flag: VnodeFlag): number {
@@ -45,6 +49,8 @@ function bitOf(flag: VnodeFlag): number {
       return vnodeFlags.contested
     case "damaged":
       return vnodeFlags.damaged
+    case "plain":
+      return vnodeFlags.plain
   }
 }
 
@@ -56,10 +62,21 @@ export class VnodeTable {
   #count = 0
   /** No directory has this slot or a higher one: their index is read first, and there are few of them. */
   #directoriesEnd = 0
+  #freed = 0
 
   /** Slots, freed ones included. */
   get count(): number {
     return this.#count
+  }
+
+  /** All that is known, for loops over all of a great volume: see passes/plain-records.ts. */
+  get columns(): Readonly<Columns> {
+    return this.#columns
+  }
+
+  /** Slots in use. */
+  get liveCount(): number {
+    return this.#count - this.#freed
   }
 
   /** Makes room for so many slots in all, before there are any. */
@@ -83,10 +100,11 @@ export class VnodeTable {
     const count = bytes.length / stride
     const first = this.#count
     while (first + count > this.#columns.vnode.length) this.#grow()
-    const { records, vnode: vnodes, file } = this.#columns
+    const { records, vnode: vnodes, file, doubt } = this.#columns
     this.#slots.setRun(vnode, count, first)
     for (let index = 0; index < count; index++) vnodes[first + index] = vnode + 2 * index
     file.fill(-1, first, first + count)
+    doubt.fill(1, first, first + count)
     if (stride === recordSize) records.set(bytes, first * recordSize)
     else
       for (let index = 0; index < count; index++)
@@ -104,8 +122,9 @@ export class VnodeTable {
       slot = this.#count++
       this.#slots.set(vnode, slot)
       if (classOf(vnode) === "large") this.#directoriesEnd = this.#count
-    }
+    } else if (this.has(slot, "freed")) this.#freed--
     this.treeChanged = true
+    this.#columns.doubt[slot] = 1
     this.#columns.vnode[slot] = vnode
     this.#columns.records.set(bytes.subarray(0, recordSize), slot * recordSize)
     this.#columns.file[slot] = file
@@ -132,6 +151,7 @@ export class VnodeTable {
   /** Plans a change of fields. */
   change(slot: number, fields: Partial<VnodeRecord>): void {
     vnodeRecordLayout.write({ ...this.record(slot), ...fields }, this.#columns.records, slot * recordSize)
+    this.unmark(slot, "plain")
     this.mark(slot, "changed")
   }
 
@@ -149,7 +169,7 @@ export class VnodeTable {
   }
 
   linkCount(slot: number): number {
-    return this.word(slot, 0) >> 16
+    return this.word(slot, 0) >> linkShift
   }
 
   isDirectory(slot: number): boolean {
@@ -166,6 +186,8 @@ export class VnodeTable {
 
   setFile(slot: number, file: number): void {
     this.#columns.file[slot] = file
+    this.unmark(slot, "plain")
+    this.#columns.doubt[slot] = 1
   }
 
   has(slot: number, flag: VnodeFlag): boolean {
@@ -173,8 +195,9 @@ export class VnodeTable {
   }
 
   mark(slot: number, flag: VnodeFlag): void {
-    if (flag === "freed") this.treeChanged = true
+    if (flag === "freed") this.#free(slot)
     this.#columns.flags[slot] = (this.#columns.flags[slot] ?? 0) | bitOf(flag)
+    this.#columns.doubt[slot] = 1
   }
 
   unmark(slot: number, flag: VnodeFlag): void {
@@ -187,8 +210,10 @@ export class VnodeTable {
 
   setHolder(slot: number, directory: number, names: number): void {
     if (this.#columns.holder[slot] !== directory) this.treeChanged = true
+    else if (this.#columns.names[slot] === names) return
     this.#columns.holder[slot] = directory
     this.#columns.names[slot] = names
+    this.#columns.doubt[slot] = 1
   }
 
   names(slot: number): number {
@@ -205,6 +230,40 @@ export class VnodeTable {
 
   clearSubdirectories(): void {
     this.#columns.subdirectories.fill(0)
+  }
+
+  /**
+   * Gives a vnode that no directory has yet to this one, by one name, and settles it: if its record is plain, and says just that.
+   * @returns false if it is not so
+   */
+  settleIn(directory: number, vnode: number, unique: number): boolean {
+    const slot = this.#slots.get(vnode)
+    const { flags, holder, names, doubt, words } = this.#columns
+    if (slot < 0 || flags[slot] !== plainFlag || holder[slot] !== 0) return false
+    const at = slot * wordsPerRecord // a plain record has its magic: its words can be gone by
+    if (words[at + uniqueWord] !== unique || words[at + parentWord] !== directory) return false
+    if ((words[at] ?? 0) >>> linkShift !== 1) return false
+    holder[slot] = directory
+    names[slot] = 1
+    doubt[slot] = 0
+    this.treeChanged = true
+    return true
+  }
+
+  /** Something else is looked for from now on. */
+  doubtAll(): void {
+    this.#columns.doubt.fill(1, 0, this.#count)
+  }
+
+  /** The first slot behind this one that is in doubt, freed ones included; -1 if there is none. */
+  nextInDoubt(after: number): number {
+    return this.#columns.doubt.indexOf(1, after + 1)
+  }
+
+  /** Slots in use that are in doubt: the few of a great volume that need a closer look. */
+  *inDoubt(): Generator<number> {
+    for (let slot = this.nextInDoubt(-1); slot >= 0; slot = this.nextInDoubt(slot))
+      if (!this.has(slot, "freed")) yield slot
   }
 
   /** Slots in use, in the order in which they were added: by index, ascending, then rebuilt ones. */
@@ -230,6 +289,11 @@ export class VnodeTable {
   /** The 32-bit field of a record at an offset; 0 for no slot. */
   word(slot: number, offset: number): number {
     return slot < 0 ? 0 : this.#columns.view.getUint32(slot * recordSize + offset, true)
+  }
+
+  #free(slot: number): void {
+    this.treeChanged = true
+    if (!this.has(slot, "freed")) this.#freed++
   }
 
   #grow(): void {
@@ -267,6 +331,11 @@ class Columns {
   readonly records: Uint8Array
   /** The same bytes. */
   readonly view: DataView
+  /**
+   * The same as words in the order of the processor. Where that is not the disk's they are no record's: only whoever finds a magic
+   * in them may go by them.
+   */
+  readonly words: Uint32Array
   readonly vnode: Uint32Array
   /** Position of the data file in DataFiles, -1 for none. */
   readonly file: Int32Array
@@ -277,19 +346,23 @@ class Columns {
   /** Names in the directory that has it. */
   readonly names: Uint16Array
   readonly flags: Uint8Array
+  /** 1: somebody has to look at it; 0: settled, nothing is wrong with it as it is now. */
+  readonly doubt: Uint8Array
 
   /** `count` slots, a multiple of 4. */
   constructor(count: number) {
     const words = recordSize * count
-    const buffer = new ArrayBuffer(words + 4 * 4 * count + 3 * count)
+    const buffer = new ArrayBuffer(words + 4 * 4 * count + 4 * count)
     this.records = new Uint8Array(buffer, 0, words)
     this.view = new DataView(buffer, 0, words)
+    this.words = new Uint32Array(buffer, 0, words / 4)
     this.vnode = new Uint32Array(buffer, words, count)
     this.file = new Int32Array(buffer, words + 4 * count, count)
     this.holder = new Uint32Array(buffer, words + 8 * count, count)
     this.subdirectories = new Uint32Array(buffer, words + 12 * count, count)
     this.names = new Uint16Array(buffer, words + 16 * count, count)
     this.flags = new Uint8Array(buffer, words + 18 * count, count)
+    this.doubt = new Uint8Array(buffer, words + 19 * count, count)
   }
 
   take(from: Columns): void {
@@ -300,10 +373,15 @@ class Columns {
     this.subdirectories.set(from.subdirectories)
     this.names.set(from.names)
     this.flags.set(from.flags)
+    this.doubt.set(from.doubt)
   }
 }
 
 const uniqueAt = vnodeRecordLayout.offsets["uniquifier"] ?? 0
 const parentAt = vnodeRecordLayout.offsets["parent"] ?? 0
+/** Of the first word. */
+const linkShift = 16
+const wordsPerRecord = recordSize / 4
+const [uniqueWord, parentWord] = [uniqueAt / 4, parentAt / 4]
 const inodeHighAt = vnodeRecordLayout.offsets["inodeHigh"] ?? 0
 const inodeLowAt = vnodeRecordLayout.offsets["inodeLow"] ?? 0

@@ -195,8 +195,6 @@ class ChainWalk {
   #entries = 0
   #dot = false
   #dotDot = false
-  /** Of the entry in hand. */
-  #hash = 0
 
   constructor(bytes: Uint8Array, pages: number) {
     this.#bytes = bytes
@@ -208,11 +206,17 @@ class ChainWalk {
   }
 
   findFault(): Found {
+    const bytes = this.#bytes
+    const blobs = this.used.length
     for (let chain = 0; chain < chainCount; chain++) {
       let linkAt = chainsAt + 2 * chain
+      if (bytes[linkAt] === 0 && bytes[linkAt + 1] === 0) continue
       this.#names.clear()
-      for (let blob = word(this.#bytes, linkAt); blob !== 0; blob = word(this.#bytes, linkAt)) {
-        const found = this.#linkFault(blob, linkAt) ?? this.#entryFault(blob, chain)
+      for (let blob = word(bytes, linkAt); blob !== 0; blob = word(bytes, linkAt)) {
+        if (blob >= blobs) return fault("chain-range", linkAt, `a link to blob ${blob}, of ${blobs}`)
+        if (++this.#entries > blobs)
+          return fault("chain-circular", linkAt, "more entries than blobs: a hash chain is circular")
+        const found = this.#entryFault(blob, chain)
         if (found !== undefined) return found
         linkAt = blob * blobSize + nextAt
       }
@@ -222,49 +226,27 @@ class ChainWalk {
     return undefined
   }
 
-  #linkFault(blob: number, linkAt: number): Found {
-    const blobs = this.used.length
-    if (blob >= blobs) return fault("chain-range", linkAt, `a link to blob ${blob}, of ${blobs}`)
-    if (++this.#entries > blobs)
-      return fault("chain-circular", linkAt, "more entries than blobs: a hash chain is circular")
-    return undefined
-  }
-
   #entryFault(blob: number, chain: number): Found {
     const bytes = this.#bytes
     const at = blob * blobSize
-    const length = this.#readName(blob)
-    if (length === 0) return fault("entry-name", at + nameAt, `the entry at blob ${blob} has an empty name`)
-    if (bytes[at] !== entryFlag) return fault("entry-flag", at, `blob ${blob} of chain ${chain} has flag ${bytes[at]}`)
-    if (length < 0) {
-      return fault(
-        "entry-name",
-        at + nameAt,
-        `the name at blob ${blob} does not end in its page within ${nameLengthMax} bytes`,
-      )
+    const start = at + nameAt
+    const end = nameEnd(bytes, blob)
+    let length = 0
+    let hash = 0
+    for (let byte = bytes[start]; start + length < end && byte !== 0; byte = bytes[start + ++length]) {
+      if (byte === slash) this.hasSlash = true
+      hash = hashed(hash, byte ?? 0)
     }
-    const right = chainOfHash(this.#hash)
+    if (length === 0) return fault("entry-name", start, `the entry at blob ${blob} has an empty name`)
+    if (bytes[at] !== entryFlag) return fault("entry-flag", at, `blob ${blob} of chain ${chain} has flag ${bytes[at]}`)
+    if (start + length >= end) {
+      const text = `the name at blob ${blob} does not end in its page within ${nameLengthMax} bytes`
+      return fault("entry-name", start, text)
+    }
+    const right = chainOfHash(hash)
     if (right !== chain)
       return fault("wrong-chain", at, `the entry at blob ${blob} is in chain ${chain}, its name in ${right}`)
-    return this.#dotFault(blob, length) ?? this.#take(blob, length)
-  }
-
-  /** As `nameLengthAt`, and takes the name's hash on the way. */
-  #readName(blob: number): number {
-    const bytes = this.#bytes
-    const start = blob * blobSize + nameAt
-    const end = nameEnd(bytes, blob)
-    let hash = 0
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at] ?? 0
-      if (byte === 0) {
-        this.#hash = hash
-        return at - start
-      }
-      if (byte === slash) this.hasSlash = true
-      hash = hashed(hash, byte)
-    }
-    return -1
+    return (blob <= dotDotBlob ? this.#dotFault(blob, length) : undefined) ?? this.#take(blob, length, hash)
   }
 
   #dotFault(blob: number, length: number): Found {
@@ -276,31 +258,30 @@ class ChainWalk {
     return fault("dot", blob * blobSize + nameAt, `the entry at blob ${blob} is ${name}, not ${wanted}`)
   }
 
-  #take(blob: number, length: number): Found {
+  #take(blob: number, length: number, hash: number): Found {
     const bytes = this.#bytes
     const at = blob * blobSize
     const count = blobsNeeded(length)
     const pageEnd = (pageOf(blob) + 1) * blobsPerPage
     if (blob + count > pageEnd)
       return fault("bitmap", at, `the entry at blob ${blob} takes ${count} blobs and leaves its page`)
-    const isKnown = this.#names.take(blob, length, this.#hash)
-    if (!isEntryBlob(blob) || this.#isTaken(blob, count)) {
+    const isKnown = this.#names.take(blob, length, hash)
+    let isTaken = !isEntryBlob(blob)
+    for (let index = blob; index < blob + count; index++) {
+      isTaken ||= this.used[index] === 1
+      this.used[index] = 1
+    }
+    if (isTaken) {
       this.later ??= newFault("overlap", at, `the entry at blob ${blob} overlaps with another or with a header`)
     } else if (isKnown) {
       const name = JSON.stringify(nameOf(this.#bytes, blob, length))
       this.later ??= newFault("duplicate-name", at, `the name ${name} at blob ${blob} exists twice`)
     }
-    for (let index = blob; index < blob + count; index++) this.used[index] = 1
     this.nameLengths[blob] = length
     const nameStart = at + nameAt
     if (length >= sillyStart.length && bytes[nameStart] === sillyStart[0])
       this.hasSillyName ||= isSillyName(bytes.subarray(nameStart, nameStart + length))
     return undefined
-  }
-
-  #isTaken(blob: number, count: number): boolean {
-    for (let index = blob; index < blob + count; index++) if (this.used[index] === 1) return true
-    return false
   }
 }
 

@@ -16,7 +16,7 @@ export function planContents(group: GroupModel, volume: VolumeModel, options: Pl
   checkDots(group, volume)
   for (const directory of volume.edits.keys()) planDirectory(group, volume, directory)
   countSubdirectories(volume)
-  for (const slot of volume.vnodes.live()) finishRecord(group, volume, slot, options)
+  for (const slot of volume.vnodes.inDoubt()) finishRecord(group, volume, slot, options)
 }
 
 const isSame = (a: Fid | undefined, b: Fid): boolean => a?.vnode === b.vnode && a.unique === b.unique

@@ -9,11 +9,11 @@ import { recoverEntries } from "../../common/directory/directory-recovery.ts"
 import { inodeParts, vnodeMask } from "../../common/partition/inode-number.ts"
 import { classOf, vnodeRecordLayout, vnodeTypes } from "../../common/vnode/vnode-record.ts"
 import { DirectoriesAhead } from "../directories-ahead.ts"
-import { fidAt, isDots, visitSound, withoutDots } from "../directory-image.ts"
+import { entryWords, fidAt, isDots, withoutDots } from "../directory-image.ts"
 import type { EntryPlace, GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readDirectory } from "../read-data.ts"
 import { rememberEntries } from "./edits.ts"
-import { rootVnode, takeEntry, takeEntryOf } from "./entry-accounts.ts"
+import { rootVnode, takeEntries, takeEntry } from "./entry-accounts.ts"
 import { returnForeignRecords } from "./foreign-records.ts"
 import { hasLostPlace, rebuildKnownElsewhere } from "./known-elsewhere.ts"
 import { fileFor, leftoverOf, rebuildRecord } from "./lost-records.ts"
@@ -92,10 +92,10 @@ function readOne(group: GroupModel, volume: VolumeModel, slot: number, options: 
 /** What was read while threads scanned. @returns false if it was not, or is not sound */
 function readAhead(group: GroupModel, volume: VolumeModel, vnode: number, file: number): boolean {
   const found = file < group.files.found ? group.ahead?.find(group.files.inode(file)) : undefined
-  if (found === undefined || group.ahead === undefined) return false
+  if (found === undefined) return false
   volume.directories.set(vnode, found.facts)
   if (hasOddName(volume, found) && !volume.edits.has(vnode)) volume.edits.set(vnode, [])
-  group.ahead.visit(found, (blob, target, unique) => takeEntryOf(volume, vnode, blob, target, unique))
+  takeEntries(volume, vnode, found.entries)
   return true
 }
 
@@ -119,7 +119,7 @@ function readNow(group: GroupModel, volume: VolumeModel, slot: number, file: num
   const vnode = volume.vnodes.vnode(slot)
   volume.directories.set(vnode, { fault, self: fidAt(image, dotBlob), parent: fidAt(image, dotDotBlob) })
   if (hasOddName(volume, reading) && !volume.edits.has(vnode)) volume.edits.set(vnode, [])
-  visitSound(image, nameLengths, (blob, target, unique) => takeEntryOf(volume, vnode, blob, target, unique))
+  takeEntries(volume, vnode, entryWords(image, nameLengths))
   return true
 }
 

@@ -1,4 +1,6 @@
 /** Which vnode an entry leads to, and which directory has it: counts, and lists of what does not fit. */
+import { classOf } from "../../common/vnode/vnode-record.ts"
+import { wordsPerEntry } from "../directory-image.ts"
 import type { EntryPlace, VolumeModel } from "../model.ts"
 
 export const rootVnode = 1
@@ -8,8 +10,21 @@ export function takeEntry(volume: VolumeModel, { directory, blob, vnode, unique 
   takeEntryOf(volume, directory, blob, vnode, unique)
 }
 
-/** The same, without an object for each of a great number of entries. */
-export function takeEntryOf(volume: VolumeModel, directory: number, blob: number, vnode: number, unique: number): void {
+/**
+ * The same for all entries of a sound directory, see `entryWords`. Those of files that are as they should be, in this directory
+ * alone and by one name, need nothing more; how many links a directory has is known when all are read.
+ */
+export function takeEntries(volume: VolumeModel, directory: number, entries: Uint32Array): void {
+  const { vnodes } = volume
+  for (let at = 0; at < entries.length; at += wordsPerEntry) {
+    const vnode = entries[at + 1] ?? 0
+    const unique = entries[at + 2] ?? 0
+    const isSettled = classOf(vnode) === "small" && vnodes.settleIn(directory, vnode, unique)
+    if (!isSettled) takeEntryOf(volume, directory, entries[at] ?? 0, vnode, unique)
+  }
+}
+
+function takeEntryOf(volume: VolumeModel, directory: number, blob: number, vnode: number, unique: number): void {
   const { vnodes } = volume
   const slot = vnodes.find(vnode)
   const isImpossible = vnode === rootVnode || vnode === directory

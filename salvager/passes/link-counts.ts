@@ -15,8 +15,17 @@ export function planLinks(group: GroupModel): void {
   group.dropIdleMoves()
   const moved = new Set(group.moves.map(({ from }) => from))
   for (const { from, why } of group.moves) group.findings.add(why, { file: group.store.path(files.inode(from)) })
+  const odd = new Set([...group.elsewhere.keys(), ...moved, ...group.replaced.keys()])
+  const { columns } = files
   for (let file = 0; file < files.count; file++) {
-    const users = files.users(file)
+    const users = columns.users[file] ?? 0
+    const vnode = columns.vnode[file] ?? 0
+    const tag = columns.tag[file] ?? 0
+    const found = countIn(group.rows[vnode] ?? 0, tag)
+    if (users > 0 && users <= linkCountMax && users === found && !odd.has(file)) {
+      rows[vnode] = withCount(rows[vnode] ?? 0, tag, Math.max(users, countIn(rows[vnode] ?? 0, tag)))
+      continue
+    }
     const path = group.elsewhere.get(file)
     if (path !== undefined) reportMisplaced(group, file, path, users > 0 || moved.has(file))
     if (users > 0) count(group, rows, file, users)

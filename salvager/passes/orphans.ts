@@ -16,7 +16,7 @@ import { readDirectory } from "../read-data.ts"
 import { entriesOf } from "./edits.ts"
 import { rootVnode } from "./entry-accounts.ts"
 import { siblingOf } from "./records.ts"
-import { markReached } from "./tree.ts"
+import { isReached, markReached } from "./tree.ts"
 
 /** Rounds in which orphans wait for the directories that their records name. */
 const roundsMax = 64
@@ -47,7 +47,7 @@ function report(group: GroupModel, volume: VolumeModel, code: "orphan-left" | "o
 
 function forEachOrphan(volume: VolumeModel, work: (slot: number) => void): void {
   const { vnodes } = volume
-  for (const slot of vnodes.live()) if (!vnodes.has(slot, "reached")) work(slot)
+  for (const slot of vnodes.live()) if (!isReached(volume, slot)) work(slot)
 }
 
 function removeOrphan(group: GroupModel, volume: VolumeModel, slot: number): void {
@@ -125,7 +125,7 @@ function attachAll(group: GroupModel, volume: VolumeModel, wanted: (slot: number
   const { vnodes } = volume
   cutCycles(group, volume, wanted)
   let waiting: number[] = []
-  for (const slot of vnodes.live())
+  for (const slot of vnodes.inDoubt())
     if (vnodes.holder(slot) === 0 && vnodes.vnode(slot) !== rootVnode && wanted(slot)) waiting.push(slot)
   // directories first, so that what belongs into them finds them
   waiting.sort(

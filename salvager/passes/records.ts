@@ -10,13 +10,11 @@ import {
   recordLength,
   type VnodeRecord,
   vnodeClasses,
-  vnodeRecordLayout,
   vnodeTypes,
 } from "../../common/vnode/vnode-record.ts"
 import type { FindingCode } from "../finding.ts"
 import type { GroupModel, VolumeModel } from "../model.ts"
 import { readStart } from "../read-data.ts"
-import type { VnodeTable } from "../vnode-table.ts"
 import { rootVnode } from "./entry-accounts.ts"
 import { misnamedFile } from "./misnamed-files.ts"
 
@@ -32,50 +30,24 @@ const isTextOfLines = (text: string): boolean => /^[^#%\x00-\x08\x0b-\x1f][^\x00
 
 const isMountText = (text: string): boolean => /^[#%].*\.$/s.test(text)
 
-/** Judges all records; needs the fates of the volumes. */
+/** Judges all records that are in doubt; needs the fates of the volumes. */
 export function checkRecords(group: GroupModel): void {
   const kept = group.kept
   const total = kept.reduce((sum, { vnodes }) => sum + vnodes.count, 0)
   let done = 0
   for (const volume of kept) {
-    for (const slot of volume.vnodes.live()) {
-      if (++done % recordsPerReport === 0) group.advance(done, total)
-      if (!isPlainlyRight(group, volume.vnodes, slot)) new RecordCheck(group, volume, slot).run()
+    for (const slot of volume.vnodes.inDoubt()) {
+      group.advance(done + slot, total)
+      new RecordCheck(group, volume, slot).run()
     }
+    done += volume.vnodes.count
+    volume.vnodes.doubtAll() // where each belongs is the next question
   }
 }
 
 /** Judges all of a record that was set aside but its data file. */
 export function checkFields(group: GroupModel, volume: VolumeModel, slot: number): void {
   new RecordCheck(group, volume, slot).checkFields()
-}
-
-const recordsPerReport = 4096
-
-const at = vnodeRecordLayout.offsets
-/** Bits of a record's first word. */
-const typeMask = 7
-const executeMask = 0o111 << 4
-
-/** Most records are as they should be: they are not taken apart. */
-function isPlainlyRight({ files }: GroupModel, vnodes: VnodeTable, slot: number): boolean {
-  const file = vnodes.file(slot)
-  if (file < 0) return false
-  const isDirectory = vnodes.isDirectory(slot)
-  const word = vnodes.word(slot, 0)
-  const type = word & typeMask
-  const length = vnodes.word(slot, at.lengthHigh) * 2 ** 32 + vnodes.word(slot, at.lengthLow)
-  const isPlain = isDirectory
-    ? type === vnodeTypes.directory
-    : vnodes.word(slot, at.dataVersion) >= files.version(file) &&
-      (type === vnodeTypes.file || (type === vnodeTypes.symlink && (word & executeMask) !== 0))
-  return (
-    isPlain &&
-    length === files.size(file) &&
-    vnodes.unique(slot) === files.unique(file) &&
-    vnodes.word(slot, at.magic) === vnodeClasses[isDirectory ? "large" : "small"].recordMagic &&
-    (vnodes.word(slot, at.lockCount) | 0) >= -1
-  )
 }
 
 /** How many more volumes the link table counts for a file than use it by the records at hand. */

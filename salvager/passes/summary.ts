@@ -32,16 +32,17 @@ interface Sums {
 }
 
 function sumsOf({ files }: GroupModel, { vnodes }: VolumeModel): Sums {
-  let filecount = 0
+  const fileOf = vnodes.columns.file
+  const sizes = files.columns.size
   let diskused = 0
   let highest = 0
-  for (const slot of vnodes.live()) {
-    const file = vnodes.file(slot)
-    filecount++
-    diskused += blocksOf(file < 0 ? 0 : files.size(file))
+  for (let slot = 0; slot < vnodes.count; slot++) {
+    if (vnodes.has(slot, "freed")) continue
+    const file = fileOf[slot] ?? -1
+    diskused += blocksOf(file < 0 ? 0 : (sizes[file] ?? 0))
     highest = Math.max(highest, vnodes.unique(slot))
   }
-  return { filecount, diskused: diskused | 0, highest } // beyond 2 TiB the field wraps, in every program
+  return { filecount: vnodes.liveCount, diskused: diskused | 0, highest } // beyond 2 TiB the field wraps, in every program
 }
 
 function checkCounts(group: GroupModel, volume: VolumeModel, info: VolumeInfo, { filecount, diskused }: Sums): void {

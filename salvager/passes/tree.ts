@@ -65,7 +65,7 @@ function settleMisled(group: GroupModel, volume: VolumeModel): void {
 /** Slots of vnodes without a name, by uniquifier. */
 function namelessVnodes({ vnodes }: VolumeModel): Map<number, number> {
   const nameless = new Map<number, number>()
-  for (const slot of vnodes.live())
+  for (const slot of vnodes.inDoubt())
     if (vnodes.holder(slot) === 0 && vnodes.vnode(slot) !== rootVnode) nameless.set(vnodes.unique(slot), slot)
   return nameless
 }
@@ -147,7 +147,7 @@ function preferReachable(volume: VolumeModel): boolean {
   const { vnodes, contested } = volume
   for (const [vnode, rivals] of contested) {
     const slot = vnodes.find(vnode)
-    if (vnodes.has(slot, "reached")) continue
+    if (isReached(volume, slot)) continue
     const better = [...rivals].find((rival) => vnodes.has(vnodes.find(rival), "reached"))
     if (better === undefined) continue
     vnodes.setHolder(slot, better, 1)
@@ -157,25 +157,25 @@ function preferReachable(volume: VolumeModel): boolean {
   return false
 }
 
-/** Marks every vnode from which the chain of holders leads to the root. */
+/** Marks every directory from which the chain of holders leads to the root, and tells whether there are orphans. */
 export function markReached(volume: VolumeModel): void {
   const { vnodes } = volume
   if (!vnodes.treeChanged) return
   markDirectories(volume)
-  volume.hasOrphans = false
-  for (const slot of vnodes.live()) {
-    const isReached = vnodes.isDirectory(slot) ? vnodes.has(slot, "reached") : isHeld(volume, slot)
-    if (isReached) vnodes.mark(slot, "reached")
-    else {
-      vnodes.unmark(slot, "reached")
-      volume.hasOrphans = true
-    }
-  }
+  volume.hasOrphans = hasUnreached(volume)
   vnodes.treeChanged = false
 }
 
-/** True if the directory that has a vnode is reached. */
-function isHeld({ vnodes }: VolumeModel, slot: number): boolean {
+function hasUnreached(volume: VolumeModel): boolean {
+  for (const slot of volume.vnodes.directories()) if (!isReached(volume, slot)) return true
+  // with all directories a file is reached that one of them has
+  for (const slot of volume.vnodes.inDoubt()) if (!isReached(volume, slot)) return true
+  return false
+}
+
+/** True if the chain of holders leads from a vnode to the root, as far as that was marked. */
+export function isReached({ vnodes }: VolumeModel, slot: number): boolean {
+  if (vnodes.isDirectory(slot)) return vnodes.has(slot, "reached")
   const holder = vnodes.holder(slot)
   const directory = holder === 0 ? -1 : vnodes.find(holder)
   return directory >= 0 && vnodes.has(directory, "reached")

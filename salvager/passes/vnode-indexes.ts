@@ -20,6 +20,7 @@ import {
   vnodeTypes,
 } from "../../common/vnode/vnode-record.ts"
 import type { GroupModel, VolumeModel } from "../model.ts"
+import { matchPlainRecords } from "./plain-records.ts"
 
 const classes: readonly VnodeClass[] = ["large", "small"]
 export const indexType = { small: "smallIndex", large: "largeIndex" } as const
@@ -48,10 +49,11 @@ function likelyVnodes({ specials }: VolumeModel): number {
   return Math.min(Math.floor(room("small") + room("large")), reservedMax)
 }
 
-/** Finds the data files that the records name, and counts who uses which. */
+/** Finds the data files that the records name, and counts who uses which. What is in doubt then has to be judged. */
 export function matchRecords(group: GroupModel): void {
   for (const volume of group.volumes) {
-    for (const slot of volume.vnodes.live()) matchRecord(group, volume, slot)
+    matchPlainRecords(group.files, volume.vnodes)
+    for (const slot of volume.vnodes.inDoubt()) matchRecord(group, volume, slot)
     for (const vnode of volume.freeWithMagic) if (group.files.hasVnode(vnode)) takeFreed(group, volume, vnode)
     volume.freeWithMagic.length = 0
     for (const [vnode, bytes] of volume.cutRecords) settleTail(volume, vnode, bytes)
@@ -101,11 +103,18 @@ function takeRecords(volume: VolumeModel, vnode: number, bytes: Buffer): void {
   const vnodeOf = (at: number): number => vnode + (2 * at) / recordSize
   for (let from = 0; from < bytes.length; from += recordSize) {
     const start = from
-    while (from < bytes.length && ((bytes[from] ?? 0) & typeMask) !== vnodeTypes.free) from += recordSize
+    from = endOfUsed(bytes, from, recordSize)
     if (from > start) takeRun(volume, vnodeOf(start), bytes.subarray(start, from))
     if (from < bytes.length && bytes.readUInt32LE(from + at.magic) === recordMagic)
       volume.freeWithMagic.push(vnodeOf(from))
   }
+}
+
+/** Where the records end that are in use and lie side by side from here on. */
+function endOfUsed(bytes: Uint8Array, start: number, recordSize: number): number {
+  let end = start
+  while (end < bytes.length && ((bytes[end] ?? 0) & typeMask) !== vnodeTypes.free) end += recordSize
+  return end
 }
 
 function takeRun(volume: VolumeModel, vnode: number, bytes: Buffer): void {

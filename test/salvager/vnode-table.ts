@@ -77,3 +77,51 @@ test("vnode table: records that are added as they lie in an index are those that
     t.deepEqual([...table.directories()], [0, 1])
   }
 })
+
+test("vnode table: a vnode is settled in the directory that its record names, by its first name there", (t) => {
+  const table = new VnodeTable()
+  for (const vnode of [2, 4, 6, 8]) {
+    const slot = table.add(vnode, record({ uniquifier: 10 * vnode, parent: 1, linkCount: vnode === 8 ? 2 : 1 }), 0)
+    if (vnode !== 6) table.mark(slot, "plain")
+  }
+  t.deepEqual(
+    [table.settleIn(3, 2, 20), table.settleIn(1, 2, 21), table.settleIn(1, 6, 60), table.settleIn(1, 8, 80)],
+    [false, false, false, false], // another directory, another uniquifier, not plain, two links
+  )
+  t.is(table.holder(table.find(2)), 0)
+  t.true(table.settleIn(1, 2, 20))
+  t.true(table.settleIn(1, 4, 40))
+  t.false(table.settleIn(1, 4, 40)) // a second name
+  t.deepEqual([table.holder(0), table.names(0)], [1, 1])
+  t.deepEqual([...table.inDoubt()], [2, 3])
+})
+
+test("vnode table: whatever is planned for a settled vnode puts it in doubt again", (t) => {
+  const changes: ((table: VnodeTable) => void)[] = [
+    (table) => table.change(0, { mode: 0 }),
+    (table) => table.setFile(0, 5),
+    (table) => table.mark(0, "contested"),
+    (table) => table.setHolder(0, 1, 2),
+    (table) => table.setHolder(0, 3, 1),
+    (table) => void table.add(2, record({}), 0),
+    (table) => table.doubtAll(),
+  ]
+  for (const change of changes) {
+    const table = new VnodeTable()
+    table.mark(table.add(2, record({ uniquifier: 20, parent: 1, linkCount: 1 }), 0), "plain")
+    t.true(table.settleIn(1, 2, 20))
+    t.deepEqual([...table.inDoubt()], [])
+    change(table)
+    t.deepEqual([...table.inDoubt()], [0], String(change))
+  }
+})
+
+test("vnode table: freed records are passed by, but for those who ask for them too, and are not counted", (t) => {
+  const table = new VnodeTable()
+  for (const vnode of [2, 4]) table.add(vnode, record({}), 0)
+  table.mark(0, "freed")
+  table.mark(0, "freed")
+  t.deepEqual([[...table.inDoubt()], table.nextInDoubt(-1), table.liveCount], [[1], 0, 1])
+  table.add(2, record({}), 0)
+  t.is(table.liveCount, 2)
+})
