@@ -22,6 +22,23 @@ const suffixes = { [volumeTypes.RO]: ".readonly", [volumeTypes.BK]: ".backup" } 
 /** Reads every VolumeInfo as it is on disk; nothing is judged yet but whether it can be used at all. */
 export function readInfos(group: GroupModel): void {
   for (const volume of group.volumes) readInfo(group, volume)
+  for (const volume of group.volumes) takeExchanged(group, volume)
+}
+
+/** Two volumes of the group have one another's: both get their own back. */
+function takeExchanged(group: GroupModel, volume: VolumeModel): void {
+  const { info } = volume
+  const other = info === undefined || info.id === volume.id ? undefined : group.volume(info.id)
+  if (other?.info?.id !== volume.id) return
+  for (const [one, { id }] of [
+    [volume, other],
+    [other, volume],
+  ] as const) {
+    const file = group.store.path(specialInode(one.id, "volumeInfo"))
+    group.findings.add("info-damaged", { volume: one.id, file, detail: `it is that of volume ${id}` })
+  }
+  volume.info = other.info
+  other.info = info
 }
 
 function readInfo(group: GroupModel, volume: VolumeModel): void {

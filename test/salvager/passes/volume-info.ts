@@ -4,7 +4,7 @@ import test from "ava"
 import type { VolumeInfo } from "../../../common/volume/volume-info.ts"
 import { isVolumeName } from "../../../salvager/passes/volume-info.ts"
 import { partitionProblems } from "../../support/partition-state.ts"
-import { base, patchVolumeInfo, specialPath, volumeInfoOnDisk } from "../../support/patch.ts"
+import { base, patchBytes, patchVolumeInfo, specialPath, volumeInfoOnDisk } from "../../support/patch.ts"
 import { damagedPartition, found, salvageAll } from "../../support/salvaged.ts"
 
 const { rw, ro, bk } = base.ann
@@ -140,5 +140,21 @@ test("flags that were wiped together with what is never 0 are set again; an oper
   await salvageAll(directory)
   t.like(volumeInfoOnDisk(directory, docs, docs), { blessed: 1, inService: 1, parentId: docs })
   t.like(volumeInfoOnDisk(directory, proj.rw, proj.rw), { blessed: 1, inService: 0 })
+  t.deepEqual(found(await salvageAll(directory)), [])
+})
+
+test("two volumes of a group that have one another's VolumeInfo get their own back", async (t) => {
+  const directory = damagedPartition(t, "base")
+  const before = [volumeInfoOnDisk(directory, rw, rw), volumeInfoOnDisk(directory, rw, bk)]
+  const [first, second] = [specialPath(directory, rw, rw, "volumeInfo"), specialPath(directory, rw, bk, "volumeInfo")]
+  const bytes = readFileSync(first)
+  patchBytes(first, 0, bytes.length, (own) => readFileSync(second).copy(own))
+  patchBytes(second, 0, bytes.length, (own) => bytes.copy(own))
+  t.deepEqual(found(await salvageAll(directory)), [`info-damaged ${rw}`, `info-damaged ${bk}`])
+  for (const [index, volume] of [rw, bk].entries()) {
+    const { name, type, id, cloneId, backupId, maxquota } = before[index] ?? {}
+    t.like(volumeInfoOnDisk(directory, rw, volume), { name, type, id, cloneId, backupId, maxquota })
+  }
+  t.deepEqual(partitionProblems(directory), [])
   t.deepEqual(found(await salvageAll(directory)), [])
 })
