@@ -21,6 +21,7 @@ import {
 import { hasSoundAccessList, mendedAccessList } from "../access-list-repair.ts"
 import type { GroupModel, PlanOptions, VolumeModel } from "../model.ts"
 import { readStart } from "../read-data.ts"
+import { entriesOf } from "./edits.ts"
 import { siblingOf, uncountedUsers } from "./records.ts"
 import { indexType } from "./vnode-indexes.ts"
 
@@ -29,8 +30,10 @@ import { indexType } from "./vnode-indexes.ts"
  * the present one.
  */
 const unknownVersionStep = 2 ** 20
-/** Longer than any mount point's text. */
-const mountTextMax = 256
+/** Longer than nearly all links' texts, and any mount point's. */
+const linkTextMax = 256
+/** Control characters are in no link. */
+const lastControl = 0x1f
 const [hash, percent] = [0x23, 0x25]
 const rootVnode = 1
 
@@ -163,22 +166,57 @@ function guessedRecord(
     owner,
     parent,
     linkCount: 1,
-    ...guessedKind(group, file),
+    ...guessedKind(group, volume, file, parent),
     ...lengthHalves(files.size(file)),
   })
 }
 
-function guessedKind(group: GroupModel, file: number): { type: number; mode: number } {
+function guessedKind(
+  group: GroupModel,
+  volume: VolumeModel,
+  file: number,
+  parent: number,
+): { type: number; mode: number } {
   const vnode = group.files.vnode(file)
   if (classOf(vnode) === "large") return { type: vnodeTypes.directory, mode: vnode === rootVnode ? 0o777 : 0o755 }
-  return { type: isMountPoint(group, file) ? vnodeTypes.symlink : vnodeTypes.file, mode: 0o644 }
+  const text = linkTextOf(group, file)
+  if (isMountPoint(text)) return { type: vnodeTypes.symlink, mode: 0o644 }
+  if (text.length > 0 && leadsSomewhere(group, volume, vnode, parent, text))
+    return { type: vnodeTypes.symlink, mode: 0o755 }
+  return { type: vnodeTypes.file, mode: 0o644 }
 }
 
-/** Most files are told apart by their length or their first byte. */
-function isMountPoint(group: GroupModel, file: number): boolean {
-  if (group.files.size(file) >= mountTextMax) return false
-  const bytes = readStart(group, file, mountTextMax)
-  return (bytes[0] === hash || bytes[0] === percent) && /^[#%][\w.:-]+\.$/.test(bytes.toString("latin1"))
+/** What a file would say if it were a link; nothing of a file that cannot be one. Most are told apart by their length. */
+function linkTextOf(group: GroupModel, file: number): Buffer {
+  const size = group.files.size(file)
+  const text = size === 0 || size >= linkTextMax ? Buffer.alloc(0) : readStart(group, file, linkTextMax)
+  return text.every((byte) => byte > lastControl) ? text : Buffer.alloc(0)
+}
+
+const isMountPoint = (text: Buffer): boolean =>
+  (text[0] === hash || text[0] === percent) && /^[#%][\w.:-]+\.$/.test(text.toString("latin1"))
+
+/**
+ * A text without an end of line that is the path of something else in the volume is a symbolic link's: whoever writes a name into
+ * a file ends the line.
+ */
+function leadsSomewhere(group: GroupModel, volume: VolumeModel, vnode: number, parent: number, text: Buffer): boolean {
+  const { vnodes } = volume
+  let directory = parent
+  let isFound = false
+  for (const name of text.toString("latin1").split("/")) {
+    if (!volume.directories.has(directory) || vnodes.find(directory) < 0) return isFound // it may be read later
+    if (name === ".") continue
+    if (name === "..") {
+      directory = vnodes.parent(vnodes.find(directory))
+      continue
+    }
+    const entry = entriesOf(group, volume, directory).find((one) => one.name.toString("latin1") === name)
+    if (entry === undefined || entry.vnode === vnode) return false
+    isFound = true
+    directory = entry.vnode
+  }
+  return isFound
 }
 
 /** The access list on disk if it is sound, else that of another volume, else one that lets in administrators alone. */
