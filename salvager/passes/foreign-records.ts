@@ -69,7 +69,18 @@ function likeliest(group: GroupModel, cls: VnodeClass, exchanges: readonly Excha
   }
   if (best === undefined) return undefined
   const isAtStake = best.exchanges.some(({ missed }) => group.files.users(missed) === 0)
-  return best.evidence > 0 || isAtStake ? best : undefined
+  return isAtStake || (best.evidence > 0 && isTableLikely(group)) ? best : undefined
+}
+
+/**
+ * Do foreign records explain most of what the link table has against the records? Else the table is what is damaged, and the
+ * records are right.
+ */
+function isTableLikely(group: GroupModel): boolean {
+  let odd = 0
+  for (let file = 0; file < group.files.found; file++) if (surplusOf(group, file) !== 0) odd++
+  const explained = 2 * (exchangesOf(group, "large").length + exchangesOf(group, "small").length)
+  return 2 * explained >= odd
 }
 
 function isPossible({ files }: GroupModel, { vnodes }: VolumeModel, { used, missed }: Exchange): boolean {

@@ -58,3 +58,23 @@ test("a row of the link table that is wrong in just that way makes no record ano
     records,
   )
 })
+
+/** What the table says of other vnodes' files looked like versions that volumes had exchanged. */
+test("a link table whose rows are shifted, moved or lost costs no volume its version of a file", async (t) => {
+  for (const [at, length] of [
+    [256, 256],
+    [64, 2],
+    [100, 100],
+    [300, 32],
+    [8, 4],
+  ] as const)
+    for (const isCut of [true, false]) {
+      const directory = damagedPartition(t, "base")
+      const path = specialPath(directory, base.ann.rw, base.ann.rw, "linkTable")
+      const bytes = readFileSync(path)
+      const middle = isCut ? Buffer.alloc(0) : Buffer.alloc(length)
+      writeFileSync(path, Buffer.concat([bytes.subarray(0, at), middle, bytes.subarray(isCut ? at + length : at)]))
+      await salvageAll(directory)
+      t.deepEqual(lostFrom(t, directory), [], `${length} bytes at ${at}${isCut ? " cut out" : " put in"}`)
+    }
+})
