@@ -106,6 +106,12 @@ export class DataFiles {
     return this.#columns.users[file] ?? 0
   }
 
+  /** Files that exist and that no record uses, in order. */
+  *unused(): Generator<number> {
+    const { users } = this.#columns
+    for (let file = users.indexOf(0); file >= 0 && file < this.#found; file = users.indexOf(0, file + 1)) yield file
+  }
+
   /** One record more, or less, uses the file. */
   use(file: number, delta: 1 | -1 = 1): void {
     this.#columns.users[file] = this.users(file) + delta

@@ -55,6 +55,20 @@ export function entryWords(image: Buffer, nameLengths: Uint8Array): Uint32Array 
   return words.slice(0, end)
 }
 
+/** The name of a vnode in a sound directory; of several the last one. */
+export function nameFinder(image: Buffer): (vnode: number) => string | undefined {
+  const { nameLengths } = checkDirectory(image)
+  const words = entryWords(image, nameLengths)
+  return (vnode) => {
+    let at = words.lastIndexOf(vnode)
+    while (at > 0 && at % wordsPerEntry !== 1) at = words.lastIndexOf(vnode, at - 1) // a blob's number, or a uniquifier
+    if (at <= 0) return undefined
+    const blob = words[at - 1] ?? 0
+    const start = blob * blobSize + nameAt
+    return image.toString("utf8", start, start + (nameLengths[blob] ?? 0))
+  }
+}
+
 /** Entries of a sound directory. */
 function soundEntries(image: Buffer): ImageEntry[] {
   const entries: ImageEntry[] = []

@@ -183,11 +183,24 @@ export class Findings {
     this.group = group
   }
 
-  add(code: FindingCode, { detail, repair, ...subject }: Particulars = {}): void {
-    const key = `${code} ${subject.volume ?? ""}`
+  add(code: FindingCode, particulars: Particulars = {}): void {
+    if (this.#isKept(code, particulars.volume)) this.#keep(code, particulars)
+  }
+
+  /** The same; of findings of which there may be very many the particulars are asked for only if they are kept. */
+  addLate(code: FindingCode, volume: number | undefined, particulars: () => Particulars): void {
+    if (this.#isKept(code, volume)) this.#keep(code, { ...(volume !== undefined && { volume }), ...particulars() })
+  }
+
+  /** Counts one more. */
+  #isKept(code: FindingCode, volume: number | undefined): boolean {
+    const key = `${code} ${volume ?? ""}`
     const count = (this.#counts.get(key) ?? 0) + 1
     this.#counts.set(key, count)
-    if (count > keptPerCode) return
+    return count <= keptPerCode
+  }
+
+  #keep(code: FindingCode, { detail, repair, ...subject }: Particulars): void {
     const known = findingCodes[code]
     const text = detail === undefined ? known.text : `${known.text}: ${detail}`
     const finding = {

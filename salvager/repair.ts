@@ -72,6 +72,13 @@ export function repairGroup(group: GroupModel, options: RepairOptions): Repaired
   return new Repair(group, options).run()
 }
 
+interface CountChange {
+  readonly vnode: number
+  readonly tag: number
+  readonly found: number
+  readonly wanted: number
+}
+
 class Repair {
   readonly #group: GroupModel
   readonly #options: RepairOptions
@@ -80,6 +87,8 @@ class Repair {
   /** Special files are changed in several steps, and opened once. */
   readonly #specials = new Map<string, DiskFile>()
   #wrote = false
+  /** Counts that change; known when the first are set. */
+  #due: readonly CountChange[] | undefined
 
   constructor(group: GroupModel, options: RepairOptions) {
     this.#group = group
@@ -275,7 +284,8 @@ class Repair {
   #setCounts(isDue: (found: number, wanted: number) => boolean): void {
     const { linkTable } = this.#group
     if (linkTable === "missing" || linkTable === "empty" || this.#group.kept.length === 0) return
-    const due = [...this.#differences()].filter(({ found, wanted }) => isDue(found, wanted))
+    this.#due ??= [...this.#differences()]
+    const due = this.#due.filter(({ found, wanted }) => isDue(found, wanted))
     const [found, wanted] = [this.#group.rows[0] ?? 0, this.#group.plannedRows[0] ?? 0]
     const isRowZeroDue = found !== wanted && isDue(found, wanted)
     if (due.length === 0 && !isRowZeroDue) return
@@ -290,7 +300,7 @@ class Repair {
     transaction.write(specialInode(this.#group.id, "linkTable"), rowOffset(0), Uint8Array.of(row & 0xff, row >>> 8))
   }
 
-  *#differences(): Generator<{ vnode: number; tag: number; found: number; wanted: number }> {
+  *#differences(): Generator<CountChange> {
     const { rows, plannedRows } = this.#group
     for (let vnode = 1; vnode < plannedRows.length; vnode++) {
       if (rows[vnode] === plannedRows[vnode]) continue
@@ -418,9 +428,8 @@ class Repair {
     const { files, moves, elsewhere, kept, volumes, rubbish, headersToRemove, hasFolder } = this.#group
     this.#setCounts((found, wanted) => wanted < found)
     const moved = new Set(moves.map(({ from }) => from))
-    for (let file = 0; file < files.found; file++)
-      if (files.users(file) === 0 && !moved.has(file) && !elsewhere.has(file))
-        transaction.add({ kind: "unlink", inode: files.inode(file) })
+    for (const file of files.unused())
+      if (!moved.has(file) && !elsewhere.has(file)) transaction.add({ kind: "unlink", inode: files.inode(file) })
     for (const inode of rubbish) transaction.add({ kind: "unlink", inode })
     for (const volume of volumes) if (volume.fate === "delete") this.#removeVolume(transaction, volume)
     for (const name of headersToRemove) transaction.add({ kind: "removeHeader", volume: 0, name })

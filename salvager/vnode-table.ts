@@ -150,7 +150,7 @@ export class VnodeTable {
 
   /** Plans a change of fields. */
   change(slot: number, fields: Partial<VnodeRecord>): void {
-    vnodeRecordLayout.write({ ...this.record(slot), ...fields }, this.#columns.records, slot * recordSize)
+    vnodeRecordLayout.write(Object.assign(this.record(slot), fields), this.#columns.records, slot * recordSize)
     this.unmark(slot, "plain")
     this.mark(slot, "changed")
   }

@@ -24,6 +24,13 @@ export function entriesOf(group: GroupModel, volume: VolumeModel, directory: num
   return entries
 }
 
+/** A directory as it is on disk, if that is sound; undefined else. */
+export function soundImageOf(group: GroupModel, volume: VolumeModel, directory: number): Buffer | undefined {
+  const file = sourceOf(volume, directory)
+  const facts = volume.directories.get(directory)
+  return file < 0 || facts === undefined || facts.fault !== undefined ? undefined : readDirectory(group, file)
+}
+
 /** Keeps the entries of a directory on disk that were read for another purpose. */
 export function rememberEntries(volume: VolumeModel, directory: number, entries: readonly ImageEntry[]): void {
   const known = cache.get(volume) ?? new Map<number, readonly ImageEntry[]>()

@@ -66,8 +66,12 @@ function count(group: GroupModel, rows: Uint16Array, file: number, users: number
 
 function report(group: GroupModel, code: FindingCode, file: number, detail: string): void {
   const { files, store } = group
-  const subject = { vnode: files.vnode(file), unique: files.unique(file), file: store.path(files.inode(file)) }
-  group.findings.add(code, { ...subject, detail })
+  group.findings.addLate(code, undefined, () => ({
+    vnode: files.vnode(file),
+    unique: files.unique(file),
+    file: store.path(files.inode(file)),
+    detail,
+  }))
 }
 
 function reportUnused(group: GroupModel, file: number): void {

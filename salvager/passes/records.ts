@@ -98,7 +98,7 @@ class RecordCheck {
   #fix(code: FindingCode, detail: string, fields: Partial<VnodeRecord>): void {
     this.#report(code, detail)
     this.#volume.vnodes.change(this.#slot, fields)
-    this.#record = { ...this.#record, ...fields }
+    Object.assign(this.#record, fields)
   }
 
   /** Makes sure that the record has a data file; false if it has to go. A directory may do without: it is made again. */
