@@ -1,12 +1,13 @@
 /** Typical runs of our programs, for the sake of the code that they use. They work on a partition of their own, without privilege. */
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs"
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { fileserverSwitches } from "../cli/node-switches.ts"
-import { specialInode } from "../common/partition/inode-number.ts"
+import { dataInode, specialInode } from "../common/partition/inode-number.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import { openPartition } from "../common/partition/partition.ts"
+import { recordOffset } from "../common/vnode/vnode-record.ts"
 import type { GroupTask } from "../salvager/group-pool.ts"
 import type { WorkerOrder } from "../salvager/group-worker.ts"
 
@@ -19,6 +20,8 @@ export interface RunPrograms {
 const patienceMs = 60_000
 /** The id of the first volume of a partition. */
 const firstVolume = 536_870_912
+/** With so many names in a partition's directory a salvager loads the C library. */
+const manyNames = 64
 
 /** Everything that one typical run needs. */
 interface Scene {
@@ -63,20 +66,37 @@ async function runAlone(scene: Scene): Promise<void> {
   await run(scene, `partition create ${partition} --development`)
   for (const volume of ["packed.one", "packed.two"])
     await run(scene, `vos create ${volume} ${place} --everybody rlidwk`)
-  damage(scene)
-  await run(scene, `salvager ${place} --force`)
   await run(scene, `vos dump packed.two ${place} --file ${dumps}/two`)
   await run(scene, `vos restore packed.three ${place} --file ${dumps}/two`)
   await run(scene, `vos size packed.two ${place}`)
   await run(scene, `volinfo --partition ${partition}`)
+}
+
+/** Files for the salvage that follows. */
+async function runFilled(scene: Scene, port: number): Promise<void> {
+  for (const name of ["one", "two", "three"])
+    await run(scene, `fs put localhost:${port} ${join(scene.dumps, "two")} ${firstVolume}:${name}`)
+}
+
+async function runDamaged(scene: Scene): Promise<void> {
+  damage(scene)
+  await run(scene, `salvager ${placeOf(scene)} --offline --force`)
   await runWorker(scene)
 }
 
-/** So that a salvage has something to repair: a wrong link count of the root directory, and a wrong count of files. */
+/**
+ * So that a salvage has something to repair: wrong link counts, a wrong count of files, a wrong length, a wrong parent, and a
+ * damaged directory.
+ */
 function damage({ partition }: Scene): void {
+  for (let name = 0; name < manyNames; name++) writeFileSync(join(partition, `name-${name}`), "")
   const store = new InodeStore(openPartition(partition), firstVolume)
-  overwrite(store.path(specialInode(firstVolume, "linkTable")), 10, [3])
+  const [index, links] = [specialInode(firstVolume, "smallIndex"), specialInode(firstVolume, "linkTable")]
+  overwrite(store.path(links), 10, [3, 0, 3])
   overwrite(store.path(specialInode(firstVolume, "volumeInfo")), 152, [7])
+  overwrite(store.path(index), recordOffset(2) + 4, [7])
+  overwrite(store.path(index), recordOffset(4) + 32, [9])
+  overwrite(store.path(dataInode(1, 1, 0)), 12, [0])
 }
 
 function overwrite(path: string, at: number, bytes: readonly number[]): void {
@@ -156,7 +176,8 @@ export async function runTypically(programs: RunPrograms, folder: string): Promi
   const place = `${placeOf(scene)} --log-level error`
   await runAlone(scene)
   const fileserver = `fileserver ${place} --port 0`
-  await withDaemon(scene, fileserver, [], () => Promise.resolve())
+  await withDaemon(scene, fileserver, [], (port) => runFilled(scene, port))
+  await runDamaged(scene)
   await withDaemon(scene, `salvageserver ${place}`, [], () =>
     withDaemon(scene, fileserver, fileserverSwitches, (port) =>
       withDaemon(scene, `volserver ${place}`, [], () => runServed(scene, port)),

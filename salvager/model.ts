@@ -167,6 +167,12 @@ export const inodeKey = ({ high, low }: Inode): string => `${high} ${low}`
 /** How the link table was found: with a wrong stamp its rows are there but prove nothing; empty is too short for a stamp. */
 export type LinkTableState = "sound" | "stamp" | "empty" | "missing"
 
+/** Steps of a plan, for progress. */
+export type PlanPhase = "scan" | "records" | "directories" | "tree" | "counts"
+
+/** Told of each phase as it begins, and then, where that can be known, how much of it is done. */
+export type PlanProgress = (phase: PlanPhase, done: number, total: number) => void
+
 /** Told how much of a phase is done; called often, so it must be cheap. */
 export type Advance = (done: number, total: number) => void
 
@@ -174,8 +180,8 @@ export type Advance = (done: number, total: number) => void
 type MoveReason = "data-moved" | "data-misnamed"
 
 export class GroupModel {
-  /** Who wants to know how far a phase is. */
-  advance: Advance = () => undefined
+  readonly #progress: PlanProgress
+  #phase: PlanPhase = "scan"
   readonly partition: Partition
   readonly store: InodeStore
   readonly survey: Survey
@@ -236,12 +242,27 @@ export class GroupModel {
   /** Something unfinished is thrown away in this run: what only it used goes with it. */
   unfinished = false
 
-  constructor(survey: Survey, store: InodeStore) {
+  constructor(survey: Survey, store: InodeStore, progress: PlanProgress) {
     this.survey = survey
     this.partition = survey.partition
     this.store = store
     this.id = store.group
     this.findings = new Findings(store.group)
+    this.#progress = progress
+  }
+
+  /** A phase begins. */
+  enter(phase: PlanPhase): void {
+    this.#phase = phase
+    this.#progress(phase, 0, 0)
+  }
+
+  /**
+   * So much of the phase is done. A method, not a function that each phase puts here: by such functions V8 keeps the models of
+   * groups that are done until it collects the old generation too.
+   */
+  advance(done: number, total: number): void {
+    this.#progress(this.#phase, done, total)
   }
 
   /** Volumes that are checked and repaired, the read-write volume first. */

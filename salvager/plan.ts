@@ -6,7 +6,7 @@ import { InodeStore } from "../common/partition/inode-store.ts"
 import { dataFolder } from "../common/partition/namei-path.ts"
 import { vnodeTypes } from "../common/vnode/vnode-record.ts"
 import type { Finding, Severity } from "./finding.ts"
-import { GroupModel, type PlanOptions } from "./model.ts"
+import { GroupModel, type PlanOptions, type PlanProgress } from "./model.ts"
 import { planContents } from "./passes/contents.ts"
 import { readDirectoriesAhead, readTrees } from "./passes/directories.ts"
 import { checkDrafts, decideFates } from "./passes/fates.ts"
@@ -32,12 +32,6 @@ export interface GroupPlan {
   readonly counts: Readonly<Record<Severity, number>>
 }
 
-/** Steps of a plan, for progress. */
-export type PlanPhase = "scan" | "records" | "directories" | "tree" | "counts"
-
-/** Told of each phase as it begins, and then, where that can be known, how much of it is done. */
-export type PlanProgress = (phase: PlanPhase, done: number, total: number) => void
-
 /**
  * Looks at everything in a group. The caller holds the locks of all its volumes (or only wants to know).
  * @throws DiskError if something cannot be read
@@ -48,12 +42,8 @@ export function planGroup(
   options: PlanOptions,
   progress: PlanProgress = () => undefined,
 ): GroupPlan {
-  const model = new GroupModel(survey, new InodeStore(survey.partition, group))
-  const enter = (phase: PlanPhase): void => {
-    model.advance = (done, total) => progress(phase, done, total)
-    progress(phase, 0, 0)
-  }
-  enter("scan")
+  const model = new GroupModel(survey, new InodeStore(survey.partition, group), progress)
+  model.enter("scan")
   const scan = beginInodes(model, options.threads)
   readIndexes(model)
   if (scan.isShared) readDirectoriesAhead(model)
@@ -65,7 +55,7 @@ export function planGroup(
     return concluded(model)
   }
   readInfos(model)
-  enter("records")
+  model.enter("records")
   matchRecords(model)
   decideFates(model)
   noteEmptyGroup(model)
@@ -74,18 +64,18 @@ export function planGroup(
   checkInfos(model)
   returnForeignRecords(model, "large")
   checkRecords(model)
-  enter("directories")
+  model.enter("directories")
   readTrees(model, options)
   reportStrangers(model)
   checkAccessLists(model)
   noteGarbage(model)
-  enter("tree")
+  model.enter("tree")
   for (const volume of model.kept) {
     settleTree(model, volume)
     settleOrphans(model, volume, options)
     planContents(model, volume, options)
   }
-  enter("counts")
+  model.enter("counts")
   planLinks(model)
   for (const volume of model.kept) planSummary(model, volume, options)
   return concluded(model)

@@ -17,7 +17,7 @@ import {
 import { isHidden } from "../../common/partition/inode-store.ts"
 import { linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../../common/partition/link-table.ts"
 import { decodeInode, decodeNumber, specialFolder } from "../../common/partition/namei-path.ts"
-import type { DataFolder, Oddity } from "../folder-scan.ts"
+import type { DataFolder, Oddity, ScanSink } from "../folder-scan.ts"
 import { type GroupModel, inodeKey, VolumeModel } from "../model.ts"
 import { beginScan, type FolderScan, type ScanThreads } from "../scan-threads.ts"
 
@@ -44,7 +44,8 @@ export function beginInodes(group: GroupModel, threads?: ScanThreads): FolderSca
 
 /** Reads the names of all data files, their owner data, and the link table. */
 export function endInodes(group: GroupModel, scan: FolderScan): void {
-  scan.finish({ files: group.files.scanned, odd: (oddity) => takeOddity(group, oddity) }, group.advance)
+  const sink: ScanSink = { files: group.files.scanned, odd: (oddity) => takeOddity(group, oddity) }
+  scan.finish(sink, (done, total) => group.advance(done, total))
   group.files.sort()
   for (const { path, inode } of group.misplaced.values()) {
     const { vnode, high, tag } = inodeParts(inode)
