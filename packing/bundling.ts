@@ -43,13 +43,31 @@ function atItsPlace(text: string, path: string, buildFolder: string): string {
     .replaceAll("__dirname", path.includes(nativePackage) ? pathCode(join(own, "..")) : "__dirname")
 }
 
-const places = (buildFolder: string): Plugin => ({
-  name: "places",
-  setup({ onLoad }) {
+/**
+ * What `using` is compiled to calls two functions, which every module has of its own. In packed code all share one pair, so that V8
+ * warms it up, and optimizes it, once.
+ */
+const disposal = /^var __addDisposableResource = .*?^};\nvar __disposeResources = .*?^}\);\n/ms
+const disposalNames = "{ __addDisposableResource, __disposeResources }"
+const disposalModule = "disposal"
+
+const modules = (buildFolder: string): Plugin => ({
+  name: "modules",
+  setup({ onLoad, onResolve }) {
+    let functions = ""
     onLoad({ filter: /\.[cm]?js$/ }, async ({ path }): Promise<OnLoadResult | undefined> => {
       const text = await readFile(path, "utf8")
-      return placeWords.test(text) ? { contents: atItsPlace(text, path, buildFolder), loader: "js" } : undefined
+      const own = disposal.exec(text)?.[0]
+      if (own === undefined && !placeWords.test(text)) return undefined
+      functions ||= own ?? ""
+      const shared = own === functions ? text.replace(own, `import ${disposalNames} from "${disposalModule}"\n`) : text
+      return { contents: atItsPlace(shared, path, buildFolder), loader: "js" }
     })
+    onResolve({ filter: /^disposal$/ }, ({ path }) => ({ path, namespace: disposalModule }))
+    onLoad({ filter: /./, namespace: disposalModule }, () => ({
+      contents: `${functions}export ${disposalNames}`,
+      loader: "js",
+    }))
   },
 })
 
@@ -117,7 +135,7 @@ export async function bundle(
     write: false,
     logLevel: "warning",
     external,
-    plugins: [...plugins, deferral, places(buildFolder)],
+    plugins: [...plugins, deferral, modules(buildFolder)],
     ...options,
   })
   const textOf = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? ""

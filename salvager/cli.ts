@@ -121,12 +121,15 @@ function requireSense(wanted: SalvagerArguments): void {
 /** Those that are named, or all of the machine; one that cannot be used is told, and keeps none of the others waiting. */
 function openPartitions(paths: readonly string[] | undefined): Partition[] {
   if (paths !== undefined) return [...new Set(paths)].map((path) => openPartition(path))
-  const found = findPartitions(undefined, (path, error) => {
-    process.stderr.write(`dafs salvager: ${path}: ${error instanceof Error ? error.message : String(error)}\n`)
-    process.exitCode = exitCodes.partlyDone
-  })
+  const found = findPartitions(undefined, (path, error) => reportTrouble({ path }, error))
   if (found.length > 0) return found
   throw new AfsError("ENOENT", "salvager", {}, { detail: "there is no partition: name one with --partition" })
+}
+
+/** Something went wrong that keeps no group from its salvage. */
+function reportTrouble({ path }: Pick<Partition, "path">, error: unknown): void {
+  process.stderr.write(`dafs salvager: ${path}: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = exitCodes.partlyDone
 }
 
 /** A mistyped id must not look like a sound volume. @throws AfsError VNOVOL if there was nothing to salvage */
@@ -188,7 +191,7 @@ async function salvageWhat(
   if (volumeid !== undefined && partition !== undefined)
     return [await salvageVolume(partition, volumeid, salvage, emit)]
   const order = { stateDirectory: stateDirectoryOf(wanted), hasFileserver: salvage.claimant.fileserver !== undefined }
-  return salvagePartitions(partitions, { salvage, parallel, order }, emit)
+  return salvagePartitions(partitions, { salvage, parallel, order, unsettled: reportTrouble }, emit)
 }
 
 /** 0: everything may be served. A worker of the salvage server says no more than that it did its work. */

@@ -6,10 +6,12 @@
  * overlooked one would take its files for nobody's. OpenAFS asks the cache alone.
  */
 import { setTimeout as delay } from "node:timers/promises"
-import { type DiskEntry, isDiskError } from "../common/disk/disk.ts"
+import { isDiskError } from "../common/disk/disk.ts"
+import type { FileEntry } from "../common/disk/folder-reader.ts"
 import { AfsError, isAfsError } from "../common/error.ts"
 import { volumeLockPath } from "../common/lock/lock-path.ts"
 import { programOf } from "../common/lock/process-name.ts"
+import { InodeStore } from "../common/partition/inode-store.ts"
 import type { Partition } from "../common/partition/partition.ts"
 import { programTypeName } from "../common/protocol/codes.ts"
 import { fssyncReasons, responses } from "../fssync/message.ts"
@@ -42,7 +44,7 @@ export class GroupHold {
   readonly #survey: Survey
   readonly #options: HoldOptions
   readonly #checkouts = new Map<number, VolumeCheckout>()
-  #special: readonly DiskEntry[] = []
+  #special: readonly FileEntry[] = []
   /** Members of which something lies on the disk. */
   #onDisk: readonly number[] = []
   /** Members that the fileserver's cache lists; undefined if there is no fileserver, or it could not tell. */
@@ -75,12 +77,12 @@ export class GroupHold {
   }
 
   #look(): void {
-    this.#special = this.#survey.specialOf(this.group)
+    this.#special = new InodeStore(this.partition, this.group).specialFiles()
     this.#onDisk = this.#survey.membersOf(this.group, this.#special)
   }
 
   /** What lies in the group's folder of special files, since all members are held. */
-  get special(): readonly DiskEntry[] {
+  get special(): readonly FileEntry[] {
     return this.#special
   }
 

@@ -148,12 +148,16 @@ class Pool {
     child.send(order)
     child.on("message", (report: WorkerReport) => this.#take(worker, report))
     child.once("error", (error) => this.#ended(worker, error.message))
-    child.once("exit", (code, signal) =>
-      this.#ended(worker, signal === null ? `ended with status ${code}` : `was killed by ${signal}`),
-    )
+    child.once("exit", (code, signal) => {
+      const how = signal === null ? `ended with status ${code}` : `was killed by ${signal}`
+      // what it said before may still be on its way
+      if (child.connected) child.once("disconnect", () => this.#ended(worker, how))
+      else this.#ended(worker, how)
+    })
   }
 
   #take(worker: PoolWorker, report: WorkerReport): void {
+    if (!this.#workers.has(worker)) return // its tasks are others' by now
     if (report.type === "progress") this.#emit(report.event)
     else if (report.type === "done") {
       worker.tasks.shift()

@@ -25,6 +25,8 @@ export interface PartitionRunOptions {
   readonly order: Pick<WorkerOrder, "stateDirectory" | "hasFileserver">
   /** See PoolOptions; default: as many as are worth it. */
   readonly atOnce?: number
+  /** Told of a partition of which all groups were done, but which could not be tidied up: it may stay out of service. */
+  readonly unsettled?: (partition: Partition, error: Error) => void
 }
 
 /** What a salvage takes, roughly: to take a group, look at it and give it back; and for each vnode. */
@@ -46,11 +48,11 @@ const leftover = /^salvage\.(inodes|temp)\..*\d$/
  */
 export async function salvagePartitions(
   partitions: readonly Partition[],
-  { salvage, parallel, order, atOnce }: PartitionRunOptions,
+  { salvage, parallel, order, atOnce, unsettled }: PartitionRunOptions,
   emit: Emit,
 ): Promise<GroupResult[]> {
-  if (partitions.some(hasMany)) folderOpener()
   const surveys = new Map(partitions.map((partition) => [partition.path, new Survey(partition)]))
+  if ([...surveys.values()].some(hasMany)) folderOpener()
   const tasks = partitions.flatMap((partition) => tasksOf(partition, surveys.get(partition.path), salvage.force))
   // where there is nothing to share out, threads share the work on a group
   const threads = tasks.length === 1 ? parallel : 1
@@ -68,18 +70,33 @@ export async function salvagePartitions(
     atOnce: atOnce ?? workersFor(estimatedMs(surveys.values()), parallel),
   } as const
   const results = await salvageGroups(tasks, pool, emit)
-  if (signal?.aborted === true) throw new AfsError("INTERRUPTED", "salvage", {})
+  if (results.length < tasks.length) throw new AfsError("INTERRUPTED", "salvage", {})
   for (const partition of partitions) {
     expireOld(partition, salvage)
     putStrayHeadersAside(partition, salvage, emit)
-    if (!salvage.readOnly) settle(partition, results, tasks)
+    if (!salvage.readOnly) trySettle(partition, results, tasks, unsettled)
   }
   return results
 }
 
-/** So many folders are read that it is worth to load the C library for them. Nearly every name is a volume's header file. */
-const hasMany = ({ disk, path }: Partition): boolean =>
-  disk === nodeDisk && (disk.list(path)?.length ?? 0) >= namesForReader
+/** What was done to the groups is done, and is told, whatever becomes of the files beside them. */
+function trySettle(
+  partition: Partition,
+  results: readonly GroupResult[],
+  tasks: readonly GroupTask[],
+  unsettled: PartitionRunOptions["unsettled"],
+): void {
+  try {
+    settle(partition, results, tasks)
+  } catch (error) {
+    if (!isDiskError(error) || unsettled === undefined) throw error
+    unsettled(partition, error)
+  }
+}
+
+/** So many folders are read that it is worth to load the C library for them. */
+const hasMany = ({ partition, nameCount }: Survey): boolean =>
+  partition.disk === nodeDisk && nameCount >= namesForReader
 
 /** How long it takes one process, told from the number of groups and the sizes of some indexes. */
 function estimatedMs(surveys: Iterable<Survey>): number {

@@ -2,7 +2,8 @@
  * Salvages of a partition's volume groups: each group by itself, checked out, looked at, repaired and given back. One group
  * that cannot be salvaged stops no other.
  */
-import { type DiskEntry, isDiskError } from "../common/disk/disk.ts"
+import { isDiskError } from "../common/disk/disk.ts"
+import type { FileEntry } from "../common/disk/folder-reader.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError, FormatError, isAfsError } from "../common/error.ts"
 import { specialInode } from "../common/partition/inode-number.ts"
@@ -246,7 +247,7 @@ class GroupSalvage {
   }
 
   /** `special`: what lies in the group's folder of special files now. */
-  #lookAndRepair(special: readonly DiskEntry[], threads: ScanThreads): Repaired {
+  #lookAndRepair(special: readonly FileEntry[], threads: ScanThreads): Repaired {
     const { readOnly, claimant, orphans, salvageDirs } = this.#options
     const now = this.#now()
     const { finished, withoutDraft } = readOnly ? noDrafts : this.#finishDrafts(special, now)
@@ -310,7 +311,7 @@ class GroupSalvage {
   }
 
   /** Tidies up after restores and clones that were in place when they were broken off; others leave the old volume in place. */
-  #finishDrafts(special: readonly DiskEntry[], now: number): DraftsMet {
+  #finishDrafts(special: readonly FileEntry[], now: number): DraftsMet {
     const finished: Finding[] = []
     const withoutDraft = new Set<number>()
     const store = new InodeStore(this.#partition, this.#group)
@@ -379,7 +380,7 @@ class GroupSalvage {
 }
 
 /** A special file is a symbolic link while another version of its volume is put into place. */
-const hasLinks = (entries: readonly DiskEntry[]): boolean => entries.some(({ isLink }) => isLink)
+const hasLinks = (entries: readonly FileEntry[]): boolean => entries.some(({ isLink }) => isLink)
 
 function summaryOf(volume: GroupPlan["model"]["volumes"][number]): VolumeSummary {
   const { id, info, fate, vnodes } = volume

@@ -3,7 +3,7 @@
  * group they lie in. Nobody is asked, so nothing that a server remembers wrongly can make a salvage overlook a volume.
  */
 import { type DiskEntry, isDiskError } from "../common/disk/disk.ts"
-import { listFolder } from "../common/disk/folder-reader.ts"
+import { type FileEntry, listFolder } from "../common/disk/folder-reader.ts"
 import { FormatError } from "../common/error.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
 import { dataFolder, decodeNumber, groupFolder } from "../common/partition/namei-path.ts"
@@ -102,7 +102,7 @@ function push<T>(lists: Map<number, T[]>, key: number, value: T): void {
 interface GroupLook {
   readonly group: number
   /** What lies in its folder of special files. */
-  readonly special: readonly DiskEntry[]
+  readonly special: readonly FileEntry[]
   /** The volumes among that. */
   readonly volumes: readonly number[]
   /** Volumes beside which no draft lies; see findDraft. */
@@ -117,6 +117,7 @@ export class Survey {
   readonly partition: Partition
   readonly #look: GroupLook | undefined
   readonly #first: Survey | undefined
+  #names: readonly DiskEntry[] | undefined
   #headers: HeaderIndex | undefined
   #groups: Map<number, readonly number[]> | undefined
   #homes: Map<number, number[]> | undefined
@@ -125,6 +126,16 @@ export class Survey {
     this.partition = partition
     this.#first = first
     this.#look = look
+  }
+
+  /** How many names the partition's directory has; nearly each is that of a volume's header file. */
+  get nameCount(): number {
+    return this.#entries.length
+  }
+
+  get #entries(): readonly DiskEntry[] {
+    this.#names ??= listFolder(this.partition.disk, this.partition.path) ?? []
+    return this.#names
   }
 
   /** All header files, by volume id. */
@@ -178,7 +189,7 @@ export class Survey {
   }
 
   /** What lies in a group's folder of special files. */
-  specialOf(group: number): readonly DiskEntry[] {
+  specialOf(group: number): readonly FileEntry[] {
     return this.#look?.group === group ? this.#look.special : new InodeStore(this.partition, group).specialEntries()
   }
 
@@ -200,7 +211,7 @@ export class Survey {
    */
   forGroup(
     group: number,
-    special: readonly DiskEntry[] = this.specialOf(group),
+    special: readonly FileEntry[] = this.specialOf(group),
     withoutDraft: ReadonlySet<number> = new Set(),
   ): Survey {
     const volumes = this.#volumesAmong(group, special)
@@ -258,7 +269,7 @@ export class Survey {
 
   #readHeaders(): HeaderFile[] {
     const found: HeaderFile[] = []
-    for (const { name, isDirectory } of listFolder(this.partition.disk, this.partition.path) ?? []) {
+    for (const { name, isDirectory } of this.#entries) {
       const volume = headerVolume(name)
       const file = volume === undefined || isDirectory ? undefined : this.#headerFile(name, volume)
       if (file !== undefined) found.push(file)

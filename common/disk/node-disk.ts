@@ -64,15 +64,13 @@ function attempt<T>(call: string, path: string, work: () => T, offset?: number):
   }
 }
 
-/** The value, or undefined where the path (or a folder of it) does not exist. */
-function ifPresent<T>(call: string, path: string, work: () => T): T | undefined {
-  try {
-    return attempt(call, path, work)
-  } catch (error) {
-    if (isDiskError(error, "ENOENT", "ENOTDIR")) return undefined
-    throw error
-  }
+/** Undefined where the path (or a folder of it) does not exist. @throws DiskError for any other failure */
+function requireAbsence(call: string, path: string, cause: unknown): undefined {
+  const error = new DiskError(call, path, cause)
+  if (!isDiskError(error, "ENOENT", "ENOTDIR")) throw error
 }
+
+const undefinedIfAbsent = { throwIfNoEntry: false } as const
 
 /** A salvage makes one for every file of a partition: what is rarely asked for is worked out when it is. */
 class NodeStat implements DiskStat {
@@ -209,7 +207,11 @@ class NodeFile implements DiskFile {
   }
 
   stat(): DiskStat {
-    return attempt("stat", this.path, () => toStat(fstatSync(this.descriptor)))
+    try {
+      return toStat(fstatSync(this.descriptor))
+    } catch (cause) {
+      throw new DiskError("stat", this.path, cause)
+    }
   }
 
   setOwner(uid: number, gid: number): void {
@@ -261,7 +263,11 @@ class NodeFile implements DiskFile {
     if (this.#descriptor < 0) return
     const descriptor = this.#descriptor
     this.#descriptor = -1
-    attempt("close", this.path, () => closeSync(descriptor))
+    try {
+      closeSync(descriptor)
+    } catch (cause) {
+      throw new DiskError("close", this.path, cause)
+    }
   }
 
   [Symbol.dispose](): void {
@@ -292,28 +298,43 @@ class NodeFile implements DiskFile {
   }
 }
 
-/** The machine's file system. */
+/** The machine's file system. What is called for every file of a partition makes no function for its failure. */
 export const nodeDisk: Disk = {
-  open: (path, mode, permissions = 0o600) =>
-    new NodeFile(
-      path,
-      attempt("open", path, () => openSync(path, openFlags[mode], permissions)),
-    ),
-  stat(path) {
-    const stats = ifPresent("stat", path, () => statSync(path, { throwIfNoEntry: false }))
-    return stats === undefined ? undefined : toStat(stats)
+  open(path, mode, permissions = 0o600) {
+    try {
+      return new NodeFile(path, openSync(path, openFlags[mode], permissions))
+    } catch (cause) {
+      throw new DiskError("open", path, cause)
+    }
   },
-  readFile: (path) => ifPresent("read", path, () => readFileSync(path)),
-  list: (path) =>
-    ifPresent("list", path, () =>
-      readdirSync(path, { withFileTypes: true }).map(
+  stat(path) {
+    try {
+      const stats = statSync(path, undefinedIfAbsent)
+      return stats === undefined ? undefined : toStat(stats)
+    } catch (cause) {
+      return requireAbsence("stat", path, cause)
+    }
+  },
+  readFile(path) {
+    try {
+      return readFileSync(path)
+    } catch (cause) {
+      return requireAbsence("read", path, cause)
+    }
+  },
+  list(path) {
+    try {
+      return readdirSync(path, { withFileTypes: true }).map(
         (entry): DiskEntry => ({
           name: entry.name,
           isDirectory: entry.isDirectory(),
           isLink: entry.isSymbolicLink(),
         }),
-      ),
-    ),
+      )
+    } catch (cause) {
+      return requireAbsence("list", path, cause)
+    }
+  },
   mkdir: (path, permissions) => attempt("mkdir", path, () => mkdirSync(path, permissions)),
   rmdir: (path) => attempt("rmdir", path, () => rmdirSync(path)),
   unlink: (path) => attempt("unlink", path, () => unlinkSync(path)),
@@ -323,7 +344,7 @@ export const nodeDisk: Disk = {
   readLink(path) {
     try {
       // nearly everything is no link, and to fail takes far longer than to look
-      return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(path) : undefined
+      return lstatSync(path, undefinedIfAbsent)?.isSymbolicLink() === true ? readlinkSync(path) : undefined
     } catch (cause) {
       const code = cause instanceof Error && "code" in cause ? cause.code : undefined
       if (code === "ENOENT" || code === "ENOTDIR" || code === "EINVAL") return undefined

@@ -5,7 +5,7 @@
  * are not looked at here: who creates or unlinks a data file settles its count first (volume-transaction.ts).
  */
 import { type Disk, type DiskEntry, type DiskFile, type DiskStat, isDiskError, type OpenMode } from "../disk/disk.ts"
-import { listFolder } from "../disk/folder-reader.ts"
+import { type FileEntry, listFiles, listFolder } from "../disk/folder-reader.ts"
 import { AfsError } from "../error.ts"
 import { type Inode, inodeParts, specialInode, specialTypes } from "./inode-number.ts"
 import { LinkTable } from "./link-table.ts"
@@ -197,7 +197,7 @@ export class InodeStore {
   }
 
   /** True if the file's owner data is `owner`, or cannot be compared. */
-  ownerMatches(stat: DiskStat, owner: OwnerData): boolean {
+  ownerMatches(stat: Pick<DiskStat, "uid" | "gid" | "mode">, owner: OwnerData): boolean {
     return this.partition.ownerEncoding === "development" || ownerIs(stat, owner)
   }
 
@@ -212,6 +212,11 @@ export class InodeStore {
   /** What lies in the folder of special files. */
   specialEntries(): readonly DiskEntry[] {
     return listFolder(this.partition.disk, `${this.#root}/${specialFolder}`) ?? []
+  }
+
+  /** The same with what stat tells of each file. */
+  specialFiles(): readonly FileEntry[] {
+    return listFiles(this.partition.disk, `${this.#root}/${specialFolder}`) ?? []
   }
 
   /** Ids of the volumes that have special files here, other than the group's link table, ascending. */

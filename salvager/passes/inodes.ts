@@ -64,10 +64,10 @@ function misplaced(group: GroupModel, file: string, inode: Inode): void {
 
 function scanSpecial(group: GroupModel): void {
   const folder = `${group.store.root}/${specialFolder}`
-  for (const { name, isDirectory } of group.survey.specialOf(group.id)) {
+  for (const { name, isDirectory, facts } of group.survey.specialOf(group.id)) {
     const path = `${folder}/${name}`
     const inode = decodeInode(name)
-    const stat = isDirectory ? undefined : group.partition.disk.stat(path)
+    const stat = isDirectory ? undefined : (facts ?? group.partition.disk.stat(path))
     if (inode === undefined || stat?.isFile !== true) foreign(group, path)
     else if (!inodeParts(inode).special) takeMisplaced(group, path, inode)
     else if (inodeParts(inode).rest !== 0) misplaced(group, path, inode)
@@ -75,7 +75,7 @@ function scanSpecial(group: GroupModel): void {
   }
 }
 
-function takeSpecial(group: GroupModel, inode: Inode, stat: DiskStat): void {
+function takeSpecial(group: GroupModel, inode: Inode, stat: Pick<DiskStat, "size" | "uid" | "gid" | "mode">): void {
   const { high: id, tag } = inodeParts(inode)
   const type = typeOf.get(tag)
   const ownerRight = group.store.ownerMatches(stat, { parameter: id, number: tag })
