@@ -51,6 +51,10 @@ const disposal = /^var __addDisposableResource = .*?^};\nvar __disposeResources 
 const disposalNames = "{ __addDisposableResource, __disposeResources }"
 const disposalModule = "disposal"
 
+/** As many lines, so that the lines behind it are still what the module's source map says. */
+const importInPlaceOf = (own: string): string =>
+  `import ${disposalNames} from "${disposalModule}"${own.replace(/[^\n]/g, "")}`
+
 const modules = (buildFolder: string): Plugin => ({
   name: "modules",
   setup({ onLoad, onResolve }) {
@@ -60,7 +64,7 @@ const modules = (buildFolder: string): Plugin => ({
       const own = disposal.exec(text)?.[0]
       if (own === undefined && !placeWords.test(text)) return undefined
       functions ||= own ?? ""
-      const shared = own === functions ? text.replace(own, `import ${disposalNames} from "${disposalModule}"\n`) : text
+      const shared = own === functions ? text.replace(own, importInPlaceOf(own)) : text
       return { contents: atItsPlace(shared, path, buildFolder), loader: "js" }
     })
     onResolve({ filter: /^disposal$/ }, ({ path }) => ({ path, namespace: disposalModule }))

@@ -147,7 +147,9 @@ class Pool {
     this.#workers.add(worker)
     child.send(order)
     child.on("message", (report: WorkerReport) => this.#take(worker, report))
-    child.once("error", (error) => this.#ended(worker, error.message))
+    child.on("error", (error) => {
+      if (child.pid === undefined) this.#ended(worker, error.message) // else it could not be told something: it ends, or has
+    })
     child.once("exit", (code, signal) => {
       const how = signal === null ? `ended with status ${code}` : `was killed by ${signal}`
       // what it said before may still be on its way
@@ -170,7 +172,7 @@ class Pool {
   /** Fewer at a time as the end comes near, so that all end together. */
   #handOut(worker: PoolWorker): void {
     const share = Math.ceil(this.#waiting.length / (4 * this.#options.parallel))
-    const tasks = this.#isStopped ? [] : this.#waiting.splice(0, Math.min(batchMax, share))
+    const tasks = this.#isStopped || isGone(worker) ? [] : this.#waiting.splice(0, Math.min(batchMax, share))
     worker.tasks.push(...tasks)
     if (tasks.length > 0) worker.process.send({ type: "tasks", tasks })
     else if (worker.tasks.length === 0 && worker.process.connected) worker.process.disconnect()
@@ -199,6 +201,9 @@ class Pool {
     })
   }
 }
+
+const isGone = ({ process: { exitCode, signalCode, connected } }: PoolWorker): boolean =>
+  exitCode !== null || signalCode !== null || !connected
 
 /** How many processes are worth their start beside this one for so much work, on `parallel` processors. */
 export function workersFor(workMs: number, parallel: number): number {

@@ -25,7 +25,7 @@ export interface PartitionRunOptions {
   readonly order: Pick<WorkerOrder, "stateDirectory" | "hasFileserver">
   /** See PoolOptions; default: as many as are worth it. */
   readonly atOnce?: number
-  /** Told of a partition of which all groups were done, but which could not be tidied up: it may stay out of service. */
+  /** Told of a partition of which all groups were done, but whose other files could not be put right: it may stay out of service. */
   readonly unsettled?: (partition: Partition, error: Error) => void
 }
 
@@ -73,25 +73,16 @@ export async function salvagePartitions(
   if (results.length < tasks.length) throw new AfsError("INTERRUPTED", "salvage", {})
   for (const partition of partitions) {
     expireOld(partition, salvage)
-    putStrayHeadersAside(partition, salvage, emit)
-    if (!salvage.readOnly) trySettle(partition, results, tasks, unsettled)
+    try {
+      putStrayHeadersAside(partition, salvage, emit)
+      if (!salvage.readOnly) settle(partition, results, tasks)
+    } catch (error) {
+      // what was done to the groups is done, and is told, whatever becomes of the files beside them
+      if (!isDiskError(error) || unsettled === undefined) throw error
+      unsettled(partition, error)
+    }
   }
   return results
-}
-
-/** What was done to the groups is done, and is told, whatever becomes of the files beside them. */
-function trySettle(
-  partition: Partition,
-  results: readonly GroupResult[],
-  tasks: readonly GroupTask[],
-  unsettled: PartitionRunOptions["unsettled"],
-): void {
-  try {
-    settle(partition, results, tasks)
-  } catch (error) {
-    if (!isDiskError(error) || unsettled === undefined) throw error
-    unsettled(partition, error)
-  }
 }
 
 /** So many folders are read that it is worth to load the C library for them. */

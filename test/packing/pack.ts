@@ -68,6 +68,14 @@ function scene(t: ExecutionContext<{ packed: string }>) {
 const sound = "/vicepa: groups: none; findings: none\n"
 const withCache = (run: PackedRun): boolean | undefined => run.code?.hadCache
 
+test("what `using` is compiled to is in a packed file once", (t) => {
+  const folder = join(t.context.packed, "packed")
+  const codes = readdirSync(folder).filter((name) => /^dafs-salvager-\w+\.js$/.test(name))
+  t.is(codes.length, 1)
+  for (const name of codes)
+    t.is(readFileSync(join(folder, name), "utf8").match(/__addDisposableResource\d* = /g)?.length, 1)
+})
+
 test("packed: commands run the code that was packed, with what V8 had compiled of it", (t) => {
   const { build, partition, salvage, folder } = scene(t)
   const own = salvage()

@@ -137,6 +137,50 @@ test("a process that dies takes down the group that it had in hand and no other,
   t.is(results.filter(({ status }) => status === "clean").length, groups.length - 1)
 })
 
+test("what a process had said before it died counts, whatever it was to do next", async (t) => {
+  const partition = await manyVolumes(t, 12)
+  const groups = new Survey(partition).allGroups()
+  const program = builtProgram("test/salvager/parting-worker.program.js")
+  const pool = { parallel: 2, order: orderOf(), work: slowWork(partition), program }
+  const results = await salvageGroups(tasksOf(partition, groups), pool, () => undefined)
+  t.deepEqual(
+    results.map(({ group }) => group),
+    groups,
+  )
+  t.true(results.some(({ milliseconds, status }) => milliseconds === 4711 && status === "clean"))
+  t.true(results.filter(({ status }) => status !== "clean").length <= 1)
+})
+
+test("a run that is told to stop when all groups are done has come to its end", async (t) => {
+  const directory = damagedPartition(t, "base")
+  writeFileSync(`${directory}/FORCESALVAGE`, "")
+  const partition = openPartition(directory)
+  const stop = new AbortController()
+  const order = { stateDirectory: "/nowhere", hasFileserver: false }
+  const salvage = { ...standaloneOptions, signal: stop.signal }
+  let left = new Survey(partition).allGroups().length
+  const emit = (event: SalvageEvent): void => {
+    if (event.type === "group" && --left === 0) stop.abort()
+  }
+  const results = await salvagePartitions([partition], { salvage, parallel: 1, order }, emit)
+  t.is(results.length, new Survey(partition).allGroups().length)
+  t.false(existsSync(`${directory}/FORCESALVAGE`))
+})
+
+test("a partition whose mark cannot be removed is told, and so is what became of its groups", async (t) => {
+  const directory = damagedPartition(t, "base")
+  mkdirSync(`${directory}/FORCESALVAGE`)
+  const partition = openPartition(directory)
+  const told: string[] = []
+  const order = { stateDirectory: "/nowhere", hasFileserver: false }
+  const unsettled = ({ path }: Partition, error: Error): void => void told.push(`${path}: ${error.message}`)
+  const run = { salvage: standaloneOptions, parallel: 1, order, unsettled }
+  const results = await salvagePartitions([partition], run, () => undefined)
+  t.is(results.length, new Survey(partition).allGroups().length)
+  t.is(told.length, 1)
+  t.regex(told[0] ?? "", /FORCESALVAGE/)
+})
+
 test("a run that is told to stop finishes what it has in hand and says that it was interrupted", async (t) => {
   const partition = await manyVolumes(t, 6)
   const stop = new AbortController()
