@@ -232,8 +232,8 @@ function entriesIn(open: OpenFolder, path: string, withFacts: boolean): FileEntr
   const entries: FileEntry[] = []
   while (folder.next()) {
     const { name, isDirectory, isLink } = folder
-    const facts = withFacts && !isDirectory && !isLink ? copyOf(folder.stat()) : undefined
-    entries.push({ name, isDirectory, isLink, facts })
+    const isAsked = withFacts && !isDirectory && !isLink
+    entries.push(isAsked ? { name, isDirectory, isLink, facts: copyOf(folder.stat()) } : { name, isDirectory, isLink })
   }
   return entries
 }
