@@ -169,7 +169,7 @@ test("a run that is told to stop when all groups are done has come to its end", 
 
 test("a partition whose mark cannot be removed is told, and so is what became of its groups", async (t) => {
   const directory = damagedPartition(t, "base")
-  mkdirSync(`${directory}/FORCESALVAGE`)
+  mkdirSync(`${directory}/FORCESALVAGE/folder`, { recursive: true })
   const partition = openPartition(directory)
   const told: string[] = []
   const order = { stateDirectory: "/nowhere", hasFileserver: false }
