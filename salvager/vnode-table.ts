@@ -150,7 +150,12 @@ export class VnodeTable {
 
   /** Plans a change of fields. */
   change(slot: number, fields: Partial<VnodeRecord>): void {
-    vnodeRecordLayout.write(Object.assign(this.record(slot), fields), this.#columns.records, slot * recordSize)
+    const { records, view } = this.#columns
+    const changes = Object.entries(fields)
+    if (changes.every(([field]) => wordOffsets.has(field)))
+      for (const [field, value] of changes)
+        view.setUint32(slot * recordSize + (wordOffsets.get(field) ?? 0), value, true)
+    else vnodeRecordLayout.write(Object.assign(this.record(slot), fields), records, slot * recordSize)
     this.unmark(slot, "plain")
     this.mark(slot, "changed")
   }
@@ -377,6 +382,8 @@ class Columns {
   }
 }
 
+/** Of fields that have a word for themselves: they are changed in place. */
+const wordOffsets: ReadonlyMap<string, number> = new Map(Object.entries(vnodeRecordLayout.offsets))
 const uniqueAt = vnodeRecordLayout.offsets["uniquifier"] ?? 0
 const parentAt = vnodeRecordLayout.offsets["parent"] ?? 0
 /** Of the first word. */
