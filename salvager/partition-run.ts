@@ -9,8 +9,9 @@ import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError } from "../common/error.ts"
 import { specialInode } from "../common/partition/inode-number.ts"
 import { InodeStore } from "../common/partition/inode-store.ts"
-import { headerVolume, makeOwnFolder, type Partition } from "../common/partition/partition.ts"
+import { headerVolume, type Partition } from "../common/partition/partition.ts"
 import { vnodeClasses } from "../common/vnode/vnode-record.ts"
+import { putAside } from "./aside.ts"
 import { findingCodes } from "./finding.ts"
 import { type GroupTask, salvageGroups, workersFor } from "./group-pool.ts"
 import type { WorkerOrder } from "./group-worker.ts"
@@ -128,7 +129,7 @@ function putStrayHeadersAside(partition: Partition, { readOnly, now }: SalvageOp
     if (!name.endsWith(".vol") || headerVolume(name) !== undefined) continue
     const file = `${path}/${name}`
     const date = now?.() ?? Math.floor(Date.now() / 1000)
-    if (!readOnly) disk.rename(file, `${makeOwnFolder(partition, "aside")}/${name}-${date}`)
+    if (!readOnly) putAside(partition, file, name, date)
     const code = "header-stray"
     emit({ type: "finding", partition: partitionName, done: !readOnly, code, group: 0, file, ...findingCodes[code] })
   }

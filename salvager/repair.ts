@@ -13,7 +13,6 @@
  * they are waited for once, before 5.
  */
 import { basename, dirname } from "node:path"
-import { type DiskFile, isDiskError } from "../common/disk/disk.ts"
 import {
   type Inode,
   inodeParts,
@@ -22,20 +21,22 @@ import {
   specialTypes,
 } from "../common/partition/inode-number.ts"
 import type { InodeStore } from "../common/partition/inode-store.ts"
-import { countIn, linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../common/partition/link-table.ts"
-import { headerPath, headerVolume, makeOwnFolder } from "../common/partition/partition.ts"
+import { countIn } from "../common/partition/link-table.ts"
+import { headerPath, headerVolume } from "../common/partition/partition.ts"
 import type { ProgramTypeNumber } from "../common/protocol/codes.ts"
 import { newVnodeIndex } from "../common/vnode/vnode-index.ts"
 import { indexSizeMax, type VnodeClass, vnodeAt, vnodeClasses } from "../common/vnode/vnode-record.ts"
-import { UnsyncedChanges } from "../common/volume/unsynced-changes.ts"
 import { discardDraft } from "../common/volume/volume-draft.ts"
 import { newVolumeHeader, volumeHeaderLayout } from "../common/volume/volume-header.ts"
 import { dontSalvageMark, type VolumeInfo, volumeInfoLayout } from "../common/volume/volume-info.ts"
-import { VolumeTransaction } from "../common/volume/volume-transaction.ts"
-import { type GroupModel, inodeKey, type VolumeModel } from "./model.ts"
+import type { VolumeTransaction } from "../common/volume/volume-transaction.ts"
+import { putAside } from "./aside.ts"
+import { LinkTableRepair } from "./link-table-repair.ts"
+import type { GroupModel, VolumeModel } from "./model.ts"
 import { plannedDirectory } from "./passes/edits.ts"
 import { indexType } from "./passes/vnode-indexes.ts"
 import { endOfRecords, type RecordSpan, recordSpans, wholeRecord } from "./planned-records.ts"
+import { RepairCommits } from "./repair-commits.ts"
 
 export interface RepairOptions {
   /** Whose mark VolumeInfo carries meanwhile. */
@@ -72,36 +73,30 @@ export function repairGroup(group: GroupModel, options: RepairOptions): Repaired
   return new Repair(group, options).run()
 }
 
-interface CountChange {
-  readonly vnode: number
-  readonly tag: number
-  readonly found: number
-  readonly wanted: number
-}
-
 class Repair {
   readonly #group: GroupModel
   readonly #options: RepairOptions
   readonly #store: InodeStore
-  readonly #unsynced: UnsyncedChanges
-  /** Special files are changed in several steps, and opened once. */
-  readonly #specials = new Map<string, DiskFile>()
-  #wrote = false
-  /** Counts that change; known when the first are set. */
-  #due: readonly CountChange[] | undefined
+  readonly #commits: RepairCommits
+  readonly #linkTable: LinkTableRepair
+  /** True once files took their places. */
+  #placed = false
 
   constructor(group: GroupModel, options: RepairOptions) {
     this.#group = group
     this.#options = options
     this.#store = options.store ?? group.store
-    this.#unsynced = new UnsyncedChanges(this.#store)
+    this.#commits = new RepairCommits(this.#store, group.hasFolder)
+    this.#linkTable = new LinkTableRepair(group, this.#commits, (transaction, inode, parameter, bytes) =>
+      this.#make(transaction, inode, parameter, bytes),
+    )
   }
 
   run(): Repaired {
     try {
       return this.#steps()
     } finally {
-      this.#closeSpecials()
+      this.#commits.closeSpecials()
     }
   }
 
@@ -109,35 +104,35 @@ class Repair {
     const group = this.#group
     const changing = group.kept.filter((volume) => this.#isChanging(volume))
     if (changing.length > 0)
-      this.#commit((transaction) => {
+      this.#commits.commit((transaction) => {
         for (const volume of changing) this.#markInUse(transaction, volume)
       })
-    this.#raiseCounts()
+    this.#linkTable.raise()
     this.#placeFiles()
     this.#makeFiles()
-    this.#syncButCounts()
-    if (group.kept.some(hasTail)) this.#commit((transaction) => this.#settleTails(transaction))
-    this.#commit((transaction) => this.#writeVolumes(transaction))
-    this.#syncButCounts()
-    this.#commit((transaction) => this.#lowerAndRemove(transaction))
+    this.#commits.syncButCounts(group)
+    if (group.kept.some(hasTail)) this.#commits.commit((transaction) => this.#settleTails(transaction))
+    this.#commits.commit((transaction) => this.#writeVolumes(transaction))
+    this.#commits.syncButCounts(group)
+    this.#commits.commit((transaction) => this.#lowerAndRemove(transaction))
     this.#discardDrafts()
-    this.#syncAll()
-    this.#commit((transaction) => {
+    this.#commits.syncAll()
+    this.#commits.commit((transaction) => {
       for (const volume of group.kept) this.#writeInfo(transaction, volume, changing.includes(volume))
     })
-    this.#syncAll()
+    this.#commits.syncAll()
     return {
       deleted: this.#withoutHeader(),
       created: group.kept.filter((volume) => volume.headerWrong).map(({ id }) => id),
       changed: group.kept.filter((volume) => volume.contentChanged).map(({ id }) => id),
-      wrote: this.#wrote || group.draftsToDiscard.length > 0,
+      wrote: this.#commits.wrote || this.#placed || group.draftsToDiscard.length > 0,
     }
   }
 
   /** No special file may be open then: another one may take its place. */
   #discardDrafts(): void {
     if (this.#group.draftsToDiscard.length === 0) return
-    this.#closeSpecials()
+    this.#commits.closeSpecials()
     for (const volume of this.#group.draftsToDiscard) discardDraft(this.#store, volume)
   }
 
@@ -147,62 +142,6 @@ class Repair {
     const removed = headersToRemove.map((name) => headerVolume(name)).filter((id) => id !== undefined)
     const deleted = volumes.filter(({ fate }) => fate === "delete").map(({ id }) => id)
     return [...new Set([...removed, ...deleted])].filter((id) => !kept.some((volume) => volume.id === id))
-  }
-
-  /** Runs one step; a step without changes touches nothing. */
-  #commit(fill: (transaction: VolumeTransaction) => void): void {
-    const options = { groupExists: this.#group.hasFolder }
-    using transaction = new VolumeTransaction(this.#store, (inode) => this.#special(inode), options)
-    fill(transaction)
-    if (transaction.writes.length === 0) return
-    this.#wrote = true
-    // a header file takes its name when its bytes are safe
-    transaction.commit(transaction.writes.some(({ kind }) => kind === "header") ? "always" : "none")
-    for (const write of transaction.writes) this.#unsynced.add(write)
-  }
-
-  #special(inode: Inode): DiskFile | undefined {
-    if (!inodeParts(inode).special) return undefined
-    const key = inodeKey(inode)
-    const file = this.#specials.get(key) ?? this.#store.open(inode, "write")
-    this.#specials.set(key, file)
-    return file
-  }
-
-  #closeSpecials(): void {
-    for (const file of this.#specials.values()) file.close()
-    this.#specials.clear()
-  }
-
-  /** Returns when all that was changed so far survives a power failure. */
-  #syncAll(): void {
-    this.#unsynced.sync((inode) => {
-      const special = this.#specials.get(inodeKey(inode))
-      if (special === undefined) this.#syncFile(inode)
-      else special.sync()
-    })
-  }
-
-  /**
-   * The same, but for counts in a sound link table, which need no place in the order: without them a power failure leaves the
-   * counts that were there before the salvage, and volumes that say that they need another one. They are waited for with those
-   * that are lowered, before any volume is called sound.
-   */
-  #syncButCounts(): void {
-    const table = specialInode(this.#group.id, "linkTable")
-    const isPut = this.#group.linkTable === "sound" && this.#unsynced.forget(table)
-    this.#syncAll()
-    if (isPut) this.#unsynced.add({ kind: "count", vnode: 0, tag: 0, count: 0 })
-  }
-
-  /** What is gone by now need not be kept. */
-  #syncFile(inode: Inode): void {
-    try {
-      using file = this.#store.open(inode, "read")
-      file.sync()
-    } catch (error) {
-      if (!isDiskError(error, "ENOENT", "ENOTDIR")) throw error
-    }
   }
 
   // step 1
@@ -239,24 +178,6 @@ class Repair {
 
   // step 2
 
-  #raiseCounts(): void {
-    const { id, linkTable, linkTableOwnerRight, linkTablePad, linkTableTooLong, plannedRows } = this.#group
-    const inode = specialInode(id, "linkTable")
-    if (this.#group.kept.length === 0) return
-    const isWhole = linkTable === "sound" && linkTableOwnerRight && !linkTableTooLong && linkTablePad === 0
-    if (!isWhole)
-      this.#commit((transaction) => {
-        if (linkTable === "missing") this.#make(transaction, inode, id, tableBytes(plannedRows))
-        else if (linkTable === "empty") transaction.write(inode, 0, tableBytes(plannedRows))
-        else if (linkTable === "stamp") transaction.write(inode, 0, stampBytes())
-        if (linkTableTooLong) transaction.add({ kind: "truncate", inode, size: endOfRows(plannedRows) })
-        if (linkTablePad > 0) transaction.write(inode, linkTablePad, Uint8Array.of(0))
-        if (!linkTableOwnerRight && linkTable !== "missing")
-          transaction.add({ kind: "owner", inode, parameter: id, number: specialTypes.linkTable })
-      })
-    this.#setCounts((found, wanted) => wanted > found)
-  }
-
   /** Makes a special file that is missing. */
   #make(transaction: VolumeTransaction, inode: Inode, parameter: number, bytes: Uint8Array): void {
     this.#clearFolders([inode])
@@ -276,39 +197,7 @@ class Repair {
   #clear(path: string): void {
     const { partition } = this.#store
     if ((partition.disk.readLink(path) ?? partition.disk.stat(path)) === undefined) return
-    const aside = makeOwnFolder(partition, "aside")
-    partition.disk.rename(path, `${aside}/${this.#group.id}-${basename(path)}-${this.#options.now}`)
-  }
-
-  /** Sets the counts for which `isDue`. A table that was made anew has them already. */
-  #setCounts(isDue: (found: number, wanted: number) => boolean): void {
-    const { linkTable } = this.#group
-    if (linkTable === "missing" || linkTable === "empty" || this.#group.kept.length === 0) return
-    this.#due ??= [...this.#differences()]
-    const due = this.#due.filter(({ found, wanted }) => isDue(found, wanted))
-    const [found, wanted] = [this.#group.rows[0] ?? 0, this.#group.plannedRows[0] ?? 0]
-    const isRowZeroDue = found !== wanted && isDue(found, wanted)
-    if (due.length === 0 && !isRowZeroDue) return
-    this.#commit((transaction) => {
-      for (const { vnode, tag, wanted: count } of due) transaction.add({ kind: "count", vnode, tag, count })
-      if (isRowZeroDue) this.#writeRowZero(transaction, wanted)
-    })
-  }
-
-  /** The volumes of the group. No other bit of this row means anything. */
-  #writeRowZero(transaction: VolumeTransaction, row: number): void {
-    transaction.write(specialInode(this.#group.id, "linkTable"), rowOffset(0), Uint8Array.of(row & 0xff, row >>> 8))
-  }
-
-  *#differences(): Generator<CountChange> {
-    const { rows, plannedRows } = this.#group
-    for (let vnode = 1; vnode < plannedRows.length; vnode++) {
-      if (rows[vnode] === plannedRows[vnode]) continue
-      for (let tag = 0; tag < 5; tag++) {
-        const [found, wanted] = [countIn(rows[vnode] ?? 0, tag), countIn(plannedRows[vnode] ?? 0, tag)]
-        if (found !== wanted) yield { vnode, tag, found, wanted }
-      }
-    }
+    putAside(partition, path, `${this.#group.id}-${basename(path)}`, this.#options.now)
   }
 
   /** Files that somebody uses come to where they belong. */
@@ -320,14 +209,14 @@ class Repair {
     for (const [file, path] of elsewhere) {
       if (files.users(file) === 0 && !moved.has(file)) continue
       this.#store.adopt(path, files.inode(file))
-      this.#wrote = true
+      this.#placed = true
     }
   }
 
   #makeFiles(): void {
     const { files, newFiles, moves } = this.#group
     for (const some of chunks(newFiles)) {
-      this.#commit((transaction) => {
+      this.#commits.commit((transaction) => {
         for (const { file, volume, directory } of some) {
           const { bytes } = plannedDirectory(this.#group, volume, directory)
           transaction.createWhole(files.inode(file), files.version(file), bytes)
@@ -335,13 +224,13 @@ class Repair {
       })
     }
     for (const some of chunks(moves)) {
-      this.#commit((transaction) => {
+      this.#commits.commit((transaction) => {
         for (const { from, to } of some)
           transaction.add({ kind: "move", from: files.inode(from), to: files.inode(to), parameter: files.version(to) })
       })
     }
     for (const some of chunks(this.#group.wrongOwners))
-      this.#commit((transaction) => this.#setOwners(transaction, some))
+      this.#commits.commit((transaction) => this.#setOwners(transaction, some))
   }
 
   #setOwners(transaction: VolumeTransaction, some: GroupModel["wrongOwners"]): void {
@@ -417,7 +306,7 @@ class Repair {
   /** The bytes of a span as they shall be; what lies between the records stays what it is. */
   #filled(inode: Inode, { start, end, writes }: RecordSpan): Uint8Array {
     const bytes = new Uint8Array(end - start)
-    this.#special(inode)?.read(bytes, start)
+    this.#commits.special(inode)?.read(bytes, start)
     for (const write of writes) bytes.set(write.bytes, write.offset - start)
     return bytes
   }
@@ -426,7 +315,7 @@ class Repair {
 
   #lowerAndRemove(transaction: VolumeTransaction): void {
     const { files, moves, elsewhere, kept, volumes, rubbish, headersToRemove, hasFolder } = this.#group
-    this.#setCounts((found, wanted) => wanted < found)
+    this.#linkTable.lower()
     const moved = new Set(moves.map(({ from }) => from))
     for (const file of files.unused())
       if (!moved.has(file) && !elsewhere.has(file)) transaction.add({ kind: "unlink", inode: files.inode(file) })
@@ -474,25 +363,6 @@ const hasTail = ({ indexes }: VolumeModel): boolean =>
   classes.some((cls) => indexes[cls].tail > 0 || indexes[cls].size > indexSizeMax(cls))
 
 const infoInode = (volume: VolumeModel): Inode => specialInode(volume.id, "volumeInfo")
-
-const stampBytes = (): Uint8Array => linkTableStamp.encode({ magic: linkTableMagic, version: linkTableVersion })
-
-function tableBytes(rows: Uint16Array): Uint8Array {
-  const bytes = new Uint8Array(rowOffset(rows.length))
-  bytes.set(stampBytes())
-  for (let row = 0; row < rows.length; row++) {
-    bytes[rowOffset(row)] = (rows[row] ?? 0) & 0xff
-    bytes[rowOffset(row) + 1] = (rows[row] ?? 0) >>> 8
-  }
-  return bytes
-}
-
-/** Where a link table with these rows may end. */
-function endOfRows(rows: Uint16Array): number {
-  let count = rows.length
-  while (count > 1 && rows[count - 1] === 0) count--
-  return rowOffset(count)
-}
 
 function* chunks<T>(items: readonly T[]): Generator<T[]> {
   for (let start = 0; start < items.length; start += filesPerTransaction)
