@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { MessageChannel, Worker } from "node:worker_threads"
 import type { WorkerOrder } from "../salvager/group-worker.ts"
-import { type ScanTask, scanWords } from "../salvager/scan-task.ts"
+import { newThreadState, type ScanTask, scanWords } from "../salvager/scan-task.ts"
 import { newPartition, volumeOf } from "../test/support/volume-builder.ts"
 import { startFileserver } from "./fileserver-process.ts"
 import { type Answer, answer, inTemporaryDirectory, report, type Side } from "./measure.ts"
@@ -60,7 +60,7 @@ const threadSide = (name: string, program: string): Side => ({
   name,
   async round() {
     const begin = performance.now()
-    const thread = new Worker(program)
+    const thread = new Worker(program, { workerData: newThreadState() })
     const { port1, port2 } = new MessageChannel()
     const words = new Int32Array(new SharedArrayBuffer(4 * Object.keys(scanWords).length))
     const task: ScanTask = { folders: [], isDevelopment: true, words, port: port2 }

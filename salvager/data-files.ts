@@ -71,7 +71,7 @@ export class DataFiles {
     const { scanned } = this
     const { count } = scanned
     if (count > filesMax) throw new RangeError(`${count} data files in one volume group`)
-    this.#columns = new Columns(count)
+    this.#columns = new Columns(roomFor(count))
     this.#columns.takeOrdered(scanned, inOrder(scanned.vnode.subarray(0, count)))
     this.#count = count
     this.#found = count
@@ -169,11 +169,14 @@ export class DataFiles {
   }
 
   #grow(): void {
-    const grown = new Columns(Math.max(64, 2 * this.#columns.vnode.length))
+    const grown = new Columns(roomFor(this.#count))
     grown.take(this.#columns)
     this.#columns = grown
   }
 }
+
+/** What is planned is little beside what exists: in a great group columns are not made twice for it. */
+const roomFor = (count: number): number => count + Math.max(64, count >>> 6)
 
 /** What is known of each file, in one piece of memory. */
 class Columns {

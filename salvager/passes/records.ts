@@ -236,7 +236,7 @@ class RecordCheck {
     const found = recordLength(this.#record)
     if (found === size) return
     const dataVersion = (this.#record.dataVersion + 1) >>> 0
-    this.#fix("vnode-length", `${found}, the data file has ${size}`, { ...lengthHalves(size), dataVersion })
+    this.#fix("vnode-length", `${found}, the data file has ${size}`, { dataVersion, ...lengthHalves(size) })
     this.#volume.vnodes.mark(this.#slot, "contentChanged")
   }
 
