@@ -1,5 +1,5 @@
 import test from "ava"
-import { dataInode, specialInode } from "../../../common/partition/inode-number.ts"
+import { dataInode } from "../../../common/partition/inode-number.ts"
 import {
   endOfRun,
   inStages,
@@ -7,7 +7,9 @@ import {
   type MetadataWriteKind,
   stageOf,
 } from "../../../common/volume/metadata-write.ts"
+import { unorderedWrites } from "../../support/unordered-writes.ts"
 
+const low = dataInode(2, 2, 0)
 const before = (earlier: MetadataWriteKind, later: MetadataWriteKind): boolean => stageOf[earlier] < stageOf[later]
 
 test("metadata write: a count is raised before anything can point to its file, and lowered when nothing does", (t) => {
@@ -34,24 +36,8 @@ test("metadata write: the link table outlives what it counts, and a header file 
   }
 })
 
-const low = dataInode(2, 2, 0)
-const plainWrites: readonly MetadataWrite[] = [
-  { kind: "removeHeader", volume: 9 },
-  { kind: "leaveGroup" },
-  { kind: "unlink", inode: specialInode(9, "volumeInfo") },
-  { kind: "release", inode: low },
-  { kind: "count", vnode: 4, tag: 0, count: 1 },
-  { kind: "header", volume: 8, bytes: new Uint8Array(76), replace: false },
-  { kind: "truncate", inode: specialInode(8, "smallIndex"), size: 8 },
-  { kind: "write", inode: specialInode(8, "smallIndex"), offset: 0, bytes: new Uint8Array(8) },
-  { kind: "owner", inode: specialInode(8, "smallIndex"), parameter: 8, number: 2 },
-  { kind: "link", from: specialInode(9, "smallIndex"), to: specialInode(8, "smallIndex") },
-  { kind: "create", inode: low, parameter: 0 },
-  { kind: "claim", vnode: 2, tag: 0, delta: 1 },
-]
-
 test("metadata write: kinds are applied in the order of their stages, and equals in the order given", (t) => {
-  const ordered = inStages(plainWrites)
+  const ordered = inStages(unorderedWrites)
   t.deepEqual(
     ordered.map(({ kind }) => kind),
     [

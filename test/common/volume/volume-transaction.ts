@@ -18,6 +18,7 @@ import { atEveryCut, type Cut, cutDisk } from "../../support/cut-disk.ts"
 import { partitionProblems } from "../../support/partition-state.ts"
 import { addSampleVolume, makeSampleVolume, type SampleFiles, sampleId } from "../../support/sample-volume.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
+import { unorderedWrites } from "../../support/unordered-writes.ts"
 
 const files: SampleFiles = { a: "first", b: "second", c: "third" }
 
@@ -76,22 +77,6 @@ function neverRecord(): never {
   throw new Error("no record")
 }
 
-const low = dataInode(2, 2, 0)
-const plainWrites: readonly MetadataWrite[] = [
-  { kind: "removeHeader", volume: 9 },
-  { kind: "leaveGroup" },
-  { kind: "unlink", inode: specialInode(9, "volumeInfo") },
-  { kind: "release", inode: low },
-  { kind: "count", vnode: 4, tag: 0, count: 1 },
-  { kind: "header", volume: 8, bytes: new Uint8Array(76), replace: false },
-  { kind: "truncate", inode: specialInode(8, "smallIndex"), size: 8 },
-  { kind: "write", inode: specialInode(8, "smallIndex"), offset: 0, bytes: new Uint8Array(8) },
-  { kind: "owner", inode: specialInode(8, "smallIndex"), parameter: 8, number: 2 },
-  { kind: "link", from: specialInode(9, "smallIndex"), to: specialInode(8, "smallIndex") },
-  { kind: "create", inode: low, parameter: 0 },
-  { kind: "claim", vnode: 2, tag: 0, delta: 1 },
-]
-
 test("transaction: the disk sees the stages in that order, whatever the order in which they were given", (t) => {
   const plain = partitionIn(t)
   makeSampleVolume(plain, { files })
@@ -140,8 +125,8 @@ test("transaction: nothing but new files is on the disk before the commit", (t) 
   const store = makeSampleVolume(partition, { files })
   const before = snapshot(partition.path)
   using transaction = new VolumeTransaction(store)
-  for (const write of plainWrites) if (write.kind !== "create" && write.kind !== "release") transaction.add(write)
-  transaction.add({ kind: "release", inode: low })
+  for (const write of unorderedWrites) if (write.kind !== "create" && write.kind !== "release") transaction.add(write)
+  transaction.add({ kind: "release", inode: dataInode(2, 2, 0) })
   t.deepEqual(snapshot(partition.path), before)
 })
 
