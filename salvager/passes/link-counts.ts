@@ -4,6 +4,7 @@
  */
 import { basename } from "node:path"
 import { countIn, linkCountMax, withCount } from "../../common/partition/link-table.ts"
+import { decodeInode } from "../../common/partition/namei-path.ts"
 import type { FindingCode } from "../finding.ts"
 import type { GroupModel } from "../model.ts"
 
@@ -27,13 +28,23 @@ export function planLinks(group: GroupModel): void {
       continue
     }
     const path = group.elsewhere.get(file)
-    if (path !== undefined) reportMisplaced(group, file, path, users > 0 || moved.has(file))
     if (users > 0) count(group, rows, file, users)
-    else if (file < files.found && !moved.has(file) && path === undefined) reportUnused(group, file)
+    if (path !== undefined) planElsewhere(group, file, path, users > 0 || moved.has(file))
+    else if (users === 0 && file < files.found && !moved.has(file)) reportUnused(group, file)
   }
   countVolumes(group, rows)
   reportDangling(group, rows)
   group.plannedRows = rows
+}
+
+/** What is nobody's stays where it does not belong, and goes where it is and only its name has bits that no server sets. */
+function planElsewhere(group: GroupModel, file: number, path: string, isUsed: boolean): void {
+  const named = decodeInode(basename(path))
+  if (isUsed || named === undefined || group.store.path(named) !== path) reportMisplaced(group, file, path, isUsed)
+  else {
+    group.rubbish.push(named)
+    reportUnused(group, file, path)
+  }
 }
 
 function reportMisplaced(group: GroupModel, file: number, path: string, isUsed: boolean): void {
@@ -64,22 +75,23 @@ function count(group: GroupModel, rows: Uint16Array, file: number, users: number
     report(group, "link-count", file, `${found}, used by ${users}`)
 }
 
-function report(group: GroupModel, code: FindingCode, file: number, detail: string): void {
+/** `path`: default: where the file belongs. */
+function report(group: GroupModel, code: FindingCode, file: number, detail: string, path?: string): void {
   const { files, store } = group
   group.findings.addLate(code, undefined, () => ({
     vnode: files.vnode(file),
     unique: files.unique(file),
-    file: store.path(files.inode(file)),
+    file: path ?? store.path(files.inode(file)),
     detail,
   }))
 }
 
-function reportUnused(group: GroupModel, file: number): void {
+function reportUnused(group: GroupModel, file: number, path?: string): void {
   const { files, home } = group
   const vnode = files.vnode(file)
   const isSuperseded = home !== undefined && home.vnodes.find(vnode) >= 0
   if (group.unfinished || group.replaced.has(file)) return // it goes with what was unfinished, or for a better one
-  report(group, isSuperseded ? "data-superseded" : "data-unused", file, `${files.size(file)} bytes`)
+  report(group, isSuperseded ? "data-superseded" : "data-unused", file, `${files.size(file)} bytes`, path)
 }
 
 /** Row 0 counts the volumes of the group. */

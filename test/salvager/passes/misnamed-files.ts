@@ -1,5 +1,5 @@
 /** Data files whose names are damaged. OpenAFS's salvager loses most of them, and changes the fids of the others. */
-import { existsSync, linkSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, linkSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import test, { type ExecutionContext } from "ava"
 import { encodeInode } from "../../../common/partition/namei-path.ts"
@@ -118,3 +118,17 @@ test("a file in the place of a folder of data files is put aside where the folde
   )
   mkdirSync(holder, { recursive: true })
 })
+
+// A version of a file that nobody uses goes; under a name that no server gives it stayed, and OpenAFS's salvager found it each time.
+for (const tag of [5, 6, 7])
+  test(`a second version of a data file under a name with tag ${tag} goes`, async (t) => {
+    const directory = damagedPartition(t, "base")
+    const path = dataPath(directory, docs, file.vnode, file.unique)
+    const stray = join(dirname(path), named(file.unique, file.vnode | (tag << 26)))
+    copyFileSync(path, stray)
+    t.deepEqual(found(await salvageAll(directory)), [`data-superseded ${file.vnode}`])
+    t.false(existsSync(stray))
+    t.true(existsSync(path))
+    t.deepEqual(partitionProblems(directory), [])
+    t.deepEqual(found(await salvageAll(directory)), [])
+  })
