@@ -334,9 +334,10 @@ export class GroupModel {
     this.moves = this.moves.filter(({ to }) => this.files.users(to) > 0)
   }
 
-  /** The name that a data file has on disk now. */
-  presentInode(file: number): Inode {
-    return this.files.inode(this.#origins.get(file) ?? file)
+  /** Where the bytes of a data file are on disk now, which may be to get another name, another place, or both. */
+  presentPath(file: number): string {
+    const origin = this.#origins.get(file) ?? file
+    return this.elsewhere.get(origin) ?? this.store.path(this.files.inode(origin))
   }
 
   /** A record gives up its data file, which was rightly its own. */

@@ -4,11 +4,7 @@ import type { GroupModel } from "./model.ts"
 
 /** The first bytes of a data file, at most `bytesMax`. */
 export function readStart(group: GroupModel, file: number, bytesMax: number): Buffer {
-  const elsewhere = group.elsewhere.get(file)
-  using opened =
-    elsewhere === undefined
-      ? group.store.open(group.presentInode(file), "read")
-      : group.partition.disk.open(elsewhere, "read")
+  using opened = group.partition.disk.open(group.presentPath(file), "read")
   const bytes = Buffer.allocUnsafe(Math.min(group.files.size(file), bytesMax)) // what is not read is cut off
   return bytes.subarray(0, opened.read(bytes, 0))
 }

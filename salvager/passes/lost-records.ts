@@ -151,9 +151,7 @@ function guessedRecord(
   const cls = classOf(files.vnode(file))
   const holder = volume.vnodes.find(parent)
   const owner = holder < 0 ? 0 : volume.vnodes.record(holder).owner
-  const elsewhere = group.elsewhere.get(file)
-  const stat =
-    elsewhere === undefined ? group.store.stat(group.presentInode(file)) : group.partition.disk.stat(elsewhere)
+  const stat = group.partition.disk.stat(group.presentPath(file))
   const modified = stat?.modified ?? options.now
   return newVnodeRecord(cls, {
     uniquifier: files.unique(file),
