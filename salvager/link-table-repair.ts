@@ -1,5 +1,5 @@
 /** The link table as the plan wants it: counts are raised before anything points to a file, and lowered when nothing does. */
-import { type Inode, specialInode, specialTypes } from "../common/partition/inode-number.ts"
+import { type Inode, specialInode, specialTypes, tagCount } from "../common/partition/inode-number.ts"
 import { countIn, linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../common/partition/link-table.ts"
 import type { VolumeTransaction } from "../common/volume/volume-transaction.ts"
 import type { GroupModel } from "./model.ts"
@@ -76,7 +76,7 @@ export class LinkTableRepair {
     const { rows, plannedRows } = this.#group
     for (let vnode = 1; vnode < plannedRows.length; vnode++) {
       if (rows[vnode] === plannedRows[vnode]) continue
-      for (let tag = 0; tag < 5; tag++) {
+      for (let tag = 0; tag < tagCount; tag++) {
         const [found, wanted] = [countIn(rows[vnode] ?? 0, tag), countIn(plannedRows[vnode] ?? 0, tag)]
         if (found !== wanted) yield { vnode, tag, found, wanted }
       }

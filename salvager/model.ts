@@ -233,7 +233,7 @@ export class GroupModel {
   moves: { readonly from: number; readonly to: number; readonly why: MoveReason }[] = []
   /** Where the bytes of planned files are now that get another name: by position. */
   readonly #origins = new Map<number, number>()
-  readonly #moving = new Set<number>()
+  #moving = new Set<number>()
   readonly #siblings = new Map<VolumeModel, readonly VolumeModel[]>()
   #lastVnode = 0
   #lastUnique = 0
@@ -332,6 +332,7 @@ export class GroupModel {
   /** A file whose record goes in the end, as that of an orphan that is removed, needs no new name. */
   dropIdleMoves(): void {
     this.moves = this.moves.filter(({ to }) => this.files.users(to) > 0)
+    this.#moving = new Set(this.moves.map(({ from }) => from))
   }
 
   /** Where the bytes of a data file are on disk now, which may be to get another name, another place, or both. */

@@ -3,7 +3,7 @@
  * fileservers away until all of it was salvaged, and files that a salvager of OpenAFS left behind.
  * OpenAFS vol/vol-salvage.c (SalvageFileSys1).
  */
-import { isDiskError } from "../common/disk/disk.ts"
+import { type DiskEntry, isDiskError } from "../common/disk/disk.ts"
 import { folderOpener } from "../common/disk/folder-reader.ts"
 import { nodeDisk } from "../common/disk/node-disk.ts"
 import { AfsError } from "../common/error.ts"
@@ -75,8 +75,9 @@ export async function salvagePartitions(
   for (const partition of partitions) {
     expireOld(partition, salvage)
     try {
-      putStrayHeadersAside(partition, salvage, emit)
-      if (!salvage.readOnly) settle(partition, results, tasks)
+      const entries = partition.disk.list(partition.path) ?? []
+      putStrayHeadersAside(partition, entries, salvage, emit)
+      if (!salvage.readOnly) settle(partition, entries, results, tasks)
     } catch (error) {
       // what was done to the groups is done, and is told, whatever becomes of the files beside them
       if (!isDiskError(error) || unsettled === undefined) throw error
@@ -123,9 +124,14 @@ function tasksOf(partition: Partition, survey: Survey | undefined, isForced: boo
  * Names that end like a header's and say no volume belong to no group. OpenAFS's salvager removes them, whatever they are; a
  * header may have been among them.
  */
-function putStrayHeadersAside(partition: Partition, { readOnly, now }: SalvageOptions, emit: Emit): void {
-  const { disk, path, name: partitionName } = partition
-  for (const { name } of disk.list(path) ?? []) {
+function putStrayHeadersAside(
+  partition: Partition,
+  entries: readonly DiskEntry[],
+  { readOnly, now }: SalvageOptions,
+  emit: Emit,
+): void {
+  const { path, name: partitionName } = partition
+  for (const { name } of entries) {
     if (!name.endsWith(".vol") || headerVolume(name) !== undefined) continue
     const file = `${path}/${name}`
     const date = now?.() ?? Math.floor(Date.now() / 1000)
@@ -136,9 +142,14 @@ function putStrayHeadersAside(partition: Partition, { readOnly, now }: SalvageOp
 }
 
 /** A partition of which all was looked at may be served again. */
-function settle(partition: Partition, results: readonly GroupResult[], tasks: readonly GroupTask[]): void {
-  const { disk, path, name } = partition
-  for (const entry of disk.list(path) ?? [])
+function settle(
+  partition: Partition,
+  entries: readonly DiskEntry[],
+  results: readonly GroupResult[],
+  tasks: readonly GroupTask[],
+): void {
+  const { path, name } = partition
+  for (const entry of entries)
     if (leftover.test(entry.name) && !entry.isDirectory) remove(partition, `${path}/${entry.name}`)
   const isForced = tasks.every((task) => task.partition !== path || task.force)
   const isWhole = results.every((one) => one.partition !== name || (one.status !== "busy" && one.status !== "failed"))

@@ -203,11 +203,10 @@ class Repair {
   /** Files that somebody uses come to where they belong. */
   #placeFiles(): void {
     const { elsewhere, files, moves, newFiles } = this.#group
-    const moved = new Set(moves.map(({ from }) => from))
     const made = [...elsewhere.keys(), ...newFiles.map(({ file }) => file), ...moves.map(({ to }) => to)]
     this.#clearFolders(made.map((file) => files.inode(file)))
     for (const [file, path] of elsewhere) {
-      if (files.users(file) === 0 && !moved.has(file)) continue
+      if (files.users(file) === 0 && !this.#group.isMoving(file)) continue
       this.#store.adopt(path, files.inode(file))
       this.#placed = true
     }
@@ -314,11 +313,11 @@ class Repair {
   // step 4
 
   #lowerAndRemove(transaction: VolumeTransaction): void {
-    const { files, moves, elsewhere, kept, volumes, rubbish, headersToRemove, hasFolder } = this.#group
+    const { files, elsewhere, kept, volumes, rubbish, headersToRemove, hasFolder } = this.#group
     this.#linkTable.lower()
-    const moved = new Set(moves.map(({ from }) => from))
     for (const file of files.unused())
-      if (!moved.has(file) && !elsewhere.has(file)) transaction.add({ kind: "unlink", inode: files.inode(file) })
+      if (!this.#group.isMoving(file) && !elsewhere.has(file))
+        transaction.add({ kind: "unlink", inode: files.inode(file) })
     for (const inode of rubbish) transaction.add({ kind: "unlink", inode })
     for (const volume of volumes) if (volume.fate === "delete") this.#removeVolume(transaction, volume)
     for (const name of headersToRemove) transaction.add({ kind: "removeHeader", volume: 0, name })

@@ -3,6 +3,7 @@
  * what the records say. OpenAFS vol/vol-salvage.c (the end of SalvageVolumeGroup).
  */
 import { basename } from "node:path"
+import { tagCount } from "../../common/partition/inode-number.ts"
 import { countIn, linkCountMax, withCount } from "../../common/partition/link-table.ts"
 import { decodeInode } from "../../common/partition/namei-path.ts"
 import type { FindingCode } from "../finding.ts"
@@ -14,9 +15,8 @@ export function planLinks(group: GroupModel): void {
   const rows = new Uint16Array(rowCount(group))
   const { files } = group
   group.dropIdleMoves()
-  const moved = new Set(group.moves.map(({ from }) => from))
   for (const { from, why } of group.moves) group.findings.add(why, { file: group.store.path(files.inode(from)) })
-  const odd = new Set([...group.elsewhere.keys(), ...moved, ...group.replaced.keys()])
+  const odd = new Set([...group.elsewhere.keys(), ...group.moves.map(({ from }) => from), ...group.replaced.keys()])
   const { columns } = files
   for (let file = 0; file < files.count; file++) {
     const users = columns.users[file] ?? 0
@@ -29,8 +29,8 @@ export function planLinks(group: GroupModel): void {
     }
     const path = group.elsewhere.get(file)
     if (users > 0) count(group, rows, file, users)
-    if (path !== undefined) planElsewhere(group, file, path, users > 0 || moved.has(file))
-    else if (users === 0 && file < files.found && !moved.has(file)) reportUnused(group, file)
+    if (path !== undefined) planElsewhere(group, file, path, users > 0 || group.isMoving(file))
+    else if (users === 0 && file < files.found && !group.isMoving(file)) reportUnused(group, file)
   }
   countVolumes(group, rows)
   reportDangling(group, rows)
@@ -110,16 +110,14 @@ function reportDangling(group: GroupModel, rows: Uint16Array): void {
   const isAllThere = group.files.count === group.files.found
   if (isAllThere && isSame(rows, group.rows)) return // each count is that of a file in use
   const existing = new Uint16Array(rows.length)
-  for (let file = 0; file < group.files.found; file++) {
+  const note = (file: number): void => {
     const vnode = group.files.vnode(file)
     existing[vnode] = withCount(existing[vnode] ?? 0, group.files.tag(file), 1)
   }
-  for (const file of misnamedFiles(group)) {
-    const vnode = group.files.vnode(file)
-    existing[vnode] = withCount(existing[vnode] ?? 0, group.files.tag(file), 1)
-  }
+  for (let file = 0; file < group.files.found; file++) note(file)
+  for (const file of misnamedFiles(group)) note(file)
   for (let vnode = 1; vnode < group.rows.length; vnode++) {
-    for (let tag = 0; tag < 5; tag++) {
+    for (let tag = 0; tag < tagCount; tag++) {
       const counted = countIn(group.rows[vnode] ?? 0, tag)
       if (counted > 0 && countIn(existing[vnode] ?? 0, tag) === 0)
         group.findings.add("link-count-dangling", { vnode, detail: `${counted} for tag ${tag}` })
