@@ -3,6 +3,7 @@
  * unauthenticated, one call at a time; and the answers that a fileserver wants of a client before it serves it.
  * OpenAFS rx/rx.h, fsint/afsint.xg, fsint/afscbint.xg; all integers in network order.
  */
+import { randomBytes } from "node:crypto"
 import { createSocket, type Socket } from "node:dgram"
 import { once } from "node:events"
 
@@ -58,11 +59,18 @@ function encode(packet: Packet & { readonly serial: number }): Buffer {
   return bytes
 }
 
+function uuidWords(bytes: Buffer): number[] {
+  return [bytes.readUInt32BE(0), bytes.readUInt16BE(4), bytes.readUInt16BE(6), ...bytes.subarray(8)]
+}
+
 /** A client of one fileserver. Its time limit for a call is for a server that is not there. */
 export class RxClient implements Disposable {
   readonly #socket: Socket
   readonly #epoch = (Date.now() & 0x3fff_ffff) >>> 0
   readonly #cid = (process.pid << 4) >>> 0
+  /** As `uuid` of afsint.xg: each byte of the node in a word of its own. A server takes two clients with one UUID for one
+   * that has moved, and the second waits until the first does not answer any more. */
+  readonly #uuid = uuidWords(randomBytes(16))
   #serial = 0
   #call = 0
   #settle: ((code: number) => void) | undefined
@@ -81,7 +89,7 @@ export class RxClient implements Disposable {
   }
 
   /** 0, or the code of the abort: 110 busy, 103 no such volume, … The request is sent again every `resendMs`. */
-  fetchStatus(volume: number, timeoutMs = 30_000, resendMs = timeoutMs): Promise<number> {
+  fetchStatus(volume: number, timeoutMs = 30_000, resendMs = 1000): Promise<number> {
     const body = Buffer.alloc(16)
     body.writeUInt32BE(fetchStatusOpcode, 0)
     body.writeUInt32BE(volume, 4)
@@ -140,7 +148,7 @@ export class RxClient implements Disposable {
     const body = Buffer.alloc(opcode === tellMeAboutYourself ? interfaceReplySize : 0)
     if (body.length > 0) {
       body.writeUInt32BE(1, 0) // interfaces
-      for (let word = 0; word < 11; word++) body.writeUInt32BE((process.pid + word) & 0xff, 4 + 4 * word) // UUID
+      for (const [index, word] of this.#uuid.entries()) body.writeUInt32BE(word, 4 + 4 * index)
       body.writeUInt32BE(1, interfaceReplySize - 8) // one word of capabilities
     }
     this.#send({ ...packet, type: types.data, sequence: 1, flags: flags.last, body })
