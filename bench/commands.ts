@@ -38,6 +38,7 @@ const order: WorkerOrder = {
   program: "salvager",
   stateDirectory: "/nowhere",
   hasFileserver: false,
+  optimizesLate: false,
 }
 
 /** From the start of a salvager's process until it is ready for work. */

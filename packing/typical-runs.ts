@@ -81,6 +81,7 @@ async function runFilled(scene: Scene, port: number): Promise<void> {
 async function runDamaged(scene: Scene): Promise<void> {
   damage(scene)
   await run(scene, `salvager ${placeOf(scene)} --offline --force`)
+  damage(scene)
   await runWorker(scene)
 }
 
@@ -107,13 +108,19 @@ function overwrite(path: string, at: number, bytes: readonly number[]): void {
 
 /** A process of a salvage of many groups. */
 async function runWorker({ programs, partition, state }: Scene): Promise<void> {
-  const options = { readOnly: true, orphans: "ignore", salvageDirs: false, undo: undefined } as const
+  const options = {
+    readOnly: false,
+    orphans: "attach",
+    salvageDirs: false,
+    undo: { seconds: 86_400, bytes: 2 ** 20 },
+  } as const
   const order: WorkerOrder = {
     type: "order",
     options,
     program: "salvager",
     stateDirectory: state,
     hasFileserver: false,
+    optimizesLate: false,
   }
   const task: GroupTask = { partition, name: "", group: firstVolume, force: true }
   const child = start(programs.groupWorker, [])

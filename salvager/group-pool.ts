@@ -37,14 +37,10 @@ export interface PoolOptions {
 
 const workerProgram = fileURLToPath(new URL("./group-worker.js", import.meta.url))
 /** Work for one process, in milliseconds, for which another one is worth its start: with less it is hardly there before the end. */
-const worthStartMs = 150
-/**
- * The same where all processors are busy already. As long as code is new, V8 compiles it beside each process, and takes half a
- * processor for that: two processes on two processors then do 300 small groups no faster than one.
- */
-const worthSharingMs = 1000
-/** The first groups take several times as long as the others: before that they tell nothing. */
-const defaultAloneMs = 250
+const worthStartMs = 250
+/** With so many behind it a pool knows its pace: the first groups take twice as long as the others. */
+const defaultAloneMs = 60
+const firstPace = 2
 /** So long nobody else has a turn: neither workers nor signals. */
 const turnMs = 5
 /** Tasks that a worker gets at once at most: more save nothing, and are lost time if it dies. */
@@ -125,7 +121,7 @@ class Pool {
   /** How many are worth their start for what is left, at the pace so far. */
   #workersFor(elapsedMs: number): number {
     if (elapsedMs < (this.#options.aloneMs ?? defaultAloneMs)) return 0
-    return workersFor((elapsedMs / this.#results.length) * this.#waiting.length, this.#options.parallel)
+    return workersFor(((elapsedMs / this.#results.length) * this.#waiting.length) / firstPace)
   }
 
   /** They finish what they have in hand. */
@@ -205,11 +201,8 @@ class Pool {
 const isGone = ({ process: { exitCode, signalCode, connected } }: PoolWorker): boolean =>
   exitCode !== null || signalCode !== null || !connected
 
-/** How many processes are worth their start beside this one for so much work, on `parallel` processors. */
-export function workersFor(workMs: number, parallel: number): number {
-  const spare = Math.floor(parallel / 2) - 1
-  return Math.max(Math.min(Math.floor(workMs / worthStartMs), spare), Math.floor(workMs / worthSharingMs))
-}
+/** How many processes are worth their start beside this one for so much work. */
+export const workersFor = (workMs: number): number => Math.floor(workMs / worthStartMs)
 
 const keyOf = ({ name, group }: GroupTask): string => `${name} ${group}`
 

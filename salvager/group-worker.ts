@@ -5,6 +5,7 @@ import type { ProgramType } from "../common/protocol/codes.ts"
 import { openFileserver } from "../fssync/fileserver-link.ts"
 import type { FssyncClient } from "../fssync/fssync-client.ts"
 import { type GroupTask, isProgress } from "./group-pool.ts"
+import { optimizeLate } from "./late-optimization.ts"
 import { reportOperation } from "./operation-report.ts"
 import { type GroupResult, type SalvageEvent, type SalvageOptions, salvageGroup } from "./salvage.ts"
 import { Survey } from "./survey.ts"
@@ -17,6 +18,8 @@ export interface WorkerOrder {
   /** Folder of the fileserver's socket. */
   readonly stateDirectory: string
   readonly hasFileserver: boolean
+  /** See optimizeLate. */
+  readonly optimizesLate: boolean
 }
 
 /** What it is told then. */
@@ -48,7 +51,8 @@ class GroupWorker {
 
   async connect(): Promise<void> {
     folderOpener() // nobody starts another process for a few folders
-    const { stateDirectory, program, hasFileserver } = this.#order
+    const { stateDirectory, program, hasFileserver, optimizesLate } = this.#order
+    if (optimizesLate) optimizeLate()
     this.#fileserver = await openFileserver({ stateDirectory, program, offline: !hasFileserver })
   }
 

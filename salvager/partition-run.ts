@@ -15,6 +15,7 @@ import { putAside } from "./aside.ts"
 import { findingCodes } from "./finding.ts"
 import { type GroupTask, salvageGroups, workersFor } from "./group-pool.ts"
 import type { WorkerOrder } from "./group-worker.ts"
+import { optimizeLate } from "./late-optimization.ts"
 import { type Emit, expireOld, type GroupResult, type SalvageOptions, salvageGroup } from "./salvage.ts"
 import { Survey } from "./survey.ts"
 
@@ -38,6 +39,8 @@ const indexesLooked = 64
 
 /** Volumes for which the C library is loaded; with fewer it takes longer than it saves. */
 const namesForReader = 64
+/** With so many groups the code of a salvage is optimized late. */
+const manyGroups = 64
 
 const forceFile = (partition: Partition): string => `${partition.path}/FORCESALVAGE`
 /** Temporary files of OpenAFS's salvager, which holds the partition while it needs them. */
@@ -62,13 +65,15 @@ export async function salvagePartitions(
     if (survey === undefined) throw new Error(`${partition} was not surveyed`)
     return salvageGroup(survey, group, { ...salvage, force, threads }, emit)
   }
+  const optimizesLate = tasks.length >= manyGroups
+  if (optimizesLate) optimizeLate()
   const { claimant, signal, force: _force, now: _now, ...options } = salvage
   const pool = {
     parallel,
-    order: { type: "order", options, program: claimant.program, ...order },
+    order: { type: "order", options, program: claimant.program, optimizesLate, ...order },
     work,
     signal,
-    atOnce: atOnce ?? workersFor(estimatedMs(surveys.values()), parallel),
+    atOnce: atOnce ?? workersFor(estimatedMs(surveys.values())),
   } as const
   const results = await salvageGroups(tasks, pool, emit)
   if (results.length < tasks.length) throw new AfsError("INTERRUPTED", "salvage", {})
