@@ -2,8 +2,6 @@
  * All three daemons up, clients writing over RX, and volumes damaged on the disk behind the fileserver's back: whoever
  * accesses one is told to wait, and gets it back without an operator; nobody else notices anything.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import test, { type ExecutionContext } from "ava"
 import { fetchWhole, storeContents } from "../../client/contents.ts"
@@ -24,8 +22,8 @@ import {
   type SalvageRigOptions,
   startSalvageRig,
 } from "../support/salvage-rig.ts"
+import { chosenSteps, steppingOptions, stepsOf, stopAt, stoppedAt } from "../support/salvage-steps.ts"
 import { runDafs, spawnDafs } from "../support/spawned.ts"
-import { temporaryDirectory } from "../support/temporary-directory.ts"
 
 interface LiveRig extends SalvageRig {
   client(): Promise<Fileserver>
@@ -67,6 +65,11 @@ class Writer {
   constructor(client: Fileserver, volume: number) {
     this.#done = this.#write(client, volume)
     this.#done.catch(() => undefined) // whoever stops it sees it
+  }
+
+  /** Until it has made so many rounds more. */
+  async goesOn(count: number): Promise<void> {
+    for (const end = this.rounds + count; this.rounds < end; ) await Promise.race([delay(5), this.#done])
   }
 
   async stop(): Promise<void> {
@@ -140,8 +143,49 @@ for (const [what, damage] of [
   })
 }
 
-const damagedCount = 20
+/** Volumes that nobody damages. */
 const soundCount = 3
+/** Steps of a salvage at which it stands still, and volumes that are salvaged before, to learn the steps. */
+const standstills = 8
+const undisturbed = 2
+
+test("a salvage that stands still at any of its steps, keeping what it has taken: writers on other volumes go on", async (t) => {
+  t.timeout(180_000)
+  const { steps, options } = steppingOptions(t)
+  const rig = Object.assign(await startLiveRig(t, { ...options, count: undisturbed + standstills + soundCount }), {
+    steps,
+  })
+  const [first = 0, second = 0, ...damaged] = rig.volumes.slice(0, undisturbed + standstills)
+  const writers = await startWriters(rig, rig.volumes.slice(-soundCount))
+  const client = await rig.client()
+  const salvaged = async (volume: number): Promise<void> => {
+    await patiently(() => fetchStatus(client, rootOf(volume)))
+    const file = await lookUp(client, fileIn(volume, "file"))
+    t.is((await fetchWhole(client, file, 100)).bytes.toString(), "content")
+  }
+  const refused = async (volume: number): Promise<void> => {
+    damageIndex(rig, volume)
+    await t.throwsAsync(fetchStatus(client, rootOf(volume)), { code: "VBUSY" })
+  }
+  for (const volume of [first, second]) {
+    await refused(volume)
+    await salvaged(volume)
+  }
+  for (const [index, step] of chosenSteps(stepsOf(rig, second).length, standstills).entries()) {
+    const volume = damaged[index] ?? 0
+    stopAt(rig, volume, step)
+    await refused(volume)
+    const worker = await stoppedAt(rig, volume)
+    await Promise.all(writers.map((writer) => writer.goesOn(10)))
+    process.kill(worker, "SIGCONT")
+    await salvaged(volume)
+  }
+  for (const writer of writers) await writer.stop()
+  await client.close()
+  await requireSettled(t, rig)
+})
+
+const damagedCount = 20
 
 /** The order in which a salvage server started salvages, by its log. */
 const startedIn = ({ salvageserver }: SalvageRig): number[] =>
@@ -155,14 +199,11 @@ function priorityIn({ salvageserver }: SalvageRig, volume: number): number {
 
 test("20 volumes damaged at once: those that clients ask for most are salvaged first, and writers on others see nothing of it", async (t) => {
   t.timeout(180_000)
-  const steps = join(temporaryDirectory(t), "steps")
-  mkdirSync(steps)
-  const rig = await startLiveRig(t, {
-    count: damagedCount + soundCount,
-    words: ["--parallel", "1"],
-    program: "test/support/stepping-dafs.program.ts",
-    environment: { DAFS_TEST_STEPS: steps },
-  })
+  const { steps, options } = steppingOptions(t)
+  const rig = Object.assign(
+    await startLiveRig(t, { ...options, count: damagedCount + soundCount, words: ["--parallel", "1"] }),
+    { steps },
+  )
   const damaged = rig.volumes.slice(0, damagedCount)
   const writers = await startWriters(rig, rig.volumes.slice(damagedCount))
   const client = await rig.client()
@@ -170,7 +211,7 @@ test("20 volumes damaged at once: those that clients ask for most are salvaged f
 
   // the first one's worker stops at its beginning until the others have queued up
   const [first = 0, ...waiting] = damaged
-  writeFileSync(join(steps, `${first}.stop`), "1")
+  stopAt(rig, first, 1)
   const [often = 0, sometimes = 0] = waiting.slice(-2).reverse()
   const clients = await Promise.all(Array.from({ length: 6 }, () => rig.client()))
   const refused = (client: Fileserver, volume: number) =>
@@ -182,8 +223,7 @@ test("20 volumes damaged at once: those that clients ask for most are salvaged f
     await refused(client, sometimes)
     await delay(500)
   }
-  const worker = Number(readFileSync(join(steps, `${first}.stopped`), "latin1"))
-  process.kill(worker, "SIGCONT")
+  process.kill(await stoppedAt(rig, first), "SIGCONT")
 
   for (const volume of damaged) {
     await patiently(() => fetchStatus(client, rootOf(volume)))

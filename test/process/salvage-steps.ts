@@ -2,15 +2,13 @@
  * Whoever is killed at whichever step of a salvage that a fileserver asked for: the volume is salvaged and online in the
  * end, without an operator, and nobody has it checked out or locked any more.
  */
-import { existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
-import { setTimeout as delay } from "node:timers/promises"
+import { unlinkSync } from "node:fs"
 import test, { type ExecutionContext } from "ava"
 import { headerPath } from "../../common/partition/partition.ts"
 import { backupVolume } from "../../volserver/operations/backup.ts"
 import { needsCellAndPatience } from "../support/requirements.ts"
-import { damageIndex, requireSettled, type SalvageRig, served, startSalvageRig } from "../support/salvage-rig.ts"
-import { temporaryDirectory } from "../support/temporary-directory.ts"
+import { damageIndex, requireSettled, served, startSalvageRig } from "../support/salvage-rig.ts"
+import { chosenSteps, type Stepping, steppingOptions, stepsOf, stopAt, stoppedAt } from "../support/salvage-steps.ts"
 import { standaloneContext } from "../support/volume-builder.ts"
 
 type Victim = "worker" | "salvage server" | "fileserver" | "all three"
@@ -21,22 +19,18 @@ const stepsMax = needsCellAndPatience.met ? Number.POSITIVE_INFINITY : 9
 /** Volumes that are salvaged undisturbed, to learn the steps. The first salvage of a partition makes folders that stay. */
 const undisturbed = 2
 
-interface StepRig extends SalvageRig {
-  /** Where salvagers tell their steps. */
-  readonly steps: string
+interface StepRig extends Stepping {
   /** The backup clone of every volume. */
   readonly clones: ReadonlyMap<number, number>
 }
 
 async function startStepRig(t: ExecutionContext, count: number, ...words: string[]): Promise<StepRig> {
-  const steps = join(temporaryDirectory(t), "steps")
-  mkdirSync(steps)
+  const { steps, options } = steppingOptions(t)
   const clones = new Map<number, number>()
   const rig = await startSalvageRig(t, {
+    ...options,
     count,
     words,
-    program: "test/support/stepping-dafs.program.ts",
-    environment: { DAFS_TEST_STEPS: steps },
     async prepare(partition, volumes) {
       const context = standaloneContext([partition])
       for (const id of volumes) clones.set(id, (await backupVolume(context, { partition, id })).id)
@@ -53,28 +47,6 @@ function damage(rig: StepRig, volume: number): void {
   unlinkSync(headerPath(rig.partition, cloneOf(rig, volume)))
 }
 
-function stopAt({ steps }: StepRig, volume: number, step: number): void {
-  writeFileSync(join(steps, `${volume}.stop`), String(step))
-}
-
-/** The process id of the salvager that has stopped at its step. */
-async function stoppedAt({ steps, salvageserver }: StepRig, volume: number): Promise<number> {
-  const path = join(steps, `${volume}.stopped`)
-  const end = Date.now() + 30_000
-  while (!existsSync(path) || !isStopped(Number(readFileSync(path, "latin1")))) {
-    if (Date.now() > end) throw new Error(`no salvager of ${volume} stops: ${salvageserver.stderr()}`)
-    await delay(10)
-  }
-  return Number(readFileSync(path, "latin1"))
-}
-
-const isStopped = (pid: number): boolean => / [Tt] /.test(readFileSync(`/proc/${pid}/stat`, "latin1").slice(0, 60))
-
-const stepsOf = ({ steps }: StepRig, volume: number): string[] =>
-  readFileSync(join(steps, `${volume}.steps`), "latin1")
-    .trim()
-    .split("\n")
-
 const isKilled = (victim: Victim, who: Victim): boolean => victim === who || victim === "all three"
 
 /** Ends who is to be ended while the salvager has stopped, lets it go on if it lives, and starts again what ended. */
@@ -86,12 +58,6 @@ async function kill(rig: StepRig, victim: Victim, worker: number | undefined): P
     await rig.fileserver.start()
   }
   if (isKilled(victim, "salvage server")) await rig.startSalvageserver()
-}
-
-/** The steps at which somebody is killed, evenly over all there are. */
-function chosen(count: number): number[] {
-  const wanted = Math.min(stepsMax, count)
-  return Array.from({ length: wanted }, (_, index) => 1 + Math.round((index * (count - 1)) / Math.max(1, wanted - 1)))
 }
 
 /** What every salvage of the rig comes to, whatever it repairs. */
@@ -124,7 +90,7 @@ for (const victim of victims) {
         `${step}: ${steps.join("\n")}`,
       )
     t.log(`${steps.length} steps`)
-    for (const [index, step] of chosen(steps.length).entries()) {
+    for (const [index, step] of chosenSteps(steps.length, stepsMax).entries()) {
       const volume = others[index] ?? 0
       const where = `step ${step} of ${steps.length}: ${steps[step - 1]}`
       stopAt(rig, volume, step)
