@@ -1,6 +1,12 @@
 /** The link table as the plan wants it: counts are raised before anything points to a file, and lowered when nothing does. */
 import { type Inode, specialInode, specialTypes, tagCount } from "../common/partition/inode-number.ts"
-import { countIn, linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../common/partition/link-table.ts"
+import {
+  countIn,
+  linkTableMagic,
+  linkTableStamp,
+  linkTableVersion,
+  rowOffset,
+} from "../common/partition/link-table-format.ts"
 import type { VolumeTransaction } from "../common/volume/volume-transaction.ts"
 import type { GroupModel } from "./model.ts"
 import type { RepairCommits } from "./repair-commits.ts"

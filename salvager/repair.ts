@@ -21,7 +21,7 @@ import {
   specialTypes,
 } from "../common/partition/inode-number.ts"
 import type { InodeStore } from "../common/partition/inode-store.ts"
-import { countIn } from "../common/partition/link-table.ts"
+import { countIn } from "../common/partition/link-table-format.ts"
 import { headerPath, headerVolume } from "../common/partition/partition.ts"
 import type { ProgramTypeNumber } from "../common/protocol/codes.ts"
 import { newVnodeIndex } from "../common/vnode/vnode-index.ts"

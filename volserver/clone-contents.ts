@@ -5,7 +5,7 @@
  * OpenAFS vol/clone.c.
  */
 import { AfsError } from "../common/error.ts"
-import { countIn, linkCountMax } from "../common/partition/link-table.ts"
+import { countIn, linkCountMax } from "../common/partition/link-table-format.ts"
 import { volumeTypes } from "../common/protocol/codes.ts"
 import { type IndexPiece, indexPieces, readIndexPiece, walkedSize } from "../common/vnode/index-piece.ts"
 import { type VnodeClass, vnodeClasses } from "../common/vnode/vnode-record.ts"

@@ -3,9 +3,7 @@
  * only rows that changed are written back.
  */
 import type { DiskFile } from "../disk/disk.ts"
-
-/** Byte offset of a vnode's row. */
-export const rowOffset = (vnode: number): number => 8 + 2 * vnode
+import { decodeRows, encodeRows, rowOffset } from "./link-table-format.ts"
 
 /** Two wanted rows this far apart (2 KiB) or nearer are read together. */
 const gapMax = 1024
@@ -95,21 +93,4 @@ export class LinkRows {
     }
     throw new RangeError(`row of vnode ${vnode} was not read`)
   }
-}
-
-/** Rows that are not there are 0, and so is half a one at the end: who can tell what the other half was. */
-export function decodeRows(bytes: Uint8Array, count: number = bytes.length >>> 1): Uint16Array {
-  const rows = new Uint16Array(count)
-  for (let index = 0; index < bytes.length >>> 1; index++)
-    rows[index] = (bytes[2 * index] ?? 0) | ((bytes[2 * index + 1] ?? 0) << 8)
-  return rows
-}
-
-function encodeRows(rows: Uint16Array): Uint8Array {
-  const bytes = new Uint8Array(2 * rows.length)
-  for (let index = 0; index < rows.length; index++) {
-    bytes[2 * index] = (rows[index] ?? 0) & 0xff
-    bytes[2 * index + 1] = (rows[index] ?? 0) >>> 8
-  }
-  return bytes
 }

@@ -1,27 +1,23 @@
 /**
- * The link table of a volume group: how many volumes use each data file, by vnode number and tag.
- *
- *     0  u32le magic   4  u32le version   8 + 2·vnode  u16le row: five counts of 3 bits, tag 0 lowest
- *
- * Row 0, tag 0 counts the volumes of the group. A place beyond the end counts 0. Every change happens under `flock` of the
+ * An open link table: counts are read, and changed one by one or for whole volumes. Every change happens under `flock` of the
  * file; many changes share one lock, one read and one write, in slices, since other programs wait for the same lock.
- * OpenAFS vol/namei_ops.c (namei_SetLinkCount); docs/formats/link-table.md.
+ * OpenAFS vol/namei_ops.c (namei_SetLinkCount); link-table-format.ts.
  */
-import { struct, u32le } from "../codec/struct.ts"
 import type { DiskFile } from "../disk/disk.ts"
 import { AfsError, FormatError } from "../error.ts"
 import { withFlock } from "../lock/brief-flock.ts"
 import { tagCount, vnodeMask } from "./inode-number.ts"
-import { decodeRows, LinkRows, rowOffset } from "./link-rows.ts"
-
-export { rowOffset } from "./link-rows.ts"
-
-export const linkTableStamp = struct("LinkTableStamp", 8, { magic: u32le, version: u32le })
-/** Part of the format. */
-export const linkTableMagic = 0x9987_7712
-export const linkTableVersion = 1
-/** Greatest count of a place. */
-export const linkCountMax = 7
+import { LinkRows } from "./link-rows.ts"
+import {
+  countIn,
+  decodeRows,
+  linkCountMax,
+  linkTableMagic,
+  linkTableStamp,
+  linkTableVersion,
+  rowOffset,
+  withCount,
+} from "./link-table-format.ts"
 
 /** A count: of a vnode's data file with this tag. `vnode` 0 with `tag` 0 is the count of volumes in the group. */
 export interface LinkPlace {
@@ -55,16 +51,6 @@ const sliceChanges = 32_768
 const sliceReleases = 1024
 
 const tags = Array.from({ length: tagCount }, (_, tag) => tag)
-
-/** The count of `tag` in a row. */
-export function countIn(row: number, tag: number): number {
-  return (row >>> (3 * tag)) & 7
-}
-
-/** The row with the count of `tag` replaced. */
-export function withCount(row: number, tag: number, count: number): number {
-  return (row & ~(7 << (3 * tag))) | (count << (3 * tag))
-}
 
 const freeTag = (row: number): number | undefined => tags.find((tag) => countIn(row, tag) === 0)
 
@@ -395,12 +381,4 @@ function isAscending(places: readonly LinkPlace[]): boolean {
     if ((places[index]?.vnode ?? 0) < (places[index - 1]?.vnode ?? 0)) return false
   }
   return true
-}
-
-/** Bytes of a fresh table for a group of one volume: stamp and row 0 = 1. */
-export function newLinkTable(): Uint8Array {
-  const bytes = new Uint8Array(10)
-  linkTableStamp.write({ magic: linkTableMagic, version: linkTableVersion }, bytes)
-  bytes[8] = 1
-  return bytes
 }

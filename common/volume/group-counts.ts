@@ -1,7 +1,8 @@
 /** The counts of a volume group's link table as one transaction changes them, and how those that it raised come back. */
 import { type Inode, inodeParts, specialInode } from "../partition/inode-number.ts"
 import type { InodeStore } from "../partition/inode-store.ts"
-import { type LinkChange, type LinkPlace, LinkTable, linkCountMax } from "../partition/link-table.ts"
+import { type LinkChange, type LinkPlace, LinkTable } from "../partition/link-table.ts"
+import { linkCountMax } from "../partition/link-table-format.ts"
 import type { TransactionFiles } from "./transaction-files.ts"
 
 /** What became of files that have one user less. */

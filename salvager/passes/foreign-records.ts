@@ -5,7 +5,7 @@
  *
  * No content can be lost by this: the file that a record gives up has another user.
  */
-import { countIn } from "../../common/partition/link-table.ts"
+import { countIn } from "../../common/partition/link-table-format.ts"
 import { classOf, type VnodeClass, type VnodeRecord } from "../../common/vnode/vnode-record.ts"
 import { blocksOf } from "../../common/volume/volume-info.ts"
 import { readEntries } from "../directory-image.ts"

@@ -15,7 +15,12 @@ import {
   vnodeMask,
 } from "../../common/partition/inode-number.ts"
 import { isHidden } from "../../common/partition/inode-store.ts"
-import { linkTableMagic, linkTableStamp, linkTableVersion, rowOffset } from "../../common/partition/link-table.ts"
+import {
+  linkTableMagic,
+  linkTableStamp,
+  linkTableVersion,
+  rowOffset,
+} from "../../common/partition/link-table-format.ts"
 import { decodeInode, decodeNumber, specialFolder } from "../../common/partition/namei-path.ts"
 import type { DataFolder, Oddity, ScanSink } from "../folder-scan.ts"
 import { type GroupModel, inodeKey, VolumeModel } from "../model.ts"

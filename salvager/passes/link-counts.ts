@@ -4,7 +4,7 @@
  */
 import { basename } from "node:path"
 import { tagCount } from "../../common/partition/inode-number.ts"
-import { countIn, linkCountMax, withCount } from "../../common/partition/link-table.ts"
+import { countIn, linkCountMax, withCount } from "../../common/partition/link-table-format.ts"
 import { decodeInode } from "../../common/partition/namei-path.ts"
 import type { FindingCode } from "../finding.ts"
 import type { GroupModel } from "../model.ts"

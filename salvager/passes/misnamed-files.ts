@@ -5,7 +5,7 @@
  */
 import { dotBlob } from "../../common/directory/directory-page.ts"
 import { dataInode, inodeParts, tagCount } from "../../common/partition/inode-number.ts"
-import { countIn } from "../../common/partition/link-table.ts"
+import { countIn } from "../../common/partition/link-table-format.ts"
 import { classOf, recordLength, type VnodeRecord } from "../../common/vnode/vnode-record.ts"
 import { fidAt } from "../directory-image.ts"
 import type { GroupModel } from "../model.ts"

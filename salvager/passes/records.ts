@@ -3,7 +3,7 @@
  * volume's record of the same vnode says how; it is given up only when nothing of its content is left.
  */
 import { vnodeMask } from "../../common/partition/inode-number.ts"
-import { countIn } from "../../common/partition/link-table.ts"
+import { countIn } from "../../common/partition/link-table-format.ts"
 import {
   classOf,
   lengthHalves,

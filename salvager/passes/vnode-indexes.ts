@@ -4,7 +4,7 @@
  */
 import type { DiskFile } from "../../common/disk/disk.ts"
 import { type Inode, specialInode, vnodeMask } from "../../common/partition/inode-number.ts"
-import { countIn } from "../../common/partition/link-table.ts"
+import { countIn } from "../../common/partition/link-table-format.ts"
 import { findAccessCheckFault } from "../../common/vnode/access-list.ts"
 import { vnodeIndexStamp } from "../../common/vnode/vnode-index.ts"
 import {

@@ -5,7 +5,7 @@
  */
 import { AfsError } from "../../common/error.ts"
 import { InodeStore } from "../../common/partition/inode-store.ts"
-import { countIn } from "../../common/partition/link-table.ts"
+import { countIn } from "../../common/partition/link-table-format.ts"
 import { programTypes, volumeTypes } from "../../common/protocol/codes.ts"
 import { indexPieces } from "../../common/vnode/index-piece.ts"
 import { vnodeClasses } from "../../common/vnode/vnode-record.ts"

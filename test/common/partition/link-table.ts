@@ -6,7 +6,8 @@ import { nodeDisk } from "../../../common/disk/node-disk.ts"
 import { AfsError, FormatError, isAfsError } from "../../../common/error.ts"
 import { tryFlock } from "../../../common/lock/record-lock.ts"
 import { vnodeMask } from "../../../common/partition/inode-number.ts"
-import { countIn, LinkTable, newLinkTable, rowOffset, withCount } from "../../../common/partition/link-table.ts"
+import { LinkTable } from "../../../common/partition/link-table.ts"
+import { newLinkTable, rowOffset } from "../../../common/partition/link-table-format.ts"
 import { seededRandom } from "../../support/random.ts"
 import { spawnSource } from "../../support/spawned.ts"
 import { temporaryDirectory } from "../../support/temporary-directory.ts"
@@ -58,20 +59,6 @@ test("link table: the worked examples, row by row", (t) => {
   t.deepEqual(counts(23), [0, 0, 0, 0, 0], "beyond the end")
   t.deepEqual(counts(vnodeMask - 1), [0, 0, 0, 0, 0])
   t.is(clones.rows().length, 23)
-})
-
-test("link table: a row holds five counts of three bits, and bit 15 belongs to none", (t) => {
-  t.is(rowOffset(0), 8)
-  t.is(rowOffset(85), 178)
-  let row = 0
-  for (const [tag, count] of [1, 2, 3, 4, 7].entries()) row = withCount(row, tag, count)
-  t.is(row, 1 | (2 << 3) | (3 << 6) | (4 << 9) | (7 << 12))
-  t.deepEqual(
-    [0, 1, 2, 3, 4].map((tag) => countIn(row, tag)),
-    [1, 2, 3, 4, 7],
-  )
-  t.is(withCount(0xffff, 2, 0), 0xfe3f)
-  t.is(withCount(0x8000, 4, 0), 0x8000)
 })
 
 test("link table: an odd byte at the end counts for nothing, as OpenAFS reads it", (t) => {
