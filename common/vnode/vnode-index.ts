@@ -106,7 +106,7 @@ export class VnodeIndex {
    * @throws FormatError for a used record without its magic, or a file that is not 8 bytes or whole records.
    */
   *records(): Generator<VnodeSlot> {
-    this.#requireWhole()
+    this.requireWhole()
     for (const slot of this.slots()) {
       if (slot.record.type === 0) continue
       this.#checkMagic(slot.record, slot.vnode)
@@ -131,15 +131,16 @@ export class VnodeIndex {
     }
   }
 
-  #size(): number {
-    return walkedSize(this.file, this.cls)
-  }
-
-  #requireWhole(): void {
+  /** @throws FormatError for a file that is not 8 bytes or whole records, or longer than all vnode numbers. */
+  requireWhole(): void {
     const size = this.#size()
     const rest = size % this.recordSize
     if (rest === 0 || size === vnodeIndexStamp.size) return
     throw this.#damage(size - rest, `${rest} bytes of a record`, `${vnodeIndexStamp.size} bytes or whole records`)
+  }
+
+  #size(): number {
+    return walkedSize(this.file, this.cls)
   }
 
   #damage(offset: number, found: string, wanted: string): FormatError {

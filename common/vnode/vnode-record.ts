@@ -57,6 +57,9 @@ export function copyRecord(record: Readonly<VnodeRecord>): VnodeRecord {
 /** `type` of a record; others are damage. */
 export const vnodeTypes = { free: 0, file: 1, directory: 2, symlink: 3 } as const
 
+/** The root directory, in every volume. Part of the format. */
+export const rootVnode = { number: 1, unique: 1 } as const
+
 export type VnodeClass = "small" | "large"
 
 interface ClassFacts {

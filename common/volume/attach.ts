@@ -14,24 +14,15 @@ import { type DiskFile, isDiskError } from "../disk/disk.ts"
 import { AfsError, FormatError, isAfsError } from "../error.ts"
 import { type VolumeAccess, volumeLockType } from "../lock/lock-type.ts"
 import { lockVolume } from "../lock/volume-lock.ts"
-import type { Inode } from "../partition/inode-number.ts"
 import { InodeStore } from "../partition/inode-store.ts"
-import { LinkTable } from "../partition/link-table.ts"
 import { headerPath, type Partition } from "../partition/partition.ts"
 import { programTypeName, programTypes, volumeTypes } from "../protocol/codes.ts"
-import { VnodeIndex } from "../vnode/vnode-index.ts"
 import { Attachment } from "./attachment.ts"
+import { lookAtIndexes, requireRecords } from "./index-contents.ts"
 import { type InfoChanges, infoByte, infoWord, requireInfoOf } from "./info-fields.ts"
 import type { SalvageReason } from "./server-volume.ts"
 import { requireHeader } from "./volume.ts"
-import {
-  infoInode,
-  largeIndexInode,
-  linkTableInode,
-  requireOwnInodes,
-  smallIndexInode,
-  type VolumeHeader,
-} from "./volume-header.ts"
+import { infoInode, requireOwnInodes, type VolumeHeader } from "./volume-header.ts"
 import { destroyMeMark, type VolumeInfo, volumeInfoLayout } from "./volume-info.ts"
 
 /** How an attach ended. Every one of them leaves the volume unlocked. */
@@ -140,12 +131,13 @@ function accessOf(bytes: Uint8Array): VolumeAccess {
 function attachLocked(partition: Partition, found: FoundInfo, breakCallbacks: (id: number) => void): AttachOutcome {
   const { header, store, bytes, file } = found
   requireOwnInodes(header, headerPath(partition, header.id))
-  damageIfBad(() => checkStamps(store, header))
+  const contents = damageIfBad(() => lookAtIndexes(store, header))
   // Copied into Node's pool: a buffer of its own would cost as much again as what it holds.
   const attachment = new Attachment(header, Buffer.from(bytes))
   if (infoWord(bytes, "statInitialized") === 0) attachment.edit(clearStatistics)
   const refusal = refuseByFlags(partition, found, attachment)
   if (refusal !== undefined) return refusal
+  damageIfBad(() => requireRecords(contents, bytes))
   const needsCallback = infoByte(bytes, "needsCallback") !== 0
   if (needsCallback) breakCallbacks(header.id)
   if (attachment.blessed && attachment.inService) {
@@ -182,17 +174,6 @@ function refuseByFlags(partition: Partition, found: FoundInfo, attachment: Attac
 
 function needed(volume: number, detail: string): AttachOutcome {
   return { kind: "damaged", reason: "NEEDED", error: new AfsError("VSALVAGE", "attach", { volume }, { detail }) }
-}
-
-/** @throws FormatError or DiskError if an index or the link table is not there or does not begin as it must */
-function checkStamps(store: InodeStore, header: VolumeHeader): void {
-  const check = (inode: Inode, look: (file: DiskFile) => void): void => {
-    using file = store.open(inode, "read")
-    look(file)
-  }
-  check(smallIndexInode(header), (file) => new VnodeIndex(file, "small").checkStamp())
-  check(largeIndexInode(header), (file) => new VnodeIndex(file, "large").checkStamp())
-  check(linkTableInode(header), (file) => new LinkTable(file).checkStamp())
 }
 
 function damageIfBad<T>(work: () => T): T {

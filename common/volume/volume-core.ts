@@ -14,7 +14,7 @@ import type { Partition } from "../partition/partition.ts"
 import { Vnode, type VnodeHome } from "../vnode/vnode.ts"
 import { VnodeAllocation } from "../vnode/vnode-allocation.ts"
 import { type FoundRecord, readRecord } from "../vnode/vnode-reading.ts"
-import { classOf, recordOffset, type VnodeClass, vnodeRecordLayout } from "../vnode/vnode-record.ts"
+import { classOf, recordOffset, rootVnode, type VnodeClass, vnodeRecordLayout } from "../vnode/vnode-record.ts"
 import type { Attachment } from "./attachment.ts"
 import { fileCallError } from "./damage.ts"
 import type { InfoChanges } from "./info-fields.ts"
@@ -22,9 +22,6 @@ import type { ServingCaches } from "./serving-caches.ts"
 import { VolumeFiles } from "./volume-files.ts"
 import { VolumeTransaction } from "./volume-transaction.ts"
 import { VolumeUsage } from "./volume-usage.ts"
-
-/** The root directory, in every volume. Part of the format. */
-const rootVnode = { number: 1, unique: 1 } as const
 
 export class VolumeCore implements VnodeHome {
   readonly id: number
