@@ -72,7 +72,23 @@ export class VnodeIndex {
    * @throws FormatError if there are more than vnode numbers.
    */
   slotCount(): number {
-    return Math.max(0, Math.floor(this.#size() / this.recordSize) - 1)
+    return this.#slotsIn(this.#size())
+  }
+
+  /**
+   * The same of a file that ends behind a whole record.
+   * @throws FormatError if it is not 8 bytes or whole records, or there are more than vnode numbers.
+   */
+  wholeSlotCount(): number {
+    const size = this.#size()
+    const rest = size % this.recordSize
+    if (rest !== 0 && size !== vnodeIndexStamp.size)
+      throw this.#damage(size - rest, `${rest} bytes of a record`, `${vnodeIndexStamp.size} bytes or whole records`)
+    return this.#slotsIn(size)
+  }
+
+  #slotsIn(size: number): number {
+    return Math.max(0, Math.floor(size / this.recordSize) - 1)
   }
 
   /** The record's bytes, or undefined beyond the end. */
@@ -106,7 +122,7 @@ export class VnodeIndex {
    * @throws FormatError for a used record without its magic, or a file that is not 8 bytes or whole records.
    */
   *records(): Generator<VnodeSlot> {
-    this.requireWhole()
+    this.wholeSlotCount()
     for (const slot of this.slots()) {
       if (slot.record.type === 0) continue
       this.#checkMagic(slot.record, slot.vnode)
@@ -129,14 +145,6 @@ export class VnodeIndex {
         yield { vnode: vnodeAt(this.cls, start + at), record: vnodeRecordLayout.read(bytes), bytes }
       }
     }
-  }
-
-  /** @throws FormatError for a file that is not 8 bytes or whole records, or longer than all vnode numbers. */
-  requireWhole(): void {
-    const size = this.#size()
-    const rest = size % this.recordSize
-    if (rest === 0 || size === vnodeIndexStamp.size) return
-    throw this.#damage(size - rest, `${rest} bytes of a record`, `${vnodeIndexStamp.size} bytes or whole records`)
   }
 
   #size(): number {

@@ -9,7 +9,7 @@ import type { Inode } from "../partition/inode-number.ts"
 import type { InodeStore } from "../partition/inode-store.ts"
 import { LinkTable } from "../partition/link-table.ts"
 import { VnodeIndex } from "../vnode/vnode-index.ts"
-import { recordOffset, rootVnode, type VnodeClass, vnodeTypes } from "../vnode/vnode-record.ts"
+import { recordOffset, rootVnode, vnodeTypes } from "../vnode/vnode-record.ts"
 import { infoWord } from "./info-fields.ts"
 import { largeIndexInode, linkTableInode, smallIndexInode, type VolumeHeader } from "./volume-header.ts"
 
@@ -31,21 +31,19 @@ export function lookAtIndexes(store: InodeStore, header: VolumeHeader): IndexCon
     using file = store.open(inode, "read")
     return work(file)
   }
-  const index = <T>(inode: Inode, cls: VnodeClass, work: (index: VnodeIndex) => T): T =>
-    look(inode, (file) => {
-      const opened = new VnodeIndex(file, cls)
-      opened.checkStamp()
-      opened.requireWhole()
-      return work(opened)
-    })
-  const small = index(smallIndexInode(header), "small", (opened) => opened.slotCount())
-  const large = index(largeIndexInode(header), "large", (opened) => ({
-    slots: opened.slotCount(),
-    hasRoot: opened.read(rootVnode.number)?.type === vnodeTypes.directory,
-    path: opened.file.path,
-  }))
+  const files = look(smallIndexInode(header), (file) => stampedSlots(new VnodeIndex(file, "small")))
+  const large = look(largeIndexInode(header), (file) => {
+    const index = new VnodeIndex(file, "large")
+    const slots = stampedSlots(index)
+    return { slots, hasRoot: index.read(rootVnode.number)?.type === vnodeTypes.directory, path: file.path }
+  })
   look(linkTableInode(header), (file) => new LinkTable(file).checkStamp())
-  return { ...large, slots: small + large.slots }
+  return { slots: files + large.slots, hasRoot: large.hasRoot, path: large.path }
+}
+
+function stampedSlots(index: VnodeIndex): number {
+  index.checkStamp()
+  return index.wholeSlotCount()
 }
 
 /**
