@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import type { WorkerOrder, WorkerReport } from "./group-worker.ts"
+import type { WorkerOrder, WorkerReport, WorkerStop, WorkerTasks } from "./group-worker.ts"
 import type { Emit, GroupResult, SalvageEvent } from "./salvage.ts"
 
 /** One group of one partition. */
@@ -83,8 +83,8 @@ class Pool {
   }
 
   async run(): Promise<GroupResult[]> {
-    const dismiss = (): void => this.#dismiss()
-    this.#options.signal?.addEventListener("abort", dismiss)
+    const stop = (): void => this.#stop()
+    this.#options.signal?.addEventListener("abort", stop)
     try {
       this.#startWorkers(this.#options.atOnce ?? this.#options.parallel)
       do {
@@ -92,7 +92,7 @@ class Pool {
         if (this.#workers.size > 0) await this.#nextChange()
       } while (this.#workers.size > 0 || (this.#waiting.length > 0 && !this.#isStopped))
     } finally {
-      this.#options.signal?.removeEventListener("abort", dismiss)
+      this.#options.signal?.removeEventListener("abort", stop)
       this.#dismiss()
     }
     const place = ({ partition, group }: GroupResult): number => this.#order.get(`${partition} ${group}`) ?? 0
@@ -124,7 +124,12 @@ class Pool {
     return workersFor(((elapsedMs / this.#results.length) * this.#waiting.length) / firstPace)
   }
 
-  /** They finish what they have in hand. */
+  /** They finish the group that they have in hand, and tell it. */
+  #stop(): void {
+    for (const worker of this.#workers) tell(worker, { type: "stop" })
+  }
+
+  /** The same, but nobody listens any more. */
   #dismiss(): void {
     for (const { process } of this.#workers) if (process.connected) process.disconnect()
   }
@@ -157,12 +162,17 @@ class Pool {
   #take(worker: PoolWorker, report: WorkerReport): void {
     if (!this.#workers.has(worker)) return // its tasks are others' by now
     if (report.type === "progress") this.#emit(report.event)
-    else if (report.type === "done") {
-      worker.tasks.shift()
-      for (const event of report.events) this.#emit(event)
-      this.#results.push(report.result)
+    else if (report.type === "leaving") this.#waiting.unshift(...worker.tasks.splice(0))
+    else {
+      if (report.type === "done") this.#takeDone(worker, report)
+      if (worker.tasks.length <= 1) this.#handOut(worker)
     }
-    if (report.type !== "progress" && worker.tasks.length <= 1) this.#handOut(worker)
+  }
+
+  #takeDone({ tasks }: PoolWorker, { events, result }: Extract<WorkerReport, { type: "done" }>): void {
+    tasks.shift()
+    for (const event of events) this.#emit(event)
+    this.#results.push(result)
   }
 
   /** Fewer at a time as the end comes near, so that all end together. */
@@ -170,7 +180,7 @@ class Pool {
     const share = Math.ceil(this.#waiting.length / (4 * this.#options.parallel))
     const tasks = this.#isStopped || isGone(worker) ? [] : this.#waiting.splice(0, Math.min(batchMax, share))
     worker.tasks.push(...tasks)
-    if (tasks.length > 0) worker.process.send({ type: "tasks", tasks })
+    if (tasks.length > 0) tell(worker, { type: "tasks", tasks })
     else if (worker.tasks.length === 0 && worker.process.connected) worker.process.disconnect()
   }
 
@@ -196,6 +206,10 @@ class Pool {
       this.#changed = resolve
     })
   }
+}
+
+function tell({ process }: PoolWorker, message: WorkerTasks | WorkerStop): void {
+  if (process.connected) process.send(message)
 }
 
 const isGone = ({ process: { exitCode, signalCode, connected } }: PoolWorker): boolean =>
