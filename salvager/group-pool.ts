@@ -2,6 +2,9 @@
  * Salvages of many groups at a time: this process works, and so do others beside it, each with its own locks and its own
  * connection to the fileserver, for record locks belong to the process that took them. A worker that dies takes down the
  * group that it had in hand, and no other: what it was to do next is done by others.
+ *
+ * Files of a volume may lie in the folders of several groups: the salvage of each takes it. So a group of which somebody has a volume
+ * while several processes work is tried again when this one is alone.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -25,7 +28,7 @@ export interface PoolOptions {
   /** What workers need to know beside their tasks. */
   readonly order: WorkerOrder
   /** Does one task in this process. */
-  readonly work: (task: GroupTask) => Promise<GroupResult>
+  readonly work: (task: GroupTask, emit: Emit) => Promise<GroupResult>
   readonly signal?: AbortSignal | undefined
   /** Processes that are started at once; default: all that may work. The others join in where it turns out to be long. */
   readonly atOnce?: number
@@ -69,6 +72,8 @@ class Pool {
   readonly #emit: Emit
   readonly #order: ReadonlyMap<string, number>
   readonly #waiting: GroupTask[]
+  /** Groups that were busy; another process of this run may have been it. */
+  readonly #again: GroupTask[] = []
   readonly #workers = new Set<PoolWorker>()
   readonly #results: GroupResult[] = []
   readonly #begun = performance.now()
@@ -90,6 +95,7 @@ class Pool {
       do {
         await this.#workHere()
         if (this.#workers.size > 0) await this.#nextChange()
+        if (this.#workers.size === 0) this.#waiting.push(...this.#again.splice(0))
       } while (this.#workers.size > 0 || (this.#waiting.length > 0 && !this.#isStopped))
     } finally {
       this.#options.signal?.removeEventListener("abort", stop)
@@ -109,13 +115,34 @@ class Pool {
     while (!this.#isStopped) {
       const task = this.#waiting.shift()
       if (task === undefined) return
-      this.#results.push(await this.#options.work(task))
+      await this.#doHere(task)
       const now = performance.now()
       if (this.#started < this.#options.parallel - 1) this.#startWorkers(this.#workersFor(now - this.#begun))
       if (now - turn < turnMs) continue
       await new Promise((resolve) => setImmediate(resolve))
       turn = performance.now()
     }
+  }
+
+  /** What is told meanwhile by others does not come between findings of one group and what became of it. */
+  async #doHere(task: GroupTask): Promise<void> {
+    const isAlone = this.#workers.size === 0
+    const events: SalvageEvent[] = []
+    const emit = (event: SalvageEvent): void => {
+      if (isProgress(event)) this.#emit(event)
+      else events.push(event)
+    }
+    const result = await this.#options.work(task, emit)
+    this.#takeResult(task, result, events, isAlone)
+  }
+
+  #takeResult(task: GroupTask, result: GroupResult, events: readonly SalvageEvent[], isAlone: boolean): void {
+    if (result.status === "busy" && !isAlone) {
+      this.#again.push(task)
+      return
+    }
+    for (const event of events) this.#emit(event)
+    this.#results.push(result)
   }
 
   /** How many are worth their start for what is left, at the pace so far. */
@@ -142,11 +169,11 @@ class Pool {
 
   #startWorker(): void {
     this.#started++
-    const { program = workerProgram, order } = this.#options
-    const child = fork(program, [], { serialization: "advanced", stdio: ["ignore", "inherit", "inherit", "ipc"] })
+    const child = startedProcess(this.#options.program ?? workerProgram)
+    if (child === undefined) return
     const worker: PoolWorker = { process: child, tasks: [] }
     this.#workers.add(worker)
-    child.send(order)
+    child.send(this.#options.order)
     child.on("message", (report: WorkerReport) => this.#take(worker, report))
     child.on("error", (error) => {
       if (child.pid === undefined) this.#ended(worker, error.message) // else it could not be told something: it ends, or has
@@ -164,15 +191,10 @@ class Pool {
     if (report.type === "progress") this.#emit(report.event)
     else if (report.type === "leaving") this.#waiting.unshift(...worker.tasks.splice(0))
     else {
-      if (report.type === "done") this.#takeDone(worker, report)
+      const task = report.type === "done" ? worker.tasks.shift() : undefined
+      if (report.type === "done" && task !== undefined) this.#takeResult(task, report.result, report.events, false)
       if (worker.tasks.length <= 1) this.#handOut(worker)
     }
-  }
-
-  #takeDone({ tasks }: PoolWorker, { events, result }: Extract<WorkerReport, { type: "done" }>): void {
-    tasks.shift()
-    for (const event of events) this.#emit(event)
-    this.#results.push(result)
   }
 
   /** Fewer at a time as the end comes near, so that all end together. */
@@ -205,6 +227,15 @@ class Pool {
     return new Promise((resolve) => {
       this.#changed = resolve
     })
+  }
+}
+
+/** Undefined if the system has no room for another process, and Node.js throws that instead of telling it later: it is not needed. */
+function startedProcess(program: string): ChildProcess | undefined {
+  try {
+    return fork(program, [], { serialization: "advanced", stdio: ["ignore", "inherit", "inherit", "ipc"] })
+  } catch {
+    return undefined
   }
 }
 

@@ -60,10 +60,10 @@ export async function salvagePartitions(
   const tasks = partitions.flatMap((partition) => tasksOf(partition, surveys.get(partition.path), salvage.force))
   // where there is nothing to share out, threads share the work on a group
   const threads = tasks.length === 1 ? parallel : 1
-  const work = async ({ partition, group, force }: GroupTask): Promise<GroupResult> => {
+  const work = async ({ partition, group, force }: GroupTask, emitOf: Emit): Promise<GroupResult> => {
     const survey = surveys.get(partition)
     if (survey === undefined) throw new Error(`${partition} was not surveyed`)
-    return salvageGroup(survey, group, { ...salvage, force, threads }, emit)
+    return salvageGroup(survey, group, { ...salvage, force, threads }, emitOf)
   }
   const optimizesLate = tasks.length >= manyGroups
   if (optimizesLate) optimizeLate()

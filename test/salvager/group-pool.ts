@@ -69,13 +69,13 @@ test("several processes: locks of others are respected by each of them", async (
   const locks = groups.map((group) => lockVolume(partition, group, "read", "a dump"))
   const results = await salvageGroups(
     tasksOf(partition, groups),
-    // this process holds the locks itself: the others have to do all the work
+    // this process holds the locks itself: one of the others that did not look for them would find its group clean
     { parallel: 3, order: orderOf(), work: slowWork(partition) },
     () => undefined,
   )
   for (const lock of locks) lock.release()
   t.deepEqual(new Set(results.map(({ status }) => status)), new Set(["busy"]))
-  t.true(results.some(({ error }) => error?.message.includes(`pid ${process.pid}`) === true))
+  t.true(results.every(({ error }) => error?.code === "LOCKED"))
 })
 
 const orderOf = () =>
@@ -153,6 +153,84 @@ test("what a process had said before it died counts, whatever it was to do next"
   )
   t.true(results.some(({ milliseconds, status }) => milliseconds === 4711 && status === "clean"))
   t.true(results.filter(({ status }) => status !== "clean").length <= 1)
+})
+
+test("groups that share a volume by damage: that another process of the run has it is no reason to leave one out", async (t) => {
+  const partition = await manyVolumes(t, 12)
+  const groups = new Survey(partition).allGroups()
+  const told: SalvageEvent[] = []
+  let wasBusyHere = false
+  const survey = new Survey(partition)
+  const work = async ({ group }: GroupTask, emit: (event: SalvageEvent) => void): Promise<GroupResult> => {
+    await delay(wasBusyHere ? 100 : 1000) // the other process comes to its share
+    using _lock = wasBusyHere ? undefined : lockVolume(partition, group, "read", "another process")
+    wasBusyHere = true
+    return await salvageGroup(survey, group, standaloneOptions, emit)
+  }
+  const pool = { parallel: 2, order: orderOf(), work, program: builtProgram("test/salvager/busy-worker.program.js") }
+  const results = await salvageGroups(tasksOf(partition, groups), pool, (event) => told.push(event))
+  const wanted = groups.map((group) => `${group} clean`)
+  t.deepEqual(
+    results.map(({ group, status }) => `${group} ${status}`),
+    wanted,
+  )
+  const said = told.flatMap((event) => (event.type === "group" ? [`${event.group} ${event.status}`] : []))
+  t.deepEqual(said.toSorted(), wanted)
+})
+
+test("what is told of a group is told together, whoever else has something to say meanwhile", async (t) => {
+  const directory = damagedPartition(t, "multi-crash")
+  const partition = openPartition(directory)
+  const told: SalvageEvent[] = []
+  const survey = new Survey(partition)
+  const work = async ({ group }: GroupTask, emit: (event: SalvageEvent) => void): Promise<GroupResult> => {
+    let isFirst = true
+    const waiting: SalvageEvent[] = []
+    const result = await salvageGroup(survey, group, standaloneOptions, (event) => {
+      if (isFirst) emit(event)
+      else waiting.push(event)
+      isFirst = false
+    })
+    await delay(500) // as one that gives its volumes back to a fileserver
+    for (const event of waiting) emit(event)
+    return result
+  }
+  const tasks = tasksOf(partition, survey.allGroups())
+  await salvageGroups(tasks, { parallel: 2, order: orderOf(), work }, (event) => told.push(event))
+  const groups = told.flatMap((event) => (event.type === "phase" ? [] : [event.group]))
+  t.deepEqual(
+    groups.filter((group, index) => group !== groups[index - 1]),
+    [...new Set(groups)],
+  )
+})
+
+test("where no other process can be started, this one does it all", async (t) => {
+  const partition = await manyVolumes(t, 4)
+  const groups = new Survey(partition).allGroups()
+  const { execPath } = process
+  t.teardown(() => {
+    process.execPath = execPath
+  })
+  // there is no such program; Node.js throws, as it does where the system says that there is no memory
+  for (const path of ["/nowhere/node", "\0"]) {
+    process.execPath = path
+    const pool = { parallel: 2, order: orderOf(), work: slowWork(partition) }
+    const running = salvageGroups(tasksOf(partition, groups), pool, () => undefined)
+    process.execPath = execPath
+    t.deepEqual(new Set((await running).map(({ status }) => status)), new Set(["clean"]), path)
+  }
+})
+
+test("the tasks of a process that leaves are done by others", async (t) => {
+  const partition = await manyVolumes(t, 12)
+  const groups = new Survey(partition).allGroups()
+  const program = builtProgram("test/salvager/leaving-worker.program.js")
+  const pool = { parallel: 2, order: orderOf(), work: slowWork(partition), program }
+  const results = await salvageGroups(tasksOf(partition, groups), pool, () => undefined)
+  t.deepEqual(
+    results.map(({ group, status }) => `${group} ${status}`),
+    groups.map((group) => `${group} clean`),
+  )
 })
 
 test("a run that is told to stop when all groups are done has come to its end", async (t) => {
