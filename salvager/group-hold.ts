@@ -59,7 +59,7 @@ export class GroupHold {
 
   /**
    * Takes all members of a group, the one that was asked for first.
-   * @throws AfsError LOCKED or VBUSY, naming who has a member: then none is held
+   * @throws AfsError LOCKED or VBUSY, naming who has a member; INTERRUPTED by the signal: then none is held
    */
   static async take(survey: Survey, group: number, first: number, options: HoldOptions): Promise<GroupHold> {
     const hold = new GroupHold(survey, group, options)
@@ -167,8 +167,18 @@ export class GroupHold {
       }
       if (answer.reason === fssyncReasons.UNKNOWN_VOLID) this.#listed = new Set()
       if (answer.reason !== fssyncReasons.PART_SCANNING) return []
-      const seconds = scanPauses[Math.min(round, scanPauses.length - 1)] ?? 1
-      await delay(1000 * seconds, undefined, this.#options.signal === undefined ? {} : { signal: this.#options.signal })
+      await this.#pause(scanPauses[Math.min(round, scanPauses.length - 1)] ?? 1)
+    }
+  }
+
+  /** @throws AfsError INTERRUPTED */
+  async #pause(seconds: number): Promise<void> {
+    const { signal } = this.#options
+    try {
+      await delay(1000 * seconds, undefined, signal === undefined ? {} : { signal })
+    } catch (cause) {
+      if (signal?.aborted !== true) throw cause
+      throw new AfsError("INTERRUPTED", "checkOut", { volume: this.group, partition: this.partition.name }, { cause })
     }
   }
 

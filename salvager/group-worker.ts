@@ -59,10 +59,12 @@ class GroupWorker {
   readonly #order: WorkerOrder
   readonly #surveys = new Map<string, Survey>()
   readonly #partitions = new Map<string, Partition>()
+  readonly #stop: AbortSignal
   #fileserver: FssyncClient | undefined
 
-  constructor(order: WorkerOrder) {
+  constructor(order: WorkerOrder, stop: AbortSignal) {
     this.#order = order
+    this.#stop = stop
   }
 
   async connect(): Promise<void> {
@@ -80,7 +82,8 @@ class GroupWorker {
       if (isProgress(event)) say({ type: "progress", event })
       else events.push(event)
     }
-    const result = await salvageGroup(this.#surveyOf(partition), group, { ...options, force, claimant }, emit)
+    const own = { ...options, force, claimant, signal: this.#stop }
+    const result = await salvageGroup(this.#surveyOf(partition), group, own, emit)
     say({ type: "done", result, events })
   }
 
@@ -134,7 +137,7 @@ async function work(stop: AbortSignal): Promise<void> {
   let worker: GroupWorker | undefined
   for await (const message of messages(stop)) {
     if (message.type === "order") {
-      worker = new GroupWorker(message)
+      worker = new GroupWorker(message, stop)
       await worker.connect()
       say({ type: "ready" })
     } else if (message.type === "tasks")

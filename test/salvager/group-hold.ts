@@ -79,6 +79,22 @@ test("group hold: while the fileserver reads the partition's headers the salvage
   await hold.abort()
 })
 
+test("group hold: a salvage that is interrupted while it waits for the fileserver says so, and holds nothing", async (t) => {
+  const stop = new AbortController()
+  const { partition, fileserver } = await setUp(t, {
+    VG_QUERY: () => {
+      stop.abort()
+      return failed("PART_SCANNING")
+    },
+  })
+  const claimant = { program: "volumeSalvager", fileserver: fileserver.client } as const
+  const taking = GroupHold.take(new Survey(partition), rw, rw, { claimant, readOnly: false, signal: stop.signal })
+  const error = await t.throwsAsync(taking)
+  t.true(isAfsError(error, "INTERRUPTED"), error?.message)
+  t.true(fileserver.requests.includes(`ON ${rw}`))
+  t.false(isLocked(partition, rw))
+})
+
 test("group hold: what became of the group is told before it is given back: headers made and removed, callbacks", async (t) => {
   const { fileserver, take } = await setUp(t, { VG_QUERY: () => members(rw, ro, bk) })
   const hold = await take()

@@ -4,12 +4,15 @@ import { once } from "node:events"
 import { existsSync, readdirSync } from "node:fs"
 import test, { type ExecutionContext } from "ava"
 import type { Partition } from "../../common/partition/partition.ts"
+import type { SyncAnswer } from "../../fssync/message.ts"
 import type { WorkerOrder, WorkerReport } from "../../salvager/group-worker.ts"
 import { Survey } from "../../salvager/survey.ts"
 import { shelfPath } from "../../salvager/undo/journal.ts"
-import { patchVolumeInfo } from "../support/patch.ts"
+import { base, patchVolumeInfo } from "../support/patch.ts"
 import { builtProgram } from "../support/project.ts"
 import { standaloneOptions } from "../support/salvaged.ts"
+import { failed, scriptedFileserver } from "../support/scripted-fileserver.ts"
+import { fixturePartition } from "../support/served-volumes.ts"
 import { temporaryDirectory } from "../support/temporary-directory.ts"
 import { newPartition, volumeOf } from "../support/volume-builder.ts"
 
@@ -96,6 +99,23 @@ test("told to stop, it tells what it has done, and begins no other group", async
   t.deepEqual(await ended, [0, null])
   t.true(repairedCount(partition) < groupCount / 2, String(repairedCount(partition)))
   t.is(toldCount(reports), repairedCount(partition))
+})
+
+test("told to stop while it waits for a fileserver that reads its partition, it gives the volume back and ends", async (t) => {
+  const worker = fork(builtProgram("salvager/group-worker.ts"), [], { serialization: "advanced" })
+  t.teardown(() => worker.kill("SIGKILL"))
+  const scanning = (): SyncAnswer => {
+    worker.send({ type: "stop" })
+    return failed("PART_SCANNING")
+  }
+  const { stateDirectory, requests } = await scriptedFileserver(t, { VG_QUERY: scanning }, "volumeSalvager")
+  const { path, name } = fixturePartition(t, "base")
+  const ended = endOf(worker)
+  worker.send({ ...order, program: "volumeSalvager", stateDirectory, hasFileserver: true })
+  worker.send({ type: "tasks", tasks: [{ partition: path, name, group: base.ann.rw, force: true }] })
+  t.deepEqual(await ended, [0, null])
+  t.is(requests.filter((request) => request.startsWith("VG_QUERY")).length, 1)
+  t.true(requests.includes(`ON ${base.ann.rw}`), requests.join("; "))
 })
 
 test("a fileserver that is gone: it leaves the groups to others, without a word of its own", async (t) => {
