@@ -6,7 +6,8 @@
  * 1. reached by a chain, flag set, name in its own chain (they may overlap: OpenAFS keeps both);
  * 2. any blob with the flag, a plausible head and name, and marked used in its page's bitmap;
  * 3. the same, not marked used;
- * 4. reached by a chain that its name belongs to, although the flag is lost.
+ * 4. reached by a chain that its name belongs to, although the flag is lost,
+ * 5. as 2, in the place of a page's header, where the page has lost its tag: other bytes of the directory may have come there.
  *
  * So a blob in the middle of a long name is read as an entry only if the long name's own entry cannot be recognized.
  */
@@ -51,9 +52,10 @@ export interface RecoveredEntry extends VnodeId {
 export function recoverEntries(bytes: Uint8Array): RecoveredEntry[] {
   const recovery = new Recovery(bytes.subarray(0, pagesMax * pageSize))
   recovery.takeChained()
-  recovery.takeFlagged(true)
-  recovery.takeFlagged(false)
+  recovery.takeFlagged((blob) => isEntryBlob(blob) && isMarked(bytes, blob))
+  recovery.takeFlagged(isEntryBlob)
   recovery.takeUnflagged()
+  recovery.takeFlagged((blob) => recovery.isWithoutHeader(blob))
   const trust: Record<RecoveredBy, number> = { chained: 0, misplaced: 1, unchained: 2 }
   return [...recovery.entries.values()].sort((a, b) => trust[a.found] - trust[b.found] || a.blob - b.blob)
 }
@@ -93,9 +95,9 @@ class Recovery {
     }
   }
 
-  takeFlagged(marked: boolean): void {
+  takeFlagged(isWanted: (blob: number) => boolean): void {
     for (let blob = 0; blob < this.#blobs; blob++) {
-      if (!this.#hasFlag(blob) || isMarked(this.#bytes, blob) !== marked || !this.#isPlausible(blob)) continue
+      if (!this.#hasFlag(blob) || !isWanted(blob) || !this.#isPlausible(blob)) continue
       this.#take(blob, this.#reached[blob] === notReached ? "unchained" : "misplaced")
     }
   }
@@ -127,19 +129,19 @@ class Recovery {
     return this.#chains[blob] === chain ? rightChain : wrongChain
   }
 
-  /** Where the tag of a page is not, its header is not either: other bytes of the directory may have come to its place. */
-  #mayBegin(blob: number): boolean {
-    return isEntryBlob(blob) || this.#view.getUint16(pageOf(blob) * pageSize + tagAt) !== pageTag
+  /** It lies in a page whose tag is not there: then its header may not be, either. */
+  isWithoutHeader(blob: number): boolean {
+    return this.#view.getUint16(pageOf(blob) * pageSize + tagAt) !== pageTag
   }
 
   #hasFlag(blob: number): boolean {
     return this.#bytes[blob * blobSize] === entryFlag
   }
 
-  /** Could be an entry, and does not lie in one that is known: not in a header, not inside another, leads somewhere. */
+  /** Could be an entry that leads somewhere, and does not lie in one that is known. */
   #isPlausible(blob: number): boolean {
     const at = blob * blobSize
-    if (!this.#mayBegin(blob) || this.#taken[blob] === 1 || this.#nameAt(blob) === undefined) return false
+    if (this.#taken[blob] === 1 || this.#nameAt(blob) === undefined) return false
     return this.#view.getUint32(at + vnodeAt) !== 0 && this.#view.getUint32(at + uniqueAt) !== 0
   }
 

@@ -63,6 +63,17 @@ test("directory recovery: entries that lie where a page's header belongs are fou
   }
 })
 
+test("directory recovery: what looks like an entry in a page's header covers none behind it", (t) => {
+  const spoiled = image()
+  spoiled.fill(0, chainsAt, chainsAt + 256)
+  spoiled.fill("x", 12 * blobSize, 13 * blobSize)
+  spoiled[12 * blobSize] = 1
+  spoiled[3] = 0 // the tag
+  const wanted = names(recoverEntries(image()))
+  t.is(wanted.length, 82)
+  t.deepEqual(names(recoverEntries(spoiled)), [`${"x".repeat(20)}\x01`, ...wanted])
+})
+
 test("directory recovery: bad tags, bitmaps and page counts do not matter", (t) => {
   const wanted = recoverEntries(image()).map(line)
   const spoiled = image()
