@@ -238,6 +238,8 @@ const deliberate: readonly RegExp[] = [
   /^write after the salvage: one dayUse: /,
   // sockets are of no use to others than their owner, and go with their server
   /: state: (fssync|salvsync)\.sock: mode 755 \| (mode 600|-)$/,
+  // whether the last write is counted before the volume is cloned is a matter of the moment
+  /: one\.backup stat(Reads|Writes|FileSameAuthor): /,
   // what ours keep in the state directory; of clients, in a form of their own
   /: state: (fileserver\.pid|salvages\.sock|salvages\.jsonl|volser\.sock|volume-id|clients\.state): - \| mode 6/,
   /: state: (fsstate\.dat|fsstate\.dat\.old|sysid\.old): mode 6\d\d \| -$/,
